@@ -1,0 +1,283 @@
+"""python -m convae train | resume | evaluate | download | list | export"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from convae import __version__, runs
+from convae.config import TrainConfig, from_flat, settings
+from convae.errors import ConvaeError
+
+FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """One option per field of TrainConfig, with its help, range and default."""
+    group = parser.add_argument_group("the experiment")
+    for f in settings():
+        meta, flag = f.metadata, FLAGS.get(f.name, "--" + f.name.replace("_", "-"))
+        text = meta["help"].replace("%", "%%") + f" Default: {f.default if f.default != '' else 'none'}"
+        text += f" {meta['unit']}." if meta["unit"] else "."
+        if isinstance(f.default, bool):
+            group.add_argument(
+                flag, dest=f.name, action=argparse.BooleanOptionalAction, default=None, help=text
+            )
+        else:
+            group.add_argument(
+                flag, dest=f.name, type=type(f.default), choices=meta["choices"], default=None,
+                metavar=None if meta["choices"] else f.name.upper(), help=text,
+            )  # fmt: skip
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convae", description="Train and measure convolutional autoencoders."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    train = verbs.add_parser("train", help="train a model into runs/NAME")
+    train.add_argument("--name", default="", help="name of the run; default: made from its settings")
+    train.add_argument("--run", default="", help=argparse.SUPPRESS)
+    add_settings(train)
+
+    resume = verbs.add_parser("resume", help="go on with a run that was stopped, killed or is done")
+    resume.add_argument("name", help="name of the run")
+    resume.add_argument("--epochs", type=int, help="new number of epochs in all")
+    for verb in (train, resume):
+        verb.add_argument("--quiet", action="store_true", help="no progress bar")
+        verb.add_argument("--nice", type=int, default=0, help="give way to others by this much (0-19)")
+
+    evaluate = verbs.add_parser("evaluate", help="measure a checkpoint beside PCA on a test split")
+    evaluate.add_argument("checkpoint", help="a name that `list` shows, or a folder")
+    evaluate.add_argument("--data", default="", help="test split of this data; default: the model's own")
+    evaluate.add_argument("--fit-data", default="", help="fit PCA on the training split of this data")
+
+    download = verbs.add_parser("download", help="fetch CIFAR-10 (170 MB, resumable, verified)")
+    download.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    listing = verbs.add_parser("list", help="show the checkpoints and runs at hand")
+    for verb in (evaluate, listing):
+        verb.add_argument("--json", action="store_true", help="machine-readable output")
+
+    export = verbs.add_parser("export", help="pack a checkpoint into one zip to take along")
+    export.add_argument("checkpoint", help="a name that `list` shows, or a folder")
+    export.add_argument("--to", default="", help="the file to write; default: NAME.zip")
+    return parser
+
+
+class Bars:
+    """tqdm bars from the callbacks of data and the items of training."""
+
+    def __init__(self, quiet: bool):
+        self.quiet, self.bar, self.what = quiet, None, ""
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        if self.quiet:
+            return
+        if self.bar is None or what != self.what:
+            self.close()
+            from tqdm import tqdm
+
+            unit = dict(unit="B", unit_scale=True) if "ownload" in what else dict(unit="")
+            self.bar, self.what = tqdm(total=total, desc=what, dynamic_ncols=True, **unit), what
+        self.bar.update(done - self.bar.n)
+
+    def train(self, item) -> None:
+        kind = type(item).__name__
+        if self.quiet:
+            return
+        if kind == "Progress":
+            self(item.step, item.steps, "Training")
+            self.bar.set_postfix_str(
+                f"epoch {item.epoch}, loss {item.train_loss:.5f}, {item.images_per_s:,.0f} images/s"
+            )
+            return
+        from tqdm import tqdm
+
+        if kind == "EpochRecord":
+            tqdm.write(
+                f"epoch {item.epoch}: loss {item.train_loss:.5f}, validation {item.val_loss:.5f}, "
+                f"PSNR {item.val_psnr:.2f} dB, {item.images_per_s:,.0f} images/s"
+            )
+        elif kind == "Event":
+            tqdm.write(item.what)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def sit_down(run: runs.Run, quiet: bool, command: str) -> int:
+    """Work on a run until it ends. 0: done or stopped with the model delivered; 1: any other end."""
+    from convae.worker import Sitting
+
+    bars = Bars(quiet or int(os.environ.get("RANK", 0)) > 0)
+    with runs.working_on(run):
+        status = Sitting(run, command, bars.train).work()
+    bars.close()
+    good = status.state in ("done", "stopped")
+    where = f" The model is in {run.path}." if good else ""
+    print(f"{run.id}: {status.state}. {status.message}{where}", file=sys.stdout if good else sys.stderr)
+    return 0 if good else 1
+
+
+def train(asked: argparse.Namespace, command: str) -> int:
+    if asked.run:
+        return sit_down(runs.Run(Path(asked.run)), asked.quiet, command)
+    names = {f.name for f in settings()}
+    config = from_flat({k: v for k, v in vars(asked).items() if k in names and v is not None})
+    from convae import data
+
+    data.check_spec(config.data.spec)
+    if asked.name and (root := shipped(asked.name)):
+        raise ConvaeError(f"`{asked.name}` is a shipped checkpoint ({root}): take another name.")
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not asked.name:
+        raise ConvaeError("Under torchrun a run needs a name that all processes know: --name NAME.")
+    run = claim_together(config, asked.name)
+    return sit_down(run, asked.quiet, command)
+
+
+def shipped(name: str) -> Path | None:
+    from convae import checkpoints
+
+    path = checkpoints.root() / name
+    return path if (path / "card.json").is_file() else None
+
+
+def claim_together(config: TrainConfig, name: str) -> runs.Run:
+    """Under torchrun rank 0 claims the folder and the others wait for it."""
+    if int(os.environ.get("RANK", 0)) == 0:
+        return runs.claim(config, name)
+    import time
+
+    for _ in range(600):
+        if (runs.root() / name / "config.json").is_file():
+            break
+        time.sleep(0.1)
+    return runs.get(name)
+
+
+def resume(asked: argparse.Namespace, command: str) -> int:
+    from dataclasses import replace
+
+    run = runs.get(asked.name)
+    if asked.epochs and not run.locked():
+        config = replace(run.config(), epochs=asked.epochs)
+        runs.write_atomically(run.path / "config.json", config.to_json().encode())
+    if runs.LOCK_VARIABLE not in os.environ and not run.locked():
+        runs.write_atomically(run.path / "control.json", b"{}")
+    return sit_down(run, asked.quiet, command)
+
+
+def evaluate(asked: argparse.Namespace, command: str) -> int:
+    from convae import checkpoints, data, evaluation
+
+    checkpoint = checkpoints.load(asked.checkpoint)
+    bars = Bars(asked.json)
+    spec = asked.data or checkpoint.train_config.data.spec
+    test = data.load(spec, "test", bars)
+    fit_spec = asked.fit_data or spec
+    fitted_on = data.load(fit_spec, "train", bars) if "train" in data.splits(fit_spec) else None
+    found = evaluation.evaluate(checkpoint, test, fitted_on)
+    bars.close()
+    if asked.json:
+        print(json.dumps(found))
+        return 0
+    pca = found["baselines"]["pca"]
+    print(f"{found['checkpoint']} on {found['n']:,} test images of {found['data']}")
+    print(f"{'':22}{'MSE':>10}{'PSNR (dB)':>12}{'SSIM':>9}")
+    rows = [(f"{found['latent_dim']} values, model", found)]
+    if pca["psnr"] is not None:
+        rows.append((f"{found['latent_dim']} values, PCA", pca))
+    for label, row in rows:
+        print(f"{label:22}{row['mse']:>10.5f}{row['psnr']:>12.2f}{row['ssim']:>9.4f}")
+    if pca["psnr"] is None:
+        print("No training split is at hand to fit PCA on: name one with --fit-data.")
+    else:
+        print(f"PCA fitted on the training split of {pca['fitted_on']}.")
+    print(f"{found['images_per_s']:,.0f} images/s")
+    return 0
+
+
+def download(asked: argparse.Namespace, command: str) -> int:
+    from convae import data
+
+    bars = Bars(asked.quiet)
+    try:
+        path = data.download_cifar10(bars)
+    finally:
+        bars.close()
+    print(f"CIFAR-10 is ready in {path}.")
+    return 0
+
+
+def list_all(asked: argparse.Namespace, command: str) -> int:
+    from convae import checkpoints
+
+    rows = [
+        {
+            "name": entry.name, "kind": "checkpoint", "path": str(entry.path),
+            "architecture": entry.config.model.architecture,
+            "latent_dim": entry.config.model.latent_dim, "data": entry.config.data.spec,
+            "state": "done", "metrics": entry.card.get("metrics"),
+        }
+        for entry in checkpoints.listing()
+    ]  # fmt: skip
+    at_hand = {row["name"]: row for row in rows}
+    for run in runs.listing():
+        config = run.config()
+        row = at_hand.setdefault(run.id, {
+            "name": run.id, "kind": "run", "path": str(run.path),
+            "architecture": config.model.architecture, "latent_dim": config.model.latent_dim,
+            "data": config.data.spec, "metrics": None,
+        })  # fmt: skip
+        row |= {"kind": "run", "state": run.status().state}
+    if asked.json:
+        print(json.dumps(list(at_hand.values())))
+        return 0
+    if not at_hand:
+        print("Nothing yet: `python -m convae train --data shapes` makes a model in a minute.")
+    for row in at_hand.values():
+        test = (row["metrics"] or {}).get("test") or {}
+        psnr = f"{test['psnr']:.2f} dB" if test.get("psnr") else "-"
+        print(
+            f"{row['name']:24} {row['kind']:10} {row['state']:10} {row['architecture']:9}"
+            f"{row['latent_dim']:5}  {psnr:>9}  {row['data']}"
+        )
+    return 0
+
+
+def export(asked: argparse.Namespace, command: str) -> int:
+    from convae import checkpoints
+
+    packed = checkpoints.export(asked.checkpoint)
+    target = Path(asked.to or f"{Path(asked.checkpoint).name}.zip")
+    runs.write_atomically(target, packed)
+    print(f"{target}: {len(packed) / 2**20:.1f} MB")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    asked = make_parser().parse_args(arguments)
+    if getattr(asked, "nice", 0):
+        os.nice(max(0, min(asked.nice, 19)))
+    verbs = {"train": train, "resume": resume, "evaluate": evaluate, "download": download,
+             "list": list_all, "export": export}  # fmt: skip
+    try:
+        return verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
+    except ConvaeError as error:
+        print(f"convae: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("convae: interrupted.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

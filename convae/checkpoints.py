@@ -1,0 +1,246 @@
+"""A checkpoint: a folder with model.safetensors (weights) and card.json (what it says of itself).
+
+Shipped ones lie in checkpoints/, one's own in runs/ (a run that saved an epoch is a checkpoint). No
+pickle is ever loaded from a user: weights come as safetensors, and everything is checked first.
+"""
+
+import hashlib
+import io
+import json
+import math
+import os
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from convae import runs
+from convae.config import ModelConfig, TrainConfig, from_dict
+from convae.errors import CheckpointError, ConvaeError
+from convae.model import ConvAutoencoder
+
+MAX_BYTES = 50 * 2**20
+MAX_HEADER = 2**20
+MAX_PARAMETERS = 12_000_000
+DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
+
+
+def root() -> Path:
+    """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR names."""
+    beside = Path(__file__).resolve().parent.parent / "checkpoints"
+    return Path(os.environ.get("CONVAE_CHECKPOINTS_DIR", beside))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A checkpoint at hand, by its card alone: nothing of it is loaded yet."""
+
+    name: str
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def config(self) -> TrainConfig:
+        return from_dict(TrainConfig, self.card["config"])
+
+
+class Checkpoint:
+    """A loaded checkpoint: the model in eval mode, its card, and numpy in, numpy out."""
+
+    def __init__(self, name: str, card: dict[str, Any], model: ConvAutoencoder):
+        self.name, self.card, self.model = name, card, model.eval().requires_grad_(False)
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.model.config
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights file: what caches are keyed by."""
+        return self.card["sha256"]
+
+    @cached_property
+    def train_config(self) -> TrainConfig:
+        return from_dict(TrainConfig, self.card["config"])
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> codes float32 (N, latent_dim)."""
+        return self.model.encode(images)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3)."""
+        return self.model.decode(codes)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3)."""
+        return self.model.reconstruct(images)
+
+
+def weights_bytes(model: ConvAutoencoder, half: bool = False) -> bytes:
+    """The weights as a safetensors file; ``half`` stores them as float16 (they load as float32)."""
+    tensors = {
+        name: t.detach().to("cpu", torch.float16 if half and t.is_floating_point() else None)
+        .contiguous(memory_format=torch.contiguous_format)
+        for name, t in model.state_dict().items()
+    }  # fmt: skip
+    return safetensors.torch.save(tensors)
+
+
+def save(
+    folder: Path, model: ConvAutoencoder, card: dict[str, Any], *, half: bool = False,
+    state: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write weights, then (if given) the state that resume needs, then the card; each replaces the old
+    one atomically. Returns the card as written, with the sha256 of the weights. OSError on a full disk."""  # fmt: skip
+    weights = weights_bytes(model, half)
+    card = card | {"format": 1, "sha256": hashlib.sha256(weights).hexdigest()}
+    files = [(folder / "model.safetensors", weights)]
+    if state is not None:
+        files.append((folder / "state.pt", state_bytes(state)))
+    files.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
+    runs.replace_together(files)
+    return card
+
+
+def state_bytes(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """What ``save`` kept for resume, or None before the first epoch. Only ever our own file."""
+    path = folder / "state.pt"
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's own words tell how to switch the safety off
+        raise CheckpointError(
+            f"The resume state of `{folder.name}` is damaged ({type(error).__name__}): "
+            "start a new run from its weights with --init-from."
+        ) from None
+
+
+def listing() -> list[Entry]:
+    """Shipped checkpoints by name, then one's own, newest first; damaged cards are left out."""
+    shipped = sorted(p for p in root().glob("*/card.json"))
+    own = [run.path / "card.json" for run in runs.listing()]
+    found, seen = [], set()
+    for path in [*shipped, *own]:
+        card, name = runs.read_json(path), path.parent.name
+        if name in seen or not (path.parent / "model.safetensors").is_file():
+            continue
+        try:
+            from_dict(TrainConfig, card.get("config"))
+        except ConvaeError:
+            continue
+        seen.add(name)
+        found.append(Entry(name, path.parent, card))
+    return found
+
+
+def find(name_or_path: str) -> Path:
+    """The folder of a checkpoint, by the name that ``listing`` shows or by its path."""
+    for entry in listing():
+        if entry.name == name_or_path:
+            return entry.path
+    path = Path(name_or_path)
+    if (path / "card.json").is_file():
+        return path
+    if runs.ID.fullmatch(name_or_path) and (runs.root() / name_or_path).is_dir():
+        raise CheckpointError(f"Run `{name_or_path}` has not finished an epoch: it has no model yet.")
+    names = ", ".join(entry.name for entry in listing()) or "none; train one first"
+    raise CheckpointError(f"There is no checkpoint `{name_or_path[:200]}`. At hand: {names}.")
+
+
+def load(name_or_path: str, device: str = "cpu") -> Checkpoint:
+    """Load a checkpoint by name or folder, its weights verified against its card.
+
+    Raises CheckpointError where it is missing, damaged or not ours.
+    """
+    path = find(str(name_or_path))
+    try:
+        weights = (path / "model.safetensors").read_bytes()
+        card = json.loads((path / "card.json").read_text())
+    except (OSError, ValueError):
+        raise CheckpointError(
+            f"Checkpoint `{path.name}` cannot be read: it needs card.json and model.safetensors."
+        ) from None
+    return from_bytes(path.name, weights, card, device)
+
+
+def from_bytes(
+    name: str, weights: bytes, card: dict[str, Any], device: str = "cpu"
+) -> Checkpoint:
+    """A checkpoint from its two parts; everything is checked before a weight is used."""
+    if not isinstance(card, dict) or "config" not in card:
+        raise CheckpointError("The card says nothing of a config: this is not a convae checkpoint.")
+    config = from_dict(TrainConfig, card["config"]).model
+    digest = hashlib.sha256(weights).hexdigest()
+    if card.get("sha256", digest) != digest:
+        raise CheckpointError(
+            f"The weights of `{name}` are not those its card was written for: the file is damaged, "
+            "or saving was cut short; `resume` the run, or fetch the file again."
+        )
+    with torch.device("meta"):
+        wanted = {k: tuple(t.shape) for k, t in ConvAutoencoder(config).state_dict().items()}
+    if sum(math.prod(shape) for shape in wanted.values()) > MAX_PARAMETERS:
+        raise CheckpointError(f"The model of `{name}` has more than {MAX_PARAMETERS:,} parameters.")
+    check_weights(weights, wanted)
+    model = ConvAutoencoder(config)
+    tensors = safetensors.torch.load(weights)
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"Tensor `{key}` holds values that are not finite numbers.")
+    model.load_state_dict(tensors, strict=True)
+    return Checkpoint(name, card | {"sha256": digest}, model.to(device))
+
+
+def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
+    """Size, header, names, shapes and types of a safetensors file, before anything is allocated."""
+    if len(weights) > MAX_BYTES:
+        raise CheckpointError(f"The weights take {len(weights) / 2**20:.0f} MB; at most 50 MB will do.")
+    if len(weights) < 8 or int.from_bytes(weights[:8], "little") > min(MAX_HEADER, len(weights) - 8):
+        raise CheckpointError("This is not a safetensors file, or it was cut short.")
+    try:
+        found = {name: entry for name, entry in safetensors.deserialize(weights)}
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"This safetensors file is damaged: {str(error)[:200]}.") from None
+    for name in sorted(set(wanted) ^ set(found)):
+        what = "is missing" if name in wanted else "belongs to another model"
+        raise CheckpointError(f"Tensor `{name[:80]}` {what}: weights and card do not fit together.")
+    for name, shape in wanted.items():
+        entry = found[name]
+        if tuple(entry["shape"]) != shape:
+            raise CheckpointError(
+                f"Tensor `{name}` has shape {tuple(entry['shape'])}, the card asks for {shape}."
+            )
+        if entry["dtype"] not in DTYPES and not name.endswith("num_batches_tracked"):
+            raise CheckpointError(f"Tensor `{name}` has type {entry['dtype']}; F32, F16 or BF16 will do.")
+
+
+def export(name_or_path: str) -> bytes:
+    """One zip to take along: card.json, model.safetensors (the card inside it too) and, of a run, the
+    history as CSV."""
+    path = find(name_or_path)
+    card = runs.read_json(path / "card.json")
+    tensors = safetensors.torch.load((path / "model.safetensors").read_bytes())
+    inside = json.dumps({k: v for k, v in card.items() if k != "sha256"})
+    weights = safetensors.torch.save(tensors, {"card": inside})
+    card["sha256"] = hashlib.sha256(weights).hexdigest()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("card.json", json.dumps(card, indent=2))
+        archive.writestr("model.safetensors", weights)
+        rows, _ = runs.read_lines(path / "history.jsonl")
+        if rows:
+            lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+            archive.writestr("history.csv", "\n".join(lines) + "\n")
+    return buffer.getvalue()

@@ -1,0 +1,232 @@
+"""One experiment, described once: form, command line and JSON are all made from these fields.
+
+A field carries its own help, unit, range and choices; the checks in ``__post_init__`` read the same
+numbers. Unknown keys are refused, so an old file never half-works.
+"""
+
+import json
+import math
+from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
+from typing import Any
+
+from convae.errors import ConfigError
+
+
+def setting(default, help, *, low=None, high=None, choices=None, unit="", advanced=True):
+    """A dataclass field that knows its help sentence, unit, inclusive range or choices."""
+    meta = dict(help=help, low=low, high=high, choices=choices, unit=unit, advanced=advanced)
+    return field(default=default, metadata=meta)
+
+
+def _check(config) -> None:
+    for f in fields(config):
+        value, meta = getattr(config, f.name), f.metadata
+        if not meta:
+            continue
+        kind = type(f.default)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+            object.__setattr__(config, f.name, value)
+        if type(value) is not kind:
+            raise ConfigError(f"`{f.name}` (={value!r}) must be of type {kind.__name__}.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"`{f.name}` (={value}) must be a finite number.")
+        if meta["choices"] and value not in meta["choices"]:
+            raise ConfigError(
+                f"`{f.name}` (={value!r}) must be one of: {', '.join(map(str, meta['choices']))}."
+            )
+        low, high = meta["low"], meta["high"]
+        if (low is not None and value < low) or (high is not None and value > high):
+            unit = f" {meta['unit']}" if meta["unit"] else ""
+            raise ConfigError(f"`{f.name}` (={value}) must lie between {low} and {high}{unit}.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What is built: the architecture and the size of its bottleneck."""
+
+    architecture: str = setting(
+        "residual",
+        "residual: ours, a convolutional autoencoder around a linear (PCA) code; "
+        "strided: the common teaching network; classic: the well-known notebook model.",
+        choices=("residual", "strided", "classic"),
+        advanced=False,
+    )
+    latent_dim: int = setting(
+        128, "Numbers in a code: the width of the bottleneck.", low=2, high=1024, unit="values",
+        advanced=False,
+    )  # fmt: skip
+    base_channels: int = setting(
+        32,
+        "Channels of the widest resolution; deeper layers have two to four times as many.",
+        low=8, high=128, unit="channels",
+    )  # fmt: skip
+
+    def __post_init__(self):
+        _check(self)
+        if self.base_channels % 8:
+            raise ConfigError(
+                f"`base_channels` (={self.base_channels}) must be a multiple of 8, "
+                "which is what processors multiply fast."
+            )
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is learnt from."""
+
+    spec: str = setting(
+        "shapes",
+        "cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar) or npz:PATH.",
+        advanced=False,
+    )
+    limit: int = setting(
+        0, "Use only this many training images; 0 means all.", low=0, high=10_000_000, unit="images"
+    )
+
+    def __post_init__(self):
+        _check(self)
+        if not self.spec:
+            raise ConfigError("`spec` is empty: name a data set, for example shapes.")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run, whole: the JSON of this is enough to repeat it."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    init_from: str = setting(
+        "", "Start from the weights of this checkpoint (a name or a folder); empty: from scratch."
+    )
+    epochs: int = setting(
+        10, "Passes over the training images.", low=1, high=10_000, unit="epochs", advanced=False
+    )
+    time_budget_s: float = setting(
+        0.0, "Stop after this time, with the schedule fitted to it; 0: train all epochs.",
+        low=0.0, high=604_800.0, unit="s",
+    )  # fmt: skip
+    batch_size: int = setting(
+        256, "Images per step (over all devices).", low=2, high=8192, unit="images", advanced=False
+    )
+    loss: str = setting(
+        "mse",
+        "mse: squared error; bce: binary cross-entropy, for values in [0, 1]; l1: absolute error.",
+        choices=("mse", "bce", "l1"),
+        advanced=False,
+    )
+    optimizer: str = setting(
+        "adamw", "How gradients become steps; sgd uses the momentum below.",
+        choices=("adam", "adamw", "sgd"),
+    )  # fmt: skip
+    learning_rate: float = setting(
+        2e-3, "Size of a step at the schedule's peak; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
+        low=1e-7, high=100.0, advanced=False,
+    )  # fmt: skip
+    momentum: float = setting(0.9, "Memory of sgd's past steps.", low=0.0, high=0.999)
+    weight_decay: float = setting(
+        0.01, "Pull of the weights towards zero, per unit of learning rate.", low=0.0, high=1.0
+    )
+    schedule: str = setting(
+        "onecycle",
+        "onecycle: short warm-up, then a straight line to zero; cosine: half a cosine to zero; "
+        "constant: no change.",
+        choices=("constant", "cosine", "onecycle"),
+    )
+    flip: bool = setting(True, "Mirror half of each batch left to right: free extra images.")
+    noise_std: float = setting(
+        0.0,
+        "Spread of the Gaussian noise added to the input only (a denoising autoencoder), "
+        "as a share of the pixel range.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    ema_decay: float = setting(
+        0.0, "Average the weights over steps with this decay (usual 0.999); 0: no average.",
+        low=0.0, high=0.99999,
+    )  # fmt: skip
+    seed: int = setting(
+        0, "Fixes initial weights, order of images, flips and noise.", low=0, high=2**31 - 1
+    )
+    device: str = setting(
+        "auto", "auto takes cuda, then mps, then cpu.", choices=("auto", "cpu", "cuda", "mps")
+    )
+    precision: str = setting(
+        "auto", "auto takes bf16 where the processor multiplies it natively, else float32.",
+        choices=("auto", "float32", "bf16"),
+    )  # fmt: skip
+    patience: int = setting(
+        0, "Early stopping: end after so many epochs without a better validation PSNR; 0: never.",
+        low=0, high=10_000, unit="epochs",
+    )  # fmt: skip
+
+    def __post_init__(self):
+        _check(self)
+    @property
+    def image_values(self) -> int:
+        return 32 * 32 * 3
+
+    @property
+    def compression(self) -> float:
+        """Values in an image over values in its code."""
+        return self.image_values / self.model.latent_dim
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+
+def from_dict(kind: type, values: Any):
+    """Build a config of this kind from plain values; raises ConfigError on anything it does not know.
+
+    Nested configs are given as nested dicts, just as ``to_json`` writes them.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"A {kind.__name__} must be a JSON object, not {type(values).__name__}.")
+    known = {f.name: f for f in fields(kind)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"Unknown setting `{unknown[0]}` in {kind.__name__}; possible are: {', '.join(known)}."
+        )
+    made = {}
+    for name, value in values.items():
+        nested = known[name].default
+        made[name] = from_dict(type(nested), value) if is_dataclass(nested) else value
+    return kind(**made)
+
+
+def from_json(text: str) -> TrainConfig:
+    """Read what ``TrainConfig.to_json`` wrote; raises ConfigError."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"This is not a JSON file: {error}.") from None
+    return from_dict(TrainConfig, values)
+
+
+def settings(kind: type = TrainConfig) -> list[Field]:
+    """Every plain field in reading order, nested configs unfolded: what a form or parser is made of."""
+    found = []
+    for f in fields(kind):
+        found += settings(type(f.default)) if is_dataclass(f.default) else [f]
+    return found
+
+
+def from_flat(values: dict[str, Any]) -> TrainConfig:
+    """Build a TrainConfig from one flat dict (what a form or parser gives); absent keys keep defaults."""
+    nested: dict[str, Any] = {}
+    for f in fields(TrainConfig):
+        if is_dataclass(f.default):
+            inner = {g.name for g in fields(type(f.default))}
+            nested[f.name] = {k: v for k, v in values.items() if k in inner}
+        elif f.name in values:
+            nested[f.name] = values[f.name]
+    return from_dict(TrainConfig, nested)
+
+
+def to_flat(config: TrainConfig) -> dict[str, Any]:
+    """The inverse of ``from_flat``."""
+    flat = {}
+    for f in fields(config):
+        value = getattr(config, f.name)
+        flat |= asdict(value) if is_dataclass(value) else {f.name: value}
+    return flat

@@ -1,0 +1,295 @@
+"""A run, carried out: data in, ``train.fit``, files out, and an end with a name.
+
+Called by the command line in the foreground and by the app's trainer in the background: one way to
+train, whoever asks. Bit-exact resume on the CPU is tested by killing this.
+"""
+
+import errno
+import json
+import os
+import platform
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from torch import distributed as dist
+
+from convae import __version__, baselines, checkpoints, data, evaluation, runs
+from convae.config import TrainConfig
+from convae.data import ImageSet
+from convae.errors import ConvaeError
+from convae.train import Ended, EpochRecord, Event, Progress, Requests, Trainer, fit, world
+
+PINNED = 8  # images whose reconstruction is kept after every epoch
+MAPPED = 500  # codes on the small map that moves with the epochs
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def split_off_validation(images: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(train, validation): 2 % of the training images, 1 to 1,000 of them, are never trained on.
+
+    The best epoch is chosen on them, so the test split stays untouched. Which ones does not depend on
+    the run's seed: two runs can be compared.
+    """
+    count = min(max(len(images) // 50, 1), 1000)
+    order = np.random.default_rng(seed).permutation(len(images))
+    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    return images[kept], images[held]
+
+
+def load_images(config: TrainConfig, progress=None) -> tuple[ImageSet, np.ndarray, np.ndarray]:
+    """(training split, images to learn from, images to validate on)."""
+    whole = data.load(config.data.spec, "train", progress)
+    if len(whole) < 3:
+        raise ConvaeError(f"{len(whole)} training images are too few: at least 3 are needed.")
+    kept, held = split_off_validation(whole.images)
+    if config.data.limit and config.data.limit < len(kept):
+        chosen = np.random.default_rng(config.seed).permutation(len(kept))[: config.data.limit]
+        kept = kept[np.sort(chosen)]
+    return whole, kept, held
+
+
+def prepare(trainer: Trainer, whole: ImageSet) -> None:
+    """Give a new model its starting weights: a checkpoint's, or for `residual` the PCA of the data."""
+    config = trainer.config
+    if config.init_from:
+        source = checkpoints.load(config.init_from)
+        if source.config != config.model:
+            raise ConvaeError(
+                f"`init_from` (={config.init_from}) is {source.config}, but {config.model} is wanted."
+            )
+        trainer.model.load_state_dict(source.model.state_dict())
+    elif trainer.model.linear is not None:
+        pca = baselines.pca_for(whole)
+        trainer.model.linear.from_pca(pca.mean, pca.components, pca.variances)
+    trainer.begin()
+
+
+class Snapshots:
+    """The pinned images and the small map after each epoch, for the time machine on the Train page."""
+
+    def __init__(self, folder, images: np.ndarray, labels: np.ndarray):
+        self.folder, self.images = folder, images[:MAPPED]
+        self.previous = None
+        folder.mkdir(exist_ok=True)
+        pinned = self.images[:PINNED]
+        np.savez(folder / "pinned.npz", images=pinned, labels=np.asarray(labels)[:MAPPED])
+
+    def take(self, epoch: int, trainer: Trainer) -> None:
+        """Write <epoch>.npz: rebuilt uint8 (8, 32, 32, 3) and points float32 (500, 2).
+
+        Each map is turned onto the one before (orthogonal Procrustes: R = U V^T from the SVD of the
+        product; Schoenemann 1966), so that it moves with the training and does not jump.
+        """
+        model = trainer.result
+        was_training = model.training
+        model.eval()
+        rebuilt = model.reconstruct(self.images[:PINNED])
+        codes = model.encode(self.images)
+        model.train(was_training)
+        centred = codes - codes.mean(0)
+        _, _, directions = np.linalg.svd(centred, full_matrices=False)
+        points = centred @ directions[:2].T
+        if points.shape[1] < 2:
+            points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+        if self.previous is None and epoch > 1:
+            before = sorted(self.folder.glob("[0-9]*.npz"))
+            before = [p for p in before if int(p.stem) < epoch]
+            if before:
+                self.previous = np.load(before[-1])["points"]
+        if self.previous is not None and self.previous.shape == points.shape:
+            u, _, v = np.linalg.svd(points.T @ self.previous)
+            points = points @ (u @ v)
+        self.previous = points.astype(np.float32)
+        temporary = self.folder / ".next.npz"
+        np.savez(temporary, rebuilt=rebuilt, points=self.previous)
+        os.replace(temporary, self.folder / f"{epoch:05d}.npz")
+
+
+def describe_machine(device: torch.device) -> str:
+    """One line a reader can compare with: processor or GPU, cores, threads."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, {platform.machine()}"
+    name = torch.cpu.get_capabilities().get("cpu_name", "") or platform.processor()
+    return f"{name or 'CPU'} {platform.machine()}, {torch.get_num_threads()} threads".strip()
+
+
+class Sitting:
+    """One sitting of a trainer at a run folder; ``work`` does it and returns the status it ended in."""
+
+    def __init__(self, run: runs.Run, command: str, report: Callable | None = None):
+        self.run, self.command = run, command
+        self.report = report or (lambda item: None)
+        self.rank, self.world = world()
+        self.stopping = False
+        self.told: dict = {}
+
+    def requests(self) -> Requests:
+        wish = runs.read_json(self.run.path / "control.json")
+        return Requests(
+            self.stopping or bool(wish.get("stop")),
+            bool(wish.get("pause")),
+            float(wish.get("learning_rate") or 0.0),
+        )
+
+    def say(self, **values) -> None:
+        """Put the latest word where the app reads it; a full disk must not end the run from here."""
+        self.told |= values | {"updated": time.time(), "pid": os.getpid()}
+        if self.rank:
+            return
+        try:
+            runs.write_atomically(self.run.path / "status.json", json.dumps(self.told).encode())
+        except OSError:
+            if self.told.get("state") not in runs.ENDED:
+                raise
+
+    def append(self, name: str, row: dict) -> None:
+        if not self.rank:
+            with open(self.run.path / name, "a") as file:
+                file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def work(self) -> runs.Status:
+        """Train to an end; never raises for what can happen to a run, but names it in the status."""
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._stop)
+        except ValueError:
+            pass  # not in the main thread (tests): then only requests can stop it
+        self.say(state="starting", message="Reading the images.")
+        try:
+            ended = self._train()
+            self.say(state=ended.state, message=ended.message, remaining_s=0.0)
+        except ConvaeError as error:
+            self.say(state="failed", message=str(error))
+        except MemoryError:
+            self.say(state="out of memory", message=_memory_advice())
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                self.say(state="failed", message=f"The machine refused: {error.strerror}.")
+            else:
+                self.say(state="disk full", message=_disk_advice(self.run.id))
+        except RuntimeError as error:
+            text = str(error)
+            if isinstance(error, torch.OutOfMemoryError) or any(w in text for w in OUT_OF_MEMORY):
+                self.say(state="out of memory", message=_memory_advice())
+            elif "No space left" in text or "PytorchStreamWriter" in text:
+                self.say(state="disk full", message=_disk_advice(self.run.id))
+            else:
+                self.say(state="failed", message=f"The trainer broke: {text.splitlines()[0][:200]}")
+                raise
+        return self.run.status() if not self.rank else runs.Status(self.told["state"])
+
+    def _stop(self, *_) -> None:
+        self.stopping = True
+
+    def _train(self) -> Ended:
+        config = self.run.config()
+        whole, kept, held = load_images(
+            config,
+            lambda done, total, what: self.say(
+                message=f"{what}: {done:,}" + (f" of {total:,}" if total else "")
+            ),
+        )
+        if self.world > 1 and not dist.is_initialized():
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        trainer = Trainer(config, kept, held)
+        state = checkpoints.load_state(self.run.path)
+        self.say(message="Preparing the model.", device=describe_machine(trainer.device))
+        if state is None:
+            self._forget_after(0)
+            prepare(trainer, whole)
+        else:
+            trainer.begin()
+            trainer.restore(state)
+            self._forget_after(trainer.epoch)
+        test = data.load(config.data.spec, "test") if "test" in data.splits(config.data.spec) else None
+        shown = test.images if test is not None and len(test) else held
+        labels = test.labels if test is not None and len(test) else np.zeros(len(held), np.int64)
+        snapshots = None
+        if not self.rank:
+            snapshots = Snapshots(self.run.path / "snapshots", shown[:MAPPED], labels[:MAPPED])
+        self.say(state="running", message="", epoch=trainer.epoch, epochs=config.epochs,
+                 step=trainer.step, steps=trainer.total_steps)  # fmt: skip
+        ended = Ended("done", "Trained already.")
+        for item in fit(trainer, self.requests):
+            self.report(item)
+            if isinstance(item, Progress):
+                self.say(state="running", **item._asdict())
+            elif isinstance(item, Event):
+                self.append("events.jsonl", item._asdict())
+                self.say(state="paused" if item.what == "paused" else "running")
+            elif isinstance(item, EpochRecord) and not self.rank:
+                # the line first: resume cuts one too many, but could not make up one too few
+                self.append("history.jsonl", item._asdict())
+                snapshots.take(item.epoch, trainer)
+                self._save(trainer, whole, item)
+                self.say(epoch=item.epoch, step=item.step, elapsed_s=item.elapsed_s,
+                         memory_mb=item.memory_mb)  # fmt: skip
+            elif isinstance(item, Ended):
+                ended = item
+        if not self.rank:
+            self._deliver(ended, test)
+        if self.world > 1:
+            dist.barrier()
+            dist.destroy_process_group()
+        return ended
+
+    def _forget_after(self, epoch: int) -> None:
+        """Cut what a killed sitting wrote after its last whole save."""
+        if self.rank:
+            return
+        for name in ("history.jsonl", "events.jsonl"):
+            rows, _ = runs.read_lines(self.run.path / name)
+            kept = [json.dumps(row) + "\n" for row in rows if row.get("epoch", 0) <= epoch]
+            runs.write_atomically(self.run.path / name, "".join(kept).encode())
+        for path in (self.run.path / "snapshots").glob("[0-9]*.npz"):
+            if int(path.stem) > epoch:
+                path.unlink()
+
+    def _save(self, trainer: Trainer, whole: ImageSet, record: EpochRecord) -> None:
+        best = record.val_psnr == trainer.best_psnr
+        if not best and (self.run.path / "card.json").exists():
+            runs.write_atomically(
+                self.run.path / "state.pt", checkpoints.state_bytes(trainer.state())
+            )
+            return
+        card = {
+            "name": self.run.id,
+            "config": asdict(trainer.config),
+            "data": {"name": whole.name, "fingerprint": whole.fingerprint, "images": len(whole)},
+            "classes": list(whole.class_names),
+            "metrics": {"val_psnr": record.val_psnr, "val_loss": record.val_loss, "test": None},
+            "training": {"epoch": record.epoch, "step": record.step, "elapsed_s": record.elapsed_s},
+            "parameters": trainer.result.parameter_count,
+            "machine": describe_machine(trainer.device),
+            "precision": str(trainer.precision).removeprefix("torch."),
+            "versions": {"convae": __version__, "torch": torch.__version__,
+                         "python": platform.python_version()},
+            "command": self.command,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }  # fmt: skip
+        checkpoints.save(self.run.path, trainer.result, card, state=trainer.state())
+
+    def _deliver(self, ended: Ended, test: ImageSet | None) -> None:
+        """Write how it ended, and the figures on the test split, into the card."""
+        path = self.run.path / "card.json"
+        card = runs.read_json(path)
+        if not card:
+            return
+        card["training"] |= {"state": ended.state}
+        if test is not None and len(test):
+            model = checkpoints.load(str(self.run.path)).model
+            card["metrics"]["test"] = evaluation.measure(model, test.images[:10_000])
+        runs.write_atomically(path, json.dumps(card, indent=2).encode())
+
+
+def _memory_advice() -> str:
+    return "Out of memory: take a smaller batch, fewer channels, or fewer images; then resume."
+
+
+def _disk_advice(name: str) -> str:
+    return f"The disk is full. The last saved epoch is whole: make room, then resume {name}."
