@@ -1,0 +1,180 @@
+"""Every image set by one name: CIFAR-10, built-in sets, folders and archives, arrays in a file.
+
+`load(spec, split)` gives an ImageSet. A spec is a word or a word and a path:
+cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar), npz:PATH.
+"""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convae import builtin, folders, store
+from convae.errors import DataError
+
+Progress = store.Progress
+SPLITS = ("train", "test")
+SPECS = {
+    "cifar10": "60,000 photographs of ten kinds of things; a download of 170 MB.",
+    "shapes": "12,000 drawings of ten shapes in many colours; made on the spot.",
+    "digits": "1,797 handwritten digits, enlarged from 8x8; comes with scikit-learn.",
+    "photos": "Thousands of small pieces of two photographs; comes with scikit-learn.",
+}
+_FORMS = "cifar10, shapes, digits, photos, folder:PATH or npz:PATH"
+_BUILT_IN = {"shapes": builtin.shapes, "digits": builtin.digits, "photos": builtin.photos}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """One split of an image set.
+
+    images: uint8 (N, 32, 32, 3). labels: int64 (N,), indices into class_names; a set without labels
+    has the one class "all". fingerprint: hex digest of pixels, labels and class names, so equal
+    content has an equal fingerprint. Large sets are memory maps: writing to one changes a private
+    copy, never the file.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    split: str
+    name: str
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices) -> "ImageSet":
+        """The images at `indices` (integers or a mask, as numpy takes them), in that order."""
+        chosen = np.arange(len(self))[indices]
+        digest = hashlib.sha256(self.fingerprint.encode() + chosen.tobytes()).hexdigest()[:32]
+        return ImageSet(
+            self.images[chosen],
+            self.labels[chosen],
+            self.class_names,
+            self.split,
+            self.name,
+            digest,
+        )
+
+
+def check_spec(spec: str) -> None:
+    """DataError if `spec` is not the name of an image set or its path does not exist. Cheap."""
+    kind, _, path = spec.partition(":")
+    if spec in SPECS:
+        return
+    if kind not in ("folder", "npz") or not path:
+        raise DataError(f"`{spec}` is not an image set: give {_FORMS}.")
+    if not Path(path).expanduser().exists():
+        raise DataError(f"`{spec}` names nothing that exists; check the path after `{kind}:`.")
+    if kind == "npz" and not Path(path).expanduser().is_file():
+        raise DataError(f"`{spec}` is not a file; images in a folder are `folder:{path}`.")
+
+
+def splits(spec: str, progress: Progress | None = None) -> tuple[str, ...]:
+    """Those of ("train", "test") that the set has. A new folder is read for it: minutes."""
+    check_spec(spec)
+    if spec in SPECS:
+        return SPLITS
+    kind, _, path = spec.partition(":")
+    if kind == "npz":
+        with _npz(path) as arrays:
+            return tuple(split for split in SPLITS if f"{split}_images" in arrays)
+    found = folders.open_set(path, progress)
+    return tuple(split for split in SPLITS if split in found.splits)
+
+
+def load(spec: str, split: str = "test", progress: Progress | None = None) -> ImageSet:
+    """The images of one split of the set that `spec` names.
+
+    DataError: no such set, no such split (it says which exist), or files that cannot be used.
+    `progress(done, total or None, what)` is called now and then where it takes long.
+    """
+    check_spec(spec)
+    if split not in SPLITS:
+        raise DataError(f"`{split}` is not a split: give train or test.")
+    kind, _, path = spec.partition(":")
+    if kind == "npz":
+        return _load_npz(spec, path, split)
+    if kind == "folder":
+        return _from_kept(folders.open_set(path, progress), spec, split)
+    if kind == "cifar10":
+        raise DataError(
+            "CIFAR-10 is not here yet: run `python -m convae download` or press the download "
+            "button."
+        )
+    images, labels, class_names = _BUILT_IN[kind](split, progress)
+    return _image_set(images, labels, class_names, split, spec)
+
+
+def _image_set(images, labels, class_names, split: str, name: str) -> ImageSet:
+    digest = store.fingerprint(images, labels, class_names)
+    return ImageSet(images, labels, tuple(class_names), split, name, digest)
+
+
+def _from_kept(found: store.KeptSet, spec: str, split: str) -> ImageSet:
+    if split not in found.splits:
+        raise _no_split(spec, split, found.splits)
+    images, labels = found.arrays(split)
+    digest = found.splits[split]["fingerprint"]
+    return ImageSet(images, labels, found.class_names, split, spec, digest)
+
+
+def _no_split(spec: str, split: str, existing) -> DataError:
+    there = " and ".join(existing) or "none"
+    return DataError(f"`{spec}` has no {split} split; it has: {there}.")
+
+
+def _npz(path: str):
+    try:
+        arrays = np.load(Path(path).expanduser(), allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        arrays = None
+    if not isinstance(arrays, np.lib.npyio.NpzFile):
+        raise DataError(f"`npz:{path}` is not a .npz file: write it with numpy.savez_compressed.")
+    return arrays
+
+
+def _array(arrays, key: str, spec: str) -> np.ndarray:
+    try:
+        return arrays[key]
+    except Exception:  # numpy's own message would tell how to switch the safety off
+        raise DataError(
+            f"`{key}` of `{spec}` cannot be read: it is damaged or holds Python objects; "
+            "write plain arrays with numpy.savez_compressed."
+        ) from None
+
+
+def _load_npz(spec: str, path: str, split: str) -> ImageSet:
+    with _npz(path) as arrays:
+        images_key, labels_key = f"{split}_images", f"{split}_labels"
+        if images_key not in arrays:
+            raise _no_split(spec, split, [s for s in SPLITS if f"{s}_images" in arrays])
+        images = _array(arrays, images_key, spec)
+        if images.dtype != np.uint8 or images.shape[1:] != store.IMAGE_SHAPE or not len(images):
+            raise DataError(
+                f"`{images_key}` of `{spec}` is {images.dtype} {images.shape}; it must be uint8 "
+                "(N, 32, 32, 3) with N at least 1."
+            )
+        names = None
+        if "class_names" in arrays:
+            names = tuple(str(name) for name in _array(arrays, "class_names", spec).ravel())
+        if labels_key not in arrays:
+            return _image_set(
+                np.ascontiguousarray(images), np.zeros(len(images), np.int64), ("all",), split, spec
+            )
+        labels = _array(arrays, labels_key, spec)
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"`{labels_key}` of `{spec}` is {labels.dtype} {labels.shape}; it must be one integer "
+            f"for each of the {len(images)} images."
+        )
+    names = names or tuple(str(number) for number in range(int(labels.max()) + 1))
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise DataError(
+            f"`{labels_key}` of `{spec}` goes from {labels.min()} to {labels.max()}, but there are "
+            f"{len(names)} class names: labels must lie in 0..{len(names) - 1}."
+        )
+    return _image_set(np.ascontiguousarray(images), labels.astype(np.int64), names, split, spec)

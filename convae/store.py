@@ -1,0 +1,210 @@
+"""Image sets kept on disk as plain bytes and mapped into memory, so that they open at once.
+
+A set is one folder, CONVAE_DATA_DIR/sets/<name>/: for each split `<split>.images` (N * 3072 bytes
+of uint8) and `<split>.labels` (N int64), and set.json that says the rest. It is written beside its
+place and renamed into it, by one process at a time, so that nobody ever sees half a set.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convae.errors import DataError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two builders at once then do the work twice, the first one wins
+    fcntl = None
+
+Progress = Callable[[int, int | None, str], None]
+IMAGE_SHAPE = (32, 32, 3)
+IMAGE_BYTES = 32 * 32 * 3
+
+
+def data_dir() -> Path:
+    """Where data live: CONVAE_DATA_DIR, else `data` in the current folder. Read at every call."""
+    return Path(os.environ.get("CONVAE_DATA_DIR") or "data")
+
+
+@dataclass(frozen=True)
+class KeptSet:
+    """A set on disk, opened: what set.json says, and how to map a split."""
+
+    folder: Path
+    class_names: tuple[str, ...]
+    splits: dict  # split -> {"count": int, "fingerprint": str}
+    unreadable: int  # files that were left out when the set was made
+
+    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """(images uint8 (N, 32, 32, 3), labels int64 (N,)). Images are read when first touched;
+        writing to them changes a private copy, never the file."""
+        count = self.splits[split]["count"]
+        shape = (count, *IMAGE_SHAPE)
+        images = np.memmap(self.folder / f"{split}.images", np.uint8, mode="c", shape=shape)
+        labels = np.fromfile(self.folder / f"{split}.labels", np.int64)
+        return images, labels
+
+
+class SetWriter:
+    """Takes images as they come, then puts them in order. It appends to plain files: a full disk is
+    an error here, where writing through a memory map would kill the process."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.unreadable = 0
+        self._files: dict = {}
+        self._labels: dict[str, list[int]] = {}
+        self._keys: dict[str, list[bytes]] = {}
+
+    def add(self, split: str, images: np.ndarray, labels, keys=()) -> None:
+        """images: uint8 (n, 32, 32, 3); labels: n integers; keys: n bytes to order them by."""
+        if split not in self._files:
+            self._files[split] = open(self.folder / f"{split}.unordered", "wb")
+            self._labels[split], self._keys[split] = [], []
+        self._files[split].write(np.ascontiguousarray(images, np.uint8).data)
+        self._labels[split].extend(int(label) for label in labels)
+        self._keys[split].extend(keys)
+
+    def finish(self, class_names) -> None:
+        self.close()
+        splits = {}
+        for split, unordered in self._labels.items():
+            count, keys = len(unordered), self._keys[split]
+            order = sorted(range(count), key=keys.__getitem__) if keys else range(count)
+            labels = np.array(unordered, np.int64)[order]
+            labels.tofile(self.folder / f"{split}.labels")
+            source = self.folder / f"{split}.unordered"
+            rows = np.memmap(source, np.uint8, mode="r", shape=(count, *IMAGE_SHAPE))
+            images_hash = hashlib.sha256()
+            with open(self.folder / f"{split}.images", "wb") as file:
+                for start in range(0, count, 4096):
+                    data = rows[order[start : start + 4096]].data
+                    file.write(data)
+                    images_hash.update(data)
+            del rows
+            source.unlink()
+            digest = _fingerprint(images_hash, labels, class_names)
+            splits[split] = {"count": count, "fingerprint": digest}
+        about = {
+            "class_names": list(class_names),
+            "splits": splits,
+            "unreadable": self.unreadable,
+        }
+        (self.folder / "set.json").write_text(json.dumps(about), encoding="utf-8")
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+def fingerprint(images: np.ndarray, labels: np.ndarray, class_names) -> str:
+    """Hex digest of a split's content: equal pixels, labels and class names give equal digests."""
+    return _fingerprint(hashlib.sha256(np.ascontiguousarray(images).data), labels, class_names)
+
+
+def _fingerprint(images_hash, labels: np.ndarray, class_names) -> str:
+    images_hash.update(np.ascontiguousarray(labels, np.int64).data)
+    images_hash.update(json.dumps(list(class_names)).encode())
+    return images_hash.hexdigest()[:32]
+
+
+def opened(name: str) -> KeptSet | None:
+    """The set kept under `name`; None if there is none or it is not whole."""
+    folder = data_dir() / "sets" / name
+    try:
+        about = json.loads((folder / "set.json").read_text(encoding="utf-8"))
+        for split, facts in about["splits"].items():
+            if (folder / f"{split}.images").stat().st_size != facts["count"] * IMAGE_BYTES:
+                return None
+            if (folder / f"{split}.labels").stat().st_size != facts["count"] * 8:
+                return None
+        return KeptSet(folder, tuple(about["class_names"]), about["splits"], about["unreadable"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def kept(
+    name: str,
+    fill: Callable[[SetWriter], tuple[str, ...]],
+    progress: Progress | None = None,
+    supersedes: str | None = None,
+) -> KeptSet:
+    """The set kept under `name`; made by `fill(writer) -> class_names` if there is none.
+
+    Once made, other sets whose name begins with `supersedes` are removed: older states of the same
+    source.
+    """
+    found = opened(name)
+    if found:
+        return found
+    root = data_dir() / "sets"
+    with writing_to(root):
+        root.mkdir(parents=True, exist_ok=True)
+        with locked(root / f"{supersedes or name}.lock", progress):
+            found = opened(name)  # made by another process while we waited
+            if found:
+                return found
+            for leftover in root.glob(f"{name}.*.part"):  # of a builder that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
+            part = root / f"{name}.{os.getpid()}.part"
+            part.mkdir()
+            writer = SetWriter(part)
+            try:
+                writer.finish(fill(writer))
+                shutil.rmtree(root / name, ignore_errors=True)
+                part.rename(root / name)
+            finally:
+                writer.close()
+                shutil.rmtree(part, ignore_errors=True)
+            if supersedes:
+                for older in root.glob(f"{supersedes}*"):
+                    if older.is_dir() and older.name != name:
+                        shutil.rmtree(older, ignore_errors=True)
+    found = opened(name)
+    if found is None:
+        raise DataError(f"{root / name} was written but cannot be read back; check that disk.")
+    return found
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turns what a disk can do to a writer into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"The disk of {folder} is full: free some space, or set CONVAE_DATA_DIR to a "
+                "folder on another disk, and try again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise DataError(
+                f"Nothing can be written to {folder}: set CONVAE_DATA_DIR to a folder of yours."
+            ) from error
+        raise DataError(f"Reading or writing below {folder} failed: {error.strerror}.") from error
+
+
+@contextmanager
+def locked(
+    path: Path, progress: Progress | None = None, waiting: str = "waiting"
+) -> Iterator[None]:
+    """Holds an flock on `path`; the kernel lets go of it even if the process is killed."""
+    with open(path, "a") as file:
+        while fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if progress:
+                    progress(0, None, f"{waiting} for another process that is making it")
+                time.sleep(0.2)
+        yield
