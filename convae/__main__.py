@@ -19,7 +19,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the experiment")
     for f in settings():
         meta, flag = f.metadata, FLAGS.get(f.name, "--" + f.name.replace("_", "-"))
-        text = meta["help"].replace("%", "%%") + f" Default: {f.default if f.default != '' else 'none'}"
+        text = (
+            meta["help"].replace("%", "%%")
+            + f" Default: {f.default if f.default != '' else 'none'}"
+        )
         text += f" {meta['unit']}." if meta["unit"] else "."
         if isinstance(f.default, bool):
             group.add_argument(
@@ -40,7 +43,9 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     train = verbs.add_parser("train", help="train a model into runs/NAME")
-    train.add_argument("--name", default="", help="name of the run; default: made from its settings")
+    train.add_argument(
+        "--name", default="", help="name of the run; default: made from its settings"
+    )
     train.add_argument("--run", default="", help=argparse.SUPPRESS)
     add_settings(train)
 
@@ -49,12 +54,18 @@ def make_parser() -> argparse.ArgumentParser:
     resume.add_argument("--epochs", type=int, help="new number of epochs in all")
     for verb in (train, resume):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
-        verb.add_argument("--nice", type=int, default=0, help="give way to others by this much (0-19)")
+        verb.add_argument(
+            "--nice", type=int, default=0, help="give way to others by this much (0-19)"
+        )
 
     evaluate = verbs.add_parser("evaluate", help="measure a checkpoint beside PCA on a test split")
     evaluate.add_argument("checkpoint", help="a name that `list` shows, or a folder")
-    evaluate.add_argument("--data", default="", help="test split of this data; default: the model's own")
-    evaluate.add_argument("--fit-data", default="", help="fit PCA on the training split of this data")
+    evaluate.add_argument(
+        "--data", default="", help="test split of this data; default: the model's own"
+    )
+    evaluate.add_argument(
+        "--fit-data", default="", help="fit PCA on the training split of this data"
+    )
 
     download = verbs.add_parser("download", help="fetch CIFAR-10 (170 MB, resumable, verified)")
     download.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -113,7 +124,8 @@ class Bars:
 
 
 def sit_down(run: runs.Run, quiet: bool, command: str) -> int:
-    """Work on a run until it ends. 0: done or stopped with the model delivered; 1: any other end."""
+    """Work on a run until it ends. 0: done or stopped with the model delivered; 1: any other
+    end."""
     from convae.worker import Sitting
 
     bars = Bars(quiet or int(os.environ.get("RANK", 0)) > 0)
@@ -122,7 +134,10 @@ def sit_down(run: runs.Run, quiet: bool, command: str) -> int:
     bars.close()
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""
-    print(f"{run.id}: {status.state}. {status.message}{where}", file=sys.stdout if good else sys.stderr)
+    print(
+        f"{run.id}: {status.state}. {status.message}{where}",
+        file=sys.stdout if good else sys.stderr,
+    )
     return 0 if good else 1
 
 

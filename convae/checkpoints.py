@@ -32,7 +32,8 @@ DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
 
 
 def root() -> Path:
-    """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR names."""
+    """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR
+    names."""
     beside = Path(__file__).resolve().parent.parent / "checkpoints"
     return Path(os.environ.get("CONVAE_CHECKPOINTS_DIR", beside))
 
@@ -93,11 +94,18 @@ def weights_bytes(model: ConvAutoencoder, half: bool = False) -> bytes:
 
 
 def save(
-    folder: Path, model: ConvAutoencoder, card: dict[str, Any], *, half: bool = False,
+    folder: Path,
+    model: ConvAutoencoder,
+    card: dict[str, Any],
+    *,
+    half: bool = False,
     state: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write weights, then (if given) the state that resume needs, then the card; each replaces the old
-    one atomically. Returns the card as written, with the sha256 of the weights. OSError on a full disk."""  # fmt: skip
+    """Write weights, then (if given) the state that resume needs, then the card.
+
+    Each replaces the old one atomically. Returns the card as written, with the sha256 of the
+    weights. OSError on a full disk.
+    """
     weights = weights_bytes(model, half)
     card = card | {"format": 1, "sha256": hashlib.sha256(weights).hexdigest()}
     files = [(folder / "model.safetensors", weights)]
@@ -155,7 +163,9 @@ def find(name_or_path: str) -> Path:
     if (path / "card.json").is_file():
         return path
     if runs.ID.fullmatch(name_or_path) and (runs.root() / name_or_path).is_dir():
-        raise CheckpointError(f"Run `{name_or_path}` has not finished an epoch: it has no model yet.")
+        raise CheckpointError(
+            f"Run `{name_or_path}` has not finished an epoch: it has no model yet."
+        )
     names = ", ".join(entry.name for entry in listing()) or "none; train one first"
     raise CheckpointError(f"There is no checkpoint `{name_or_path[:200]}`. At hand: {names}.")
 
@@ -176,9 +186,7 @@ def load(name_or_path: str, device: str = "cpu") -> Checkpoint:
     return from_bytes(path.name, weights, card, device)
 
 
-def from_bytes(
-    name: str, weights: bytes, card: dict[str, Any], device: str = "cpu"
-) -> Checkpoint:
+def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "cpu") -> Checkpoint:
     """A checkpoint from its two parts; everything is checked before a weight is used."""
     if not isinstance(card, dict) or "config" not in card:
         raise CheckpointError("The card says nothing of a config: this is not a convae checkpoint.")
@@ -206,8 +214,12 @@ def from_bytes(
 def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
     """Size, header, names, shapes and types of a safetensors file, before anything is allocated."""
     if len(weights) > MAX_BYTES:
-        raise CheckpointError(f"The weights take {len(weights) / 2**20:.0f} MB; at most 50 MB will do.")
-    if len(weights) < 8 or int.from_bytes(weights[:8], "little") > min(MAX_HEADER, len(weights) - 8):
+        raise CheckpointError(
+            f"The weights take {len(weights) / 2**20:.0f} MB; at most 50 MB will do."
+        )
+    if len(weights) < 8 or int.from_bytes(weights[:8], "little") > min(
+        MAX_HEADER, len(weights) - 8
+    ):
         raise CheckpointError("This is not a safetensors file, or it was cut short.")
     try:
         found = {name: entry for name, entry in safetensors.deserialize(weights)}
@@ -223,12 +235,14 @@ def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
                 f"Tensor `{name}` has shape {tuple(entry['shape'])}, the card asks for {shape}."
             )
         if entry["dtype"] not in DTYPES and not name.endswith("num_batches_tracked"):
-            raise CheckpointError(f"Tensor `{name}` has type {entry['dtype']}; F32, F16 or BF16 will do.")
+            raise CheckpointError(
+                f"Tensor `{name}` has type {entry['dtype']}; F32, F16 or BF16 will do."
+            )
 
 
 def export(name_or_path: str) -> bytes:
-    """One zip to take along: card.json, model.safetensors (the card inside it too) and, of a run, the
-    history as CSV."""
+    """One zip to take along: card.json, model.safetensors (the card inside it too) and, of a run,
+    the history as CSV."""
     path = find(name_or_path)
     card = runs.read_json(path / "card.json")
     tensors = safetensors.torch.load((path / "model.safetensors").read_bytes())

@@ -161,6 +161,7 @@ class TrainConfig:
 
     def __post_init__(self):
         _check(self)
+
     @property
     def image_values(self) -> int:
         return 32 * 32 * 3
@@ -175,7 +176,7 @@ class TrainConfig:
 
 
 def from_dict(kind: type, values: Any):
-    """Build a config of this kind from plain values; raises ConfigError on anything it does not know.
+    """Build a config of this kind from plain values; ConfigError on anything it does not know.
 
     Nested configs are given as nested dicts, just as ``to_json`` writes them.
     """
@@ -204,7 +205,7 @@ def from_json(text: str) -> TrainConfig:
 
 
 def settings(kind: type = TrainConfig) -> list[Field]:
-    """Every plain field in reading order, nested configs unfolded: what a form or parser is made of."""
+    """Every plain field in reading order, nested configs unfolded: forms and parsers read this."""
     found = []
     for f in fields(kind):
         found += settings(type(f.default)) if is_dataclass(f.default) else [f]
@@ -212,7 +213,7 @@ def settings(kind: type = TrainConfig) -> list[Field]:
 
 
 def from_flat(values: dict[str, Any]) -> TrainConfig:
-    """Build a TrainConfig from one flat dict (what a form or parser gives); absent keys keep defaults."""
+    """A TrainConfig from one flat dict, as a form or parser gives it; absent keys keep defaults."""
     nested: dict[str, Any] = {}
     for f in fields(TrainConfig):
         if is_dataclass(f.default):

@@ -1,5 +1,6 @@
-"""What can go wrong through no fault of the program. The message is what the user reads, so each one
-says what was given, what is possible and what to do next."""
+"""What can go wrong through no fault of the program.
+
+The message is what the user reads: what was given, what is possible, what to do next."""
 
 
 class ConvaeError(Exception):

@@ -1,4 +1,5 @@
-"""How good is a checkpoint, beside its straw men on the same images? One answer for page and command line."""
+"""How good is a checkpoint, beside its straw men on the same images? One answer for page and
+command line."""
 
 import time
 from typing import Any, Protocol
@@ -14,7 +15,8 @@ class Reconstructs(Protocol):
 
 
 def measure(model: Reconstructs, images: np.ndarray) -> dict[str, float | int]:
-    """n, mse (pixels in [0, 1]), psnr (dB, of the whole set), ssim and images_per_s on these images.
+    """n, mse (pixels in [0, 1]), psnr (dB, of the whole set), ssim and images_per_s on these
+    images.
 
     images: uint8 (N, 32, 32, 3). Reconstructions are uint8 too, as people see them.
     """

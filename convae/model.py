@@ -3,11 +3,13 @@
 A batch is float32 (N, 3, 32, 32) in [0, 1]; z is float32 (N, latent_dim), unbounded; the output is
 float32 (N, 3, 32, 32), clamped to [0, 1] wherever it is shown or measured.
 
-classic    the well-known notebook model: convolutions, max-pooling, a dense ReLU code, up-sampling.
-strided    the field's teaching network: strided convolutions, a linear code, no normalisation.
-residual   ours. A linear code (PCA, where the training starts from it) carries what a linear code can
-           carry; the convolutional halves f and g only learn what is left to gain. Their last layers
-           start at zero, so the model never starts below PCA.
+classic: the well-known notebook model. Convolutions, max-pooling, a dense ReLU code, up-sampling.
+
+strided: the field's teaching network. Strided convolutions, a linear code, no normalisation.
+
+residual: ours. A linear code (PCA, where training starts from it) carries what a linear code can
+carry; the convolutional halves only learn what is left to gain. Their last layers start at zero, so
+the model never starts below PCA.
 """
 
 from collections.abc import Iterator
@@ -82,33 +84,22 @@ def strided(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
     return encoder, decoder
 
 
-class Residual(nn.Module):
-    """x + conv(act(conv(act(x)))); the last convolution starts at zero, so depth costs no stability
-    and no normalisation layer is needed (normalisation is memory traffic, and costs brightness)."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.first, self.second = conv(channels, channels), conv(channels, channels)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.gelu(self.first(F.gelu(x))))
-
-
 def residual(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """The learned halves f and g around the linear code. Resolution moves by pixel (un)shuffle."""
+    """What is learned around the linear code. Resolution moves by pixel (un)shuffle, which costs no
+    arithmetic; the width grows as the picture shrinks, so that most weights work on few pixels."""
+    act = nn.SiLU
     encoder = nn.Sequential(
-        nn.PixelUnshuffle(2), conv(12, c), Residual(c),  # 32 -> 16
-        nn.PixelUnshuffle(2), nn.Conv2d(4 * c, 2 * c, 1), Residual(2 * c),  # 16 -> 8
-        nn.PixelUnshuffle(2), nn.Conv2d(8 * c, 4 * c, 1), Residual(4 * c),  # 8 -> 4
-        nn.GELU(), nn.Flatten(), nn.Linear(64 * c, d),
+        nn.PixelUnshuffle(2), conv(12, c), act(),  # 32 -> 16
+        conv(c, 2 * c, stride=2), act(), conv(2 * c, 2 * c), act(),  # 16 -> 8
+        conv(2 * c, 4 * c, stride=2), act(), conv(4 * c, 4 * c), act(),  # 8 -> 4
+        nn.Flatten(), nn.Linear(64 * c, d),
     )  # fmt: skip
     decoder = nn.Sequential(
-        nn.Linear(d, 64 * c), nn.Unflatten(1, (4 * c, 4, 4)), Residual(4 * c),
-        nn.Conv2d(4 * c, 8 * c, 1), nn.PixelShuffle(2), Residual(2 * c),  # 4 -> 8
-        nn.Conv2d(2 * c, 4 * c, 1), nn.PixelShuffle(2), Residual(c),  # 8 -> 16
-        nn.GELU(), conv(c, 12), nn.PixelShuffle(2),  # 16 -> 32
+        nn.Linear(d, 64 * c), act(), nn.Unflatten(1, (4 * c, 4, 4)),
+        conv(4 * c, 4 * c), act(),
+        nn.Conv2d(4 * c, 8 * c, 1), nn.PixelShuffle(2), conv(2 * c, 2 * c), act(),  # 4 -> 8
+        nn.Conv2d(2 * c, 4 * c, 1), nn.PixelShuffle(2), conv(c, c), act(),  # 8 -> 16
+        conv(c, 12), nn.PixelShuffle(2),  # 16 -> 32
     )  # fmt: skip
     for layer in (encoder[-1], decoder[-2]):
         nn.init.zeros_(layer.weight)
@@ -204,7 +195,9 @@ class ConvAutoencoder(nn.Module):
         self._must_be_in_eval_mode()
         with torch.inference_mode():
             parts = [
-                pixels.from_batch(self.g(torch.from_numpy(codes[i : i + batch_size]).to(self.device)))
+                pixels.from_batch(
+                    self.g(torch.from_numpy(codes[i : i + batch_size]).to(self.device))
+                )
                 for i in range(0, len(codes), batch_size)
             ]
         return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
@@ -216,7 +209,9 @@ class ConvAutoencoder(nn.Module):
 
     def _must_be_in_eval_mode(self) -> None:
         if self.training:
-            raise RuntimeError("Call model.eval() first: batch statistics would leak between images.")
+            raise RuntimeError(
+                "Call model.eval() first: batch statistics would leak between images."
+            )
 
     def _batches(self, images: np.ndarray, batch_size: int) -> Iterator[Tensor]:
         if images.ndim != 4 or images.shape[1:] != (32, 32, 3) or images.dtype != np.uint8:

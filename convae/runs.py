@@ -1,12 +1,16 @@
-"""One run folder: claim, start, follow, stop, delete. No torch here: pages may import this for free.
+"""One run folder: claim, start, follow, stop, delete. No torch here: pages may import this for
+free.
 
     runs/<id>/  config.json     what was asked for
                 lock            held (flock) by whoever works on this run, as long as they live
-                status.json     the trainer's latest word, replaced atomically
-                history.jsonl   one EpochRecord a line        events.jsonl   one Event a line
-                control.json    the user's latest wish        log.txt        the trainer's output
+                status.json     the trainer's latest word
+                control.json    the user's latest wish
+                history.jsonl   one EpochRecord a line
+                events.jsonl    one Event a line
                 snapshots/      the pinned images and the small map, one file an epoch
-                state.pt        what resume needs             model.safetensors + card.json: the model
+                log.txt         the trainer's output
+                state.pt        what resume needs
+                model.safetensors, card.json: the model, best epoch so far
 
 Whether a run is alive is asked of its lock, never of a process number: numbers are given out again.
 """
@@ -44,7 +48,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def replace_together(files: list[tuple[Path, bytes]]) -> None:
-    """As ``write_atomically``, for files of one folder: all are on the disk before the first is renamed."""
+    """As ``write_atomically``, for files of one folder: all are on disk before one is renamed."""
     ready = []
     try:
         for path, data in files:
@@ -101,7 +105,8 @@ def read_lines(path: Path, after: int = 0) -> tuple[list[dict[str, Any]], int]:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a run stands. state is starting, running, paused or one of ENDED; times are in seconds."""
+    """Where a run stands. state is starting, running, paused or one of ENDED; times are in
+    seconds."""
 
     state: str
     message: str = ""
@@ -151,7 +156,9 @@ class Run:
             told = read_json(self.path / "status.json")
             if told.get("state") in ENDED:
                 return self.status()
-            message = "The trainer is gone without a word: killed, or the machine went down. Resume it."
+            message = (
+                "The trainer is gone without a word: killed, or the machine went down. Resume it."
+            )
             return Status(**{**known, "state": "killed", "message": message})
         return status
 
@@ -173,7 +180,8 @@ class Run:
         return False
 
     def ask(self, **wish: bool | float) -> None:
-        """Tell the trainer ``stop``, ``pause`` (booleans) or ``learning_rate`` (0: as scheduled)."""
+        """Tell the trainer ``stop``, ``pause`` (booleans) or ``learning_rate`` (0: as
+        scheduled)."""
         control = self.path / "control.json"
         write_atomically(control, json.dumps(read_json(control) | wish).encode())
 
@@ -198,7 +206,7 @@ class Run:
 
 
 def _signal(pid: int, number: int) -> None:
-    """To the process group if the trainer leads one (it does when the app started it), else to it alone."""
+    """To its process group if the trainer leads one (as when the app started it), else to it."""
     if pid <= 1:
         return
     try:
@@ -241,7 +249,8 @@ def _made(path: Path) -> float:
 
 
 def claim(config: TrainConfig, name: str = "") -> Run:
-    """Make the folder of a new run and write its settings; mkdir is the claim: of 50 racers one wins.
+    """Make the folder of a new run and write its settings; mkdir is the claim: of 50 racers one
+    wins.
 
     Without a name one is made from architecture, latent_dim and a free number.
     """
@@ -262,7 +271,8 @@ def claim(config: TrainConfig, name: str = "") -> Run:
         except FileExistsError:
             if name:
                 raise RunError(
-                    f"A run `{name}` exists: take another name, or `python -m convae resume {name}`."
+                    f"A run `{name}` exists: take another name, "
+                    f"or `python -m convae resume {name}`."
                 ) from None
     write_atomically(path / "config.json", config.to_json().encode())
     (path / "lock").touch()
@@ -282,8 +292,8 @@ def _lock(path: Path) -> int | None:
 
 @contextmanager
 def working_on(run: Run):
-    """Hold the run's lock; RunError if another trainer has it. A starter may have locked it for us, and
-    under torchrun the launcher keeps what the starter handed it."""
+    """Hold the run's lock; RunError if another trainer has it. A starter may have locked it for us,
+    and under torchrun the launcher keeps what the starter handed it."""
     if int(os.environ.get("RANK", 0)) or ("RANK" in os.environ and LOCK_VARIABLE in os.environ):
         yield
         return
@@ -310,16 +320,18 @@ def start(
 ) -> Run:
     """Start a trainer that outlives this process and return its run at once.
 
-    One at a time: RunError names the run that is at work. The locks are taken here and handed down, so
-    a run is alive from the first moment on. ``resume`` goes on with a run instead of claiming one.
-    """
+    One at a time: RunError names the run that is at work. The locks are taken here and handed down,
+    so a run is alive from the first moment on. ``resume`` goes on with a run instead of claiming
+    one."""
     root().mkdir(parents=True, exist_ok=True)
     slot = _lock(root() / ".slot")
     if slot is None or (busy := active()):
         if slot is not None:
             os.close(slot)
         at_work = busy.id if slot is not None and busy else "another run"
-        raise RunError(f"One training at a time: {at_work} is at work. Stop it or wait for its end.")
+        raise RunError(
+            f"One training at a time: {at_work} is at work. Stop it or wait for its end."
+        )
     lock = None
     try:
         run = get(resume) if resume else claim(config, name)

@@ -1,9 +1,9 @@
 """The training loop: ``fit`` is a generator of what happens, and nothing else.
 
-Fast by construction: all images stay on the device as uint8, each batch is drawn, flipped and scaled
-there, the loss is read once a tick instead of once a step, and there are no worker processes. Under
-torchrun the same loop runs on every process: each takes its share of every batch, and gradients are
-averaged (DistributedDataParallel), so the loss follows the one-process run.
+Fast by construction: all images stay on the device as uint8, each batch is drawn, flipped and
+scaled there, the loss is read once a tick instead of once a step, and there are no worker
+processes. Under torchrun the same loop runs on every process: each takes its share of every batch,
+and gradients are averaged (DistributedDataParallel), so the loss follows the one-process run.
 """
 
 import math
@@ -97,8 +97,8 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """auto -> bfloat16 where the device multiplies it natively: a rule, not a timing, so that the same
-    command gives the same weights. Measured in benchmarks/RESULTS.md."""
+    """auto -> bfloat16 where the device multiplies it natively: a rule, not a timing, so that the
+    same command gives the same weights. Measured in benchmarks/RESULTS.md."""
     if wanted != "auto":
         return torch.bfloat16 if wanted == "bf16" else torch.float32
     if device.type == "cuda":
@@ -121,8 +121,8 @@ def pick_layout(architecture: str, device: torch.device) -> torch.memory_format:
 def loss_of(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
     """Mean over all values; target in [0, 1].
 
-    bce is binary cross-entropy with soft targets. It is not defined outside [0, 1], where a model with
-    a linear output may be: there the value is clamped and the excess punished by its square.
+    bce is binary cross-entropy with soft targets. It is not defined outside [0, 1], where a model
+    with a linear output may be: there the value is clamped and the excess punished by its square.
     """
     if kind == "mse":
         return F.mse_loss(rebuilt, target)
@@ -235,7 +235,7 @@ class Trainer:
         return torch.randperm(len(self.data), generator=generator).to(self.device)
 
     def batch(self, chosen: Tensor) -> Tensor:
-        """float32 (B, 3, 32, 32) in [0, 1]. The order is random, so its first half is a random half."""
+        """float32 (B, 3, 32, 32) in [0, 1]; the order is random, so its first half is one too."""
         x = self.data[chosen]
         if self.config.flip:
             half = len(x) // 2
@@ -323,22 +323,31 @@ def _shared_requests(trainer: Trainer, read: Callable[[], Requests]) -> Requests
     return Requests(bool(told[0]), bool(told[1]), told[2].item())
 
 
+def diverged(trainer: Trainer) -> Ended:
+    return Ended(
+        "diverged",
+        f"Diverged at step {trainer.step}: the loss is no longer a number. The last good epoch is "
+        "kept; try a smaller learning rate.",
+    )
+
+
 def fit(
     trainer: Trainer, requests: Callable[[], Requests] = Requests
 ) -> Iterator[Progress | EpochRecord | Event | Ended]:
     """Train until the end of the schedule, a stop request or a bad end; the last item is ``Ended``.
 
-    At each EpochRecord the trainer stands at the end of that epoch, ready to be saved; its model is the
-    best so far where ``record.val_psnr == trainer.best_psnr``. An epoch cut short by a stop counts as one;
-    the schedule goes by steps. A learning
-    rate that is asked for becomes the rate at this moment; the schedule goes on from there.
+    At each EpochRecord the trainer stands at the end of that epoch, ready to be saved; its model is
+    the best so far where ``record.val_psnr == trainer.best_psnr``. An epoch cut short by a stop
+    counts as one; the schedule goes by steps. A learning rate that is asked for becomes the rate at
+    this moment; the schedule goes on from there.
     """
     c, clock, asked_rate = trainer.config, time.perf_counter(), 0.0
     while trainer.progress() < 1:
         order = trainer.order()
         mine = order.view(-1)[trainer.rank :: trainer.world]
         share = trainer.batch_size // trainer.world
-        total, taken, began, last = torch.zeros((), device=trainer.device), 0, time.perf_counter(), 0.0
+        total, taken = torch.zeros((), device=trainer.device), 0
+        began, last = time.perf_counter(), 0.0
         paused_s, stop = 0.0, False
         trainer.model.train()
         for i in range(trainer.steps_per_epoch):
@@ -366,7 +375,7 @@ def fit(
                 if taken:
                     loss = (total / taken).item()
                     if not math.isfinite(loss):
-                        yield Ended("diverged", f"The loss was no longer a number at step {trainer.step}.")
+                        yield diverged(trainer)
                         return
                     speed = taken * trainer.batch_size / (time.perf_counter() - began - paused_s)
                     done = max(trainer.progress(), 1e-9)
@@ -383,7 +392,7 @@ def fit(
             taken += 1
         loss = (total / max(taken, 1)).item()
         if not math.isfinite(loss):
-            yield Ended("diverged", f"The loss was no longer a number at step {trainer.step}.")
+            yield diverged(trainer)
             return
         speed = taken * trainer.batch_size / max(time.perf_counter() - began - paused_s, 1e-9)
         rate = trainer.learning_rate()
@@ -392,7 +401,7 @@ def fit(
         now = time.perf_counter()
         trainer.elapsed_s, clock = trainer.elapsed_s + now - clock, now
         if not math.isfinite(val_psnr) and val_psnr < 0 or not math.isfinite(val_loss):
-            yield Ended("diverged", f"The loss was no longer a number at step {trainer.step}.")
+            yield diverged(trainer)
             return
         trainer.bad_epochs = 0 if val_psnr > trainer.best_psnr else trainer.bad_epochs + 1
         trainer.best_psnr = max(val_psnr, trainer.best_psnr)

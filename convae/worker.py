@@ -32,8 +32,8 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 def split_off_validation(images: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(train, validation): 2 % of the training images, 1 to 1,000 of them, are never trained on.
 
-    The best epoch is chosen on them, so the test split stays untouched. Which ones does not depend on
-    the run's seed: two runs can be compared.
+    The best epoch is chosen on them, so the test split stays untouched. Which ones does not depend
+    on the run's seed: two runs can be compared.
     """
     count = min(max(len(images) // 50, 1), 1000)
     order = np.random.default_rng(seed).permutation(len(images))
@@ -54,13 +54,14 @@ def load_images(config: TrainConfig, progress=None) -> tuple[ImageSet, np.ndarra
 
 
 def prepare(trainer: Trainer, whole: ImageSet) -> None:
-    """Give a new model its starting weights: a checkpoint's, or for `residual` the PCA of the data."""
+    """Give a new model its first weights: a checkpoint's, or for `residual` the data's PCA."""
     config = trainer.config
     if config.init_from:
         source = checkpoints.load(config.init_from)
         if source.config != config.model:
             raise ConvaeError(
-                f"`init_from` (={config.init_from}) is {source.config}, but {config.model} is wanted."
+                f"`init_from` (={config.init_from}) holds {source.config}, "
+                f"but {config.model} is wanted."
             )
         trainer.model.load_state_dict(source.model.state_dict())
     elif trainer.model.linear is not None:
@@ -70,7 +71,7 @@ def prepare(trainer: Trainer, whole: ImageSet) -> None:
 
 
 class Snapshots:
-    """The pinned images and the small map after each epoch, for the time machine on the Train page."""
+    """The pinned images and the small map after each epoch: the Train page's time machine."""
 
     def __init__(self, folder, images: np.ndarray, labels: np.ndarray):
         self.folder, self.images = folder, images[:MAPPED]
@@ -119,7 +120,7 @@ def describe_machine(device: torch.device) -> str:
 
 
 class Sitting:
-    """One sitting of a trainer at a run folder; ``work`` does it and returns the status it ended in."""
+    """One sitting of a trainer at a run folder; ``work`` returns the status it ended in."""
 
     def __init__(self, run: runs.Run, command: str, report: Callable | None = None):
         self.run, self.command = run, command
@@ -137,7 +138,7 @@ class Sitting:
         )
 
     def say(self, **values) -> None:
-        """Put the latest word where the app reads it; a full disk must not end the run from here."""
+        """Put the latest word where the app reads it."""
         self.told |= values | {"updated": time.time(), "pid": os.getpid()}
         if self.rank:
             return
@@ -153,7 +154,7 @@ class Sitting:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
 
     def work(self) -> runs.Status:
-        """Train to an end; never raises for what can happen to a run, but names it in the status."""
+        """Train to an end. What can happen to a run is not raised but named in the status."""
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
@@ -206,7 +207,9 @@ class Sitting:
             trainer.begin()
             trainer.restore(state)
             self._forget_after(trainer.epoch)
-        test = data.load(config.data.spec, "test") if "test" in data.splits(config.data.spec) else None
+        test = (
+            data.load(config.data.spec, "test") if "test" in data.splits(config.data.spec) else None
+        )
         shown = test.images if test is not None and len(test) else held
         labels = test.labels if test is not None and len(test) else np.zeros(len(held), np.int64)
         snapshots = None
