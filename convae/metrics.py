@@ -191,13 +191,14 @@ def neighbours(
     codes, queries = codes - centre, queries - centre
     squares = (codes * codes).sum(axis=1)
     for block in _blocks(len(queries), max(1, 2**23 // len(codes))):
-        ranked = squares - 2 * queries[block] @ codes.T
+        ranked = queries[block] @ codes.T
+        ranked *= -2
+        ranked += squares
         if skip_self:
             rows = np.arange(len(ranked))
             ranked[rows, block.start + rows] = np.inf
         best = np.argpartition(ranked, k - 1, axis=1)[:, :k]
         exact = np.linalg.norm(codes[best] - queries[block, None], axis=2)
-        # equal distances come in the order of the indices, on every machine
         order = np.lexsort((best, exact))
         distances[block] = np.take_along_axis(exact, order, axis=1)
         indices[block] = np.take_along_axis(best, order, axis=1)
