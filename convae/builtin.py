@@ -68,14 +68,14 @@ def _draw(label: int, count: int, rng: np.random.Generator) -> np.ndarray:
     hue = label / len(SHAPES) + rng.normal(0, 0.03, (count, 1, 1))
     bright = _colour(hue, vary(0.6, 0.9), vary(0.85, 1.0))
     deep = _colour(hue + vary(-0.08, 0.08), vary(0.75, 1.0), vary(0.55, 0.8))
-    sky_hue = vary(0, 1)
-    sky = _colour(sky_hue, vary(0.05, 0.3), vary(0.75, 1.0))
-    ground = _colour(sky_hue + vary(-0.15, 0.15), vary(0.05, 0.35), vary(0.5, 0.9))
+    sky_hue, sky_value = vary(0, 1), vary(0.55, 1.0)
+    sky = _colour(sky_hue, vary(0.05, 0.35), sky_value)
+    ground = _colour(sky_hue + vary(-0.15, 0.15), vary(0.05, 0.4), sky_value * vary(0.6, 1.0))
 
     angle = vary(0, 2 * np.pi)
     slope = ((np.cos(angle) * x + np.sin(angle) * y) / 44 + 0.5)[..., None]
     background = sky + (ground - sky) * slope
-    shadow = 0.35 * np.exp(-np.maximum(distance, 0) / 1.6)[..., None]
+    shadow = 0.3 * np.exp(-np.maximum(distance, 0) / 1.5)[..., None]
     light = np.clip(0.5 + 0.5 * (v - 0.5 * u), 0, 1)[..., None]  # falls in from the upper left
     fill = deep + (bright - deep) * light
     inside = np.clip(0.5 - distance, 0, 1)[..., None]  # share of the pixel that is covered
@@ -99,12 +99,21 @@ def _distance(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     if shape == "ring":
         return np.abs(np.hypot(u, v) - 0.72) - 0.2
     if shape == "moon":
-        return np.maximum(np.hypot(u, v) - 0.95, 0.8 - np.hypot(u - 0.45, v - 0.2))
+        return _moon(u, np.abs(v))
     if shape == "pill":
         return np.hypot(np.maximum(np.abs(u) - 0.62, 0), v) - 0.36
     if shape == "heart":
         return _heart(np.abs(u) / 1.6, v / 1.6 + 0.56) * 1.6
     return _polygon(u, v, _CORNERS[shape]) - 0.06  # rounds the corners
+
+
+def _moon(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    outer, inner, apart = 0.95, 0.78, 0.48
+    tip_u = (outer**2 - inner**2 + apart**2) / (2 * apart)
+    tip_v = np.sqrt(outer**2 - tip_u**2)
+    beyond = u * tip_v - v * tip_u > apart * np.maximum(tip_v - v, 0)
+    body = np.maximum(np.hypot(u, v) - outer, inner - np.hypot(u - apart, v))
+    return np.where(beyond, np.hypot(u - tip_u, v - tip_v), body)
 
 
 def _heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -160,7 +169,7 @@ _CORNERS = {
 
 
 def digits(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """scikit-learn's 1,797 handwritten digits, 8x8 greys smoothly enlarged to 32x32 RGB.
+    """scikit-learn's 1,797 handwritten digits, 8x8 greys smoothly enlarged into 32x32 RGB.
 
     The first 1,437 are to train on, the last 360 to test on.
     """
@@ -169,19 +178,22 @@ def digits(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str
     found = load_digits()
     part = slice(None, 1437) if split == "train" else slice(1437, None)
     greys = (found.images[part] * (255 / 16)).round().astype(np.uint8)
-    large = [Image.fromarray(grey).resize((32, 32), Image.Resampling.BICUBIC) for grey in greys]
-    images = np.repeat(np.stack(large)[..., None], 3, axis=3)
+    large = [Image.fromarray(grey).resize((28, 28), Image.Resampling.BICUBIC) for grey in greys]
+    framed = np.pad(np.stack(large), ((0, 0), (2, 2), (2, 2)))  # ink reaches the edge of the 8x8
+    images = np.repeat(framed[..., None], 3, axis=3)
     return images, found.target[part].astype(np.int64), tuple("0123456789")
 
 
 PHOTO_SIZES = (32, 48, 64, 96, 128)
 PHOTO_STEP = 16
+FLAT = 8.0  # standard deviation of the liveliest channel, of 255
 
 
 def photos(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Square crops of scikit-learn's two photographs (640 x 427), 32 to 128 pixels wide, as 32x32.
 
     The right quarter of each photograph is for the test split alone: no crop reaches across.
+    Crops of empty sky are left out, the others come in a fixed random order.
     """
     from sklearn.datasets import load_sample_images
 
@@ -195,11 +207,14 @@ def photos(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str
             for top in range(0, region.shape[0] - size + 1, PHOTO_STEP):
                 for left in range(0, region.shape[1] - size + 1, PHOTO_STEP):
                     box = (left, top, left + size, top + size)
-                    crops.append(picture.resize((32, 32), Image.Resampling.LANCZOS, box=box))
+                    crop = np.asarray(picture.resize((32, 32), Image.Resampling.LANCZOS, box=box))
+                    if crop.std(axis=(0, 1)).max() >= FLAT:
+                        crops.append(crop)
         labels += [label] * (len(crops) - len(labels))
         if progress:
             progress(label + 1, len(names), "cutting photographs")
-    return np.stack([np.asarray(crop) for crop in crops]), np.array(labels, np.int64), names
+    order = np.random.default_rng(0).permutation(len(crops))
+    return np.stack(crops)[order], np.array(labels, np.int64)[order], names
 
 
 def photo_region(photo: np.ndarray, split: str) -> np.ndarray:

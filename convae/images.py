@@ -15,6 +15,22 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from convae.errors import DataError
+from convae.sheets import contact_sheet, enlarge, gif_bytes, png_bytes, webp_bytes
+
+__all__ = [
+    "contact_sheet",
+    "decode",
+    "decode_upload",
+    "decode_upload_with_notes",
+    "decode_uploads",
+    "enlarge",
+    "fit_square",
+    "from_batch",
+    "gif_bytes",
+    "png_bytes",
+    "to_batch",
+    "webp_bytes",
+]
 
 SIZE = 32
 UPLOAD_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -82,55 +98,59 @@ def decode(
     DataError, of one sentence without a subject ("is damaged ..."), for whatever cannot be decoded.
     """
     try:
-        image = Image.open(
-            io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats
-        )
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        image = Image.open(file, formats=formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DataError(_too_large(None, max_pixels)) from None
+        raise _too_large("more than 89 megapixels", max_pixels) from None
     except Exception:
         raise DataError(f"is not an image that can be read here; {_PLEASE}.") from None
     with image:
         pixels = image.width * image.height
         if pixels > max_pixels:
-            raise DataError(_too_large(image.size, max_pixels))
+            raise _too_large(f"{image.width} x {image.height} pixels", max_pixels)
         try:
-            notes = []
-            if getattr(image, "is_animated", False):
-                notes.append("is an animation; its first frame is used.")
-            if image.format == "JPEG":  # decodes a large photograph at 1/2, 1/4 or 1/8 of its size
-                image.draft("RGB", (2 * SIZE, 2 * SIZE))
-            image.load()
-            square = fit_square(_rgb(ImageOps.exif_transpose(image)))
-            return np.array(square), notes, pixels
-        except Exception:
+            return np.array(_decoded(image)), _notes(image), pixels
+        except Exception:  # the types that decoders raise on damaged files are many
             raise DataError(
                 "is damaged or incomplete and could not be decoded; save it again and retry."
             ) from None
 
 
-def _too_large(size: tuple[int, int] | None, max_pixels: int) -> str:
-    given = f"{size[0]} x {size[1]} pixels" if size else "far more pixels than that"
-    return (
+def _too_large(given: str, max_pixels: int) -> DataError:
+    return DataError(
         f"is too large ({given}; at most {max_pixels / 1e6:.0f} megapixels); "
         "make it smaller and retry."
     )
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: 16 bits are scaled (convert() would clip), transparency goes on white."""
+def _notes(image: Image.Image) -> list[str]:
+    # a phone's JPEG may hold a second picture (MPO), which is no animation
+    animated = image.format in ("GIF", "WEBP", "PNG") and getattr(image, "is_animated", False)
+    return ["is an animation; its first frame is used."] if animated else []
+
+
+def _decoded(image: Image.Image) -> Image.Image:
+    """An opened image, decoded: upright, the centred square, RGB, 32x32."""
+    if image.format in ("JPEG", "MPO"):  # decodes a large photograph at 1/2, 1/4 or 1/8 of its size
+        image.draft("RGB", (2 * SIZE, 2 * SIZE))
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    square = fit_square(_eight_bits(image))
+    if square.mode == "RGBA":
+        square = Image.alpha_composite(Image.new("RGBA", square.size, BACKGROUND), square)
+    return square.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Any mode to L, RGB or RGBA. More bits are scaled, where Pillow's convert() would clip."""
     if image.mode.startswith("I;16"):
         grey = np.asarray(image).astype(np.float32) / 257
-        return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):  # no range is agreed on: darkest to black, brightest to white
-        grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    elif image.mode in ("I", "F"):  # no range is agreed on: darkest to black, brightest to white
+        grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
         grey = (grey - grey.min()) / max(np.ptp(grey), 1e-12) * 255
-        return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        above = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", above.size, BACKGROUND), above).convert(
-            "RGB"
-        )
-    return image.convert("RGB")
+    else:
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return Image.fromarray(grey.round().astype(np.uint8))
 
 
 def decode_upload(data: bytes) -> np.ndarray:
@@ -265,73 +285,3 @@ def _refusal(member: zipfile.ZipInfo) -> str | None:
     if member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1):
         return f"unpacks to more than {MAX_ZIP_RATIO} times its size"
     return None
-
-
-def contact_sheet(
-    images: np.ndarray, columns: int, scale: int = 2, gap: int = 2, background: int = 255
-) -> np.ndarray:
-    """Images uint8 (N, H, W, 3) row by row on one sheet, uint8 (height, width, 3).
-
-    Each pixel becomes `scale` x `scale` (nearest neighbour: nothing is smoothed over); `gap` pixels
-    lie between images and around them. No images give a sheet of background.
-    """
-    count, height, width, _ = images.shape
-    columns = max(1, min(columns, count))
-    rows = max(1, -(-count // columns))
-    height, width = height * scale, width * scale
-    sheet = np.full(
-        (rows * (height + gap) + gap, columns * (width + gap) + gap, 3), background, np.uint8
-    )
-    for place, image in enumerate(enlarge(images, scale)):
-        row, column = divmod(place, columns)
-        top, left = gap + row * (height + gap), gap + column * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
-
-
-def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
-    """uint8 (..., H, W, 3) -> (..., H * scale, W * scale, 3), nearest neighbour."""
-    return np.asarray(images).repeat(scale, axis=-3).repeat(scale, axis=-2)
-
-
-def png_bytes(image: np.ndarray) -> bytes:
-    """uint8 (H, W, 3) -> the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def gif_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 0) -> bytes:
-    """uint8 (N, H, W, 3), N >= 1 -> an animated GIF. `loop` 0 repeats for ever.
-
-    A GIF holds 256 colours a frame (each frame gets its own) and times in 1/100 s.
-    """
-    # 256 colours are chosen before enlarging: the same choice at 1/scale^2 of the work
-    small = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in frames]
-    pictures = [
-        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
-        for image in small
-    ]
-    duration_ms = max(20, round(100 / fps) * 10)  # browsers slow down anything faster than 20 ms
-    return _film(pictures, "GIF", duration_ms, loop, disposal=1)
-
-
-def webp_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 0) -> bytes:
-    """uint8 (N, H, W, 3), N >= 1 -> an animated, lossless WebP. `loop` 0 repeats for ever."""
-    pictures = [Image.fromarray(frame) for frame in enlarge(frames, scale)]
-    return _film(pictures, "WEBP", round(1000 / fps), loop, lossless=True, method=2)
-
-
-def _film(pictures: list[Image.Image], kind: str, duration_ms: int, loop: int, **options) -> bytes:
-    buffer = io.BytesIO()
-    first, *rest = pictures
-    first.save(
-        buffer,
-        kind,
-        save_all=True,
-        append_images=rest,
-        duration=duration_ms,
-        loop=loop,
-        **options,
-    )
-    return buffer.getvalue()

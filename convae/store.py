@@ -79,20 +79,22 @@ class SetWriter:
         splits = {}
         for split, unordered in self._labels.items():
             count, keys = len(unordered), self._keys[split]
-            order = sorted(range(count), key=keys.__getitem__) if keys else range(count)
+            order = sorted(range(count), key=keys.__getitem__) if keys else slice(None)
             labels = np.array(unordered, np.int64)[order]
             labels.tofile(self.folder / f"{split}.labels")
             source = self.folder / f"{split}.unordered"
-            rows = np.memmap(source, np.uint8, mode="r", shape=(count, *IMAGE_SHAPE))
-            images_hash = hashlib.sha256()
-            with open(self.folder / f"{split}.images", "wb") as file:
-                for start in range(0, count, 4096):
-                    data = rows[order[start : start + 4096]].data
-                    file.write(data)
-                    images_hash.update(data)
-            del rows
-            source.unlink()
-            digest = _fingerprint(images_hash, labels, class_names)
+            target = self.folder / f"{split}.images"
+            if keys:
+                rows = np.memmap(source, np.uint8, mode="r", shape=(count, *IMAGE_SHAPE))
+                with open(target, "wb") as file:
+                    for start in range(0, count, 4096):
+                        file.write(rows[order[start : start + 4096]].data)
+                del rows
+                source.unlink()
+            else:
+                source.rename(target)
+            with open(target, "rb") as file:
+                digest = _fingerprint(hashlib.file_digest(file, "sha256"), labels, class_names)
             splits[split] = {"count": count, "fingerprint": digest}
         about = {
             "class_names": list(class_names),

@@ -1,0 +1,76 @@
+"""Arrays to pictures that one can keep: contact sheets, PNG, animated GIF and WebP."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def contact_sheet(
+    images: np.ndarray, columns: int, scale: int = 2, gap: int = 2, background: int = 255
+) -> np.ndarray:
+    """Images uint8 (N, H, W, 3) row by row on one sheet, uint8 (height, width, 3).
+
+    Each pixel becomes `scale` x `scale` (nearest neighbour: nothing is smoothed over); `gap` pixels
+    lie between images and around them. No images give a sheet of background.
+    """
+    count, height, width, _ = images.shape
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
+    height, width = height * scale, width * scale
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, 3), background, np.uint8
+    )
+    for place, image in enumerate(enlarge(images, scale)):
+        row, column = divmod(place, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
+    """uint8 (..., H, W, 3) -> (..., H * scale, W * scale, 3), nearest neighbour."""
+    return np.asarray(images).repeat(scale, axis=-3).repeat(scale, axis=-2)
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """uint8 (H, W, 3) -> the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def gif_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 0) -> bytes:
+    """uint8 (N, H, W, 3), N >= 1 -> an animated GIF. `loop` 0 repeats for ever.
+
+    A GIF holds 256 colours a frame (each frame gets its own) and times in 1/100 s.
+    """
+    # 256 colours are chosen before enlarging: the same choice at 1/scale^2 of the work
+    small = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in frames]
+    pictures = [
+        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+        for image in small
+    ]
+    duration_ms = max(20, round(100 / fps) * 10)  # browsers slow down anything faster than 20 ms
+    return _film(pictures, "GIF", duration_ms, loop, disposal=1)
+
+
+def webp_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 0) -> bytes:
+    """uint8 (N, H, W, 3), N >= 1 -> an animated, lossless WebP. `loop` 0 repeats for ever."""
+    pictures = [Image.fromarray(frame) for frame in enlarge(frames, scale)]
+    return _film(pictures, "WEBP", round(1000 / fps), loop, lossless=True, method=2)
+
+
+def _film(pictures: list[Image.Image], kind: str, duration_ms: int, loop: int, **options) -> bytes:
+    buffer = io.BytesIO()
+    first, *rest = pictures
+    first.save(
+        buffer,
+        kind,
+        save_all=True,
+        append_images=rest,
+        duration=duration_ms,
+        loop=loop,
+        **options,
+    )
+    return buffer.getvalue()
