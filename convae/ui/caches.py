@@ -1,0 +1,93 @@
+"""What is worth keeping between script runs; shared by all sessions, so nobody changes it.
+
+Keys are digests, names and numbers, never arrays: Streamlit hashes large arrays by sample.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from convae import baselines, checkpoints, data, evaluation
+from convae.baselines import PCA
+from convae.checkpoints import Checkpoint
+from convae.data import ImageSet
+from convae.ui import frame
+
+
+def load_checkpoint(name: str) -> Checkpoint:
+    """The checkpoint of this name, in eval mode; loaded again when its file has changed."""
+    path = checkpoints.find(name)
+    return _checkpoint(str(path), _stamp(path / "model.safetensors"), _stamp(path / "card.json"))
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(max_entries=6, show_spinner="Loading the model")
+def _checkpoint(path: str, weights_changed: int, card_changed: int) -> Checkpoint:
+    return checkpoints.load(path)
+
+
+def image_set(spec: str, split: str = "test") -> ImageSet:
+    """One split of an image set; with a bar where it takes long. Raises DataError."""
+    kind, _, place = spec.partition(":")
+    stamp = _stamp(Path(place).expanduser()) if place else 0
+    asked = (spec, split, stamp)
+    if kind in ("cifar10", "folder") and asked not in _prepared():
+        # read once with a bar, which makes the memory map; a cached function must not draw
+        with frame.progress() as report:
+            data.load(spec, split, report)
+        _prepared().add(asked)
+    return _image_set(*asked)
+
+
+@st.cache_resource(show_spinner=False)
+def _prepared() -> set[tuple[str, str, int]]:
+    return set()
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the images")
+def _image_set(spec: str, split: str, changed: int) -> ImageSet:
+    found = data.load(spec, split)
+    found.images.flags.writeable = False
+    found.labels.flags.writeable = False
+    return found
+
+
+def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None) -> np.ndarray:
+    """Codes float32 (N, latent_dim) of the first `limit` images, or of all."""
+    count = len(images) if limit is None else min(limit, len(images))
+    return _codes(checkpoint.sha256, images.fingerprint, count, checkpoint, images)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Encoding the images")
+def _codes(sha256: str, fingerprint: str, count: int, _checkpoint, _images) -> np.ndarray:
+    codes = _checkpoint.encode(_images.images[:count])
+    codes.flags.writeable = False
+    return codes
+
+
+def pca_of(images: ImageSet, components: int = 1024) -> PCA:
+    """The PCA of these images, fitted once, kept on disk and in memory."""
+    return _pca(images.fingerprint, components, images)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Fitting PCA, the linear straw man")
+def _pca(fingerprint: str, components: int, _images) -> PCA:
+    return baselines.pca_for(_images, components)
+
+
+def measured(checkpoint: Checkpoint, images: ImageSet, limit: int = 500) -> dict[str, float | int]:
+    """n, mse, psnr, ssim and images_per_s on the first `limit` images."""
+    count = min(limit, len(images))
+    return _measured(checkpoint.sha256, images.fingerprint, count, checkpoint, images)
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring the model")
+def _measured(sha256: str, fingerprint: str, count: int, _checkpoint, _images) -> dict:
+    return evaluation.measure(_checkpoint, _images.images[:count])

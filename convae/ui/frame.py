@@ -1,0 +1,141 @@
+"""The frame around every page: settings, menu, the training under way, errors, downloads."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from convae import runs
+from convae.errors import ConvaeError
+from convae.ui import pictures
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# a page is listed as soon as its file exists
+MENU = {
+    "Start": [("app.py", "Overview", ":material/home:")],
+    "Make": [("pages/train.py", "Train", ":material/model_training:")],
+    "Look": [
+        ("pages/reconstruct.py", "Reconstruct", ":material/compare:"),
+        ("pages/interpolate.py", "Interpolate", ":material/gradient:"),
+        ("pages/latent_map.py", "Latent map", ":material/scatter_plot:"),
+    ],
+    "Use": [
+        ("pages/denoise.py", "Denoise", ":material/blur_off:"),
+        ("pages/anomalies.py", "Anomalies", ":material/search_insights:"),
+        ("pages/generate.py", "Generate", ":material/casino:"),
+    ],
+}
+TRAIN = "pages/train.py"
+RUN_LOOK_S = 5  # how often the sidebar looks at the training under way
+
+
+def page(title: str, *, wide: bool = True) -> None:
+    """The first call of every page: its settings, the menu, the training under way, its title."""
+    st.set_page_config(
+        page_title=f"{title} - convae",
+        page_icon=":material/blur_circular:",
+        layout="wide" if wide else "centered",
+    )
+    _settle()
+    pictures.style()
+    with st.sidebar:
+        _menu()
+        _training()
+    st.title(title, anchor=False)
+
+
+@st.cache_resource(show_spinner=False)
+def _settle() -> bool:
+    """Streamlit collects garbage after every run of a script. With torch loaded that costs
+    0.3 s each time, unless what is there for good is taken out of the collector's sight."""
+    gc.collect()
+    gc.freeze()
+    return True
+
+
+def _menu() -> None:
+    with st.container(key="menu", gap=None):
+        for section, entries in MENU.items():
+            here = [entry for entry in entries if (ROOT / entry[0]).is_file()]
+            if here:
+                st.caption(section)
+            for path, label, icon in here:
+                st.page_link(path, label=label, icon=icon, width="stretch")
+
+
+def _training() -> None:
+    if runs.active() is not None:
+        st.fragment(_training_now, run_every=RUN_LOOK_S)()
+
+
+def _training_now() -> None:
+    run = runs.active()
+    if run is None:  # it ended: its model is in the pickers now
+        st.rerun()
+    status = run.status()
+    share = status.step / status.steps if status.steps else 0.0
+    with st.container(key="training", gap="small"):
+        st.page_link(
+            TRAIN,
+            label=f"Training {run.id}: {share:.0%}",
+            icon=":material/progress_activity:",
+            width="stretch",
+        )
+        st.progress(min(share, 1.0))
+
+
+@contextmanager
+def error_boundary() -> Iterator[None]:
+    """What a user can mend is shown as one sentence, and the page ends there."""
+    try:
+        yield
+    except ConvaeError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+def download(
+    label: str, content: bytes | str | Callable[[], bytes], file_name: str, mime: str, *, key=None
+) -> None:
+    """A button that hands over a file; a callable is called only when it is pressed."""
+    st.download_button(
+        label,
+        content,
+        file_name,
+        mime,
+        key=key or f"download-{file_name}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+@contextmanager
+def progress(text: str = "") -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar for work that may take long: gives a `progress(done, total or None, what)` callback.
+
+    Nothing is drawn in the first half second, so that quick work does not flicker.
+    """
+    began, place, last = time.monotonic(), st.empty(), 0.0
+
+    def report(done: int, total: int | None = None, what: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - began < 0.5 or now - last < 0.1:
+            return
+        last = now
+        said = text or what[:1].upper() + what[1:]
+        if total:
+            share = min(done / total, 1.0)
+            left = (now - began) * (1 - share) / max(share, 1e-6)
+            place.progress(share, f"{said}: {share:.0%}, {left:.0f} s left")
+        else:
+            place.progress(0.0, f"{said}: {done:,}")
+
+    try:
+        yield report
+    finally:
+        place.empty()

@@ -1,0 +1,283 @@
+"""Choices that all pages share: the model, the images. Each is a widget whose value stays in the
+address of the page, so that a change of page, a reload and a link keep it."""
+
+import numpy as np
+import streamlit as st
+
+from convae import checkpoints, data, images, store
+from convae.checkpoints import Checkpoint, Entry
+from convae.data import ImageSet
+from convae.ui import caches, frame, pictures
+
+UPLOADS = "uploads"
+NAMES = {
+    "cifar10": "CIFAR-10",
+    "shapes": "Shapes",
+    "digits": "Digits",
+    "photos": "Photos",
+    UPLOADS: "Your images",
+}
+MEGABYTES = 170  # what CIFAR-10 weighs on its way
+
+
+def spec_name(spec: str) -> str:
+    """What people call an image set: CIFAR-10 for cifar10, the last part of a path for a folder."""
+    if spec in NAMES:
+        return NAMES[spec]
+    kind, _, path = spec.partition(":")
+    return f"{kind} {path.rstrip('/').rsplit('/', 1)[-1]}"
+
+
+def is_cifar10(entry: Entry) -> bool:
+    """Whether a model learnt from CIFAR-10, wherever the images lay."""
+    classes = entry.card.get("classes") or []
+    return entry.config.data.spec == "cifar10" or {"airplane", "frog", "truck"} <= set(classes)
+
+
+def psnr_of(entry: Entry) -> float:
+    """The PSNR (dB) its card tells: on the test split, else on the validation images."""
+    metrics = entry.card.get("metrics") or {}
+    test = metrics.get("test") or {}
+    return float(test.get("psnr") or metrics.get("val_psnr") or 0.0)
+
+
+def trained_on(entry: Entry) -> str:
+    return NAMES["cifar10"] if is_cifar10(entry) else spec_name(entry.config.data.spec)
+
+
+def describe(entry: Entry) -> str:
+    """A model in one line: what it is, how small its code, what it has seen, how good it is."""
+    model = entry.config.model
+    told = [model.architecture, f"{model.latent_dim} values", trained_on(entry)]
+    return " · ".join(told + ([f"{psnr_of(entry):.1f} dB"] if psnr_of(entry) else []))
+
+
+def checkpoint_options() -> dict[str, Entry]:
+    """The models at hand by name, in the order of every list: shipped ones, then newest runs."""
+    return {entry.name: entry for entry in checkpoints.listing()}
+
+
+def default_checkpoint(options: dict[str, Entry]) -> str:
+    """The best shipped CIFAR-10 model; without one the newest run."""
+    shipped = checkpoints.root().resolve()
+    best = [e for e in options.values() if e.path.resolve().parent == shipped and is_cifar10(e)]
+    if best:
+        return max(best, key=psnr_of).name
+    own = [e.name for e in options.values() if e.path.resolve().parent != shipped]
+    return (own or list(options))[0]
+
+
+def choose_checkpoint(name: str, key: str = "model") -> None:
+    """Make this the chosen model on every page; not after `pick_checkpoint` on the same page."""
+    st.session_state[key] = name
+
+
+def pick_checkpoint(key: str = "model") -> Checkpoint:
+    """The chosen model, loaded; explains how to get one and ends the page where there is none."""
+    options = checkpoint_options()
+    if not options:
+        _no_model()
+    default = default_checkpoint(options)
+    asked = st.query_params.get(key)
+    if asked is not None and asked not in options:
+        st.info(
+            f"The address names a model that is not here; this is `{default}` instead.",
+            icon=":material/info:",
+        )
+    if st.session_state.get(key, default) not in options:
+        st.session_state[key] = default  # the chosen model was deleted
+    with st.sidebar:
+        name = st.selectbox(
+            "Model",
+            list(options),
+            index=list(options).index(default),
+            key=key,
+            bind="query-params",
+            persist_state="session",
+        )
+        st.caption(describe(options[name]))
+    with frame.error_boundary():
+        return caches.load_checkpoint(name)
+
+
+def _no_model() -> None:
+    st.info("There is no model yet: train one first, the drawn shapes take a minute.")
+    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+    st.stop()
+
+
+def image_sources() -> list[str]:
+    """The specs that can be chosen: the built-in ones, and the set of the chosen model if it is a
+    folder or file on this machine that a run of our own was trained on."""
+    found = list(data.SPECS)
+    entry = checkpoint_options().get(st.session_state.get("model", ""))
+    if entry is not None and entry.config.data.spec not in found:
+        # a card may come from anywhere; only a run that was started here may name a path
+        ours = (entry.path / "config.json").is_file()
+        spec = entry.config.data.spec
+        if ours and _exists(spec):
+            found.insert(0, spec)
+    return [*found, UPLOADS]
+
+
+def _exists(spec: str) -> bool:
+    try:
+        data.check_spec(spec)
+    except data.DataError:
+        return False
+    return True
+
+
+def default_source(entry: Entry | None, sources: list[str]) -> str:
+    """The images that the model has learnt from, if they are here; else some that are."""
+    if entry is None:
+        return "shapes"
+    spec = entry.config.data.spec
+    if spec in sources and (spec != "cifar10" or data.cifar10_present()):
+        return spec
+    if is_cifar10(entry):
+        return "cifar10" if data.cifar10_present() else "photos"
+    return spec if spec in data.SPECS else "shapes"
+
+
+def pick_source() -> str:
+    """The chosen image set, a spec or UPLOADS; follows the model until one chooses otherwise."""
+    sources = image_sources()
+    model = st.session_state.get("model", "")
+    default = default_source(checkpoint_options().get(model), sources)
+    before = st.session_state.get("data-default")
+    if before is not None and before != default and st.session_state.get("data") == before:
+        st.session_state["data"] = default
+    if st.session_state.get("data", default) not in sources:
+        st.session_state["data"] = default
+    st.session_state["data-default"] = default
+    asked = st.query_params.get("data")
+    if asked is not None and asked not in [spec_name(source) for source in sources]:
+        st.info(
+            f"The address names images that are not here; these are {spec_name(default)} instead.",
+            icon=":material/info:",
+        )
+    return st.selectbox(
+        "Images",
+        sources,
+        index=sources.index(default),
+        format_func=spec_name,
+        key="data",
+        bind="query-params",
+        persist_state="session",
+        help="\n".join(f"* {spec_name(spec)}: {told}" for spec, told in data.SPECS.items()),
+    )
+
+
+def pick_images(
+    count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
+) -> ImageSet:
+    """Images of the chosen set, a sample of its test split, or what the visitor has uploaded.
+
+    The sample is a function of its number: the same number draws the same images again.
+    """
+    with st.sidebar:
+        source = pick_source()
+    if source == UPLOADS:
+        return _uploads(most)
+    if source == "cifar10" and not data.cifar10_present():
+        _offer_cifar10()
+    with frame.error_boundary():
+        whole = caches.image_set(source, "test")
+    with st.sidebar:
+        label = None
+        if choose_class and len(whole.class_names) > 1:
+            label = st.selectbox(
+                "Class",
+                whole.class_names,
+                index=None,
+                placeholder="All classes",
+                key=f"{key}-class",
+                bind="query-params",
+                persist_state="session",
+            )
+        left, right = st.columns(2)
+        shown = left.number_input(
+            "How many",
+            1,
+            most,
+            count,
+            key=f"{key}-count",
+            bind="query-params",
+            persist_state="session",
+        )
+        sample = right.number_input(
+            "Sample",
+            1,
+            9999,
+            1,
+            key=f"{key}-sample",
+            bind="query-params",
+            persist_state="session",
+            help="Another number draws other images.",
+        )
+    fitting = np.arange(len(whole))
+    if label is not None:
+        fitting = np.flatnonzero(whole.labels == whole.class_names.index(label))
+    drawn = np.random.default_rng(sample).permutation(fitting)[:shown]
+    return whole.take(drawn)
+
+
+def _offer_cifar10() -> None:
+    st.info(
+        "CIFAR-10 (60,000 photographs of ten kinds of things) is not on this machine yet.",
+        icon=":material/download:",
+    )
+    if st.button(f"Download CIFAR-10 ({MEGABYTES} MB)", type="primary", key="download-cifar10"):
+        with frame.error_boundary(), frame.progress() as report:
+            data.download_cifar10(report)
+        st.rerun()
+    st.caption("It is checked, kept for the next time, and resumed if the connection breaks.")
+    st.stop()
+
+
+def _uploads(most: int) -> ImageSet:
+    """What the visitor gave, kept for the session as 32x32 pixels; without any the page ends."""
+    kept: ImageSet | None = st.session_state.get("uploads-set")
+    with st.expander("Your images", expanded=kept is None, icon=":material/upload:"):
+        files = st.file_uploader(
+            "Images or a zip of images; they stay in this session only",
+            type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"],
+            accept_multiple_files=True,
+            key="uploads-files",
+        )
+        given = tuple(file.file_id for file in files)
+        if given and given != st.session_state.get("uploads-given"):
+            decoded, problems = images.decode_uploads([file.getvalue() for file in files])
+            st.session_state["uploads-given"] = given
+            st.session_state["uploads-problems"] = problems
+            kept = _as_set(decoded) if len(decoded) else None
+            st.session_state["uploads-set"] = kept
+        for problem in st.session_state.get("uploads-problems", [])[:10]:
+            st.warning(problem, icon=":material/warning:")
+    if kept is None:
+        st.caption(
+            "Each image is cropped to a square and made 32 pixels wide: what the model reads."
+        )
+        st.stop()
+    return kept.take(np.arange(min(most, len(kept))))
+
+
+def _as_set(decoded: np.ndarray) -> ImageSet:
+    labels = np.zeros(len(decoded), np.int64)
+    digest = store.fingerprint(decoded, labels, ("all",))
+    return ImageSet(decoded, labels, ("all",), "test", UPLOADS, digest)
+
+
+def pick_one(found: ImageSet, key: str = "one") -> int:
+    """The number of one of these images, chosen by a click on its thumbnail."""
+    with st.container(key=f"thumbs-{key}"):
+        return st.pills(
+            "Choose an image",
+            range(len(found)),
+            default=0,
+            required=True,
+            format_func=lambda n: f"![image {n + 1}]({pictures.data_url(found.images[n])})",
+            label_visibility="collapsed",
+            key=key,
+        )

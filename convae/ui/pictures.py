@@ -1,0 +1,221 @@
+"""Images as people see them: enlarged without smoothing, aligned, labelled; on any screen.
+
+A call sends one PNG at its own size (a sheet, one pixel a pixel) and the browser cuts and enlarges
+it: less to send than enlarged images, crisp at every width, and captions stay text.
+"""
+
+import base64
+import hashlib
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from convae import sheets
+
+STYLE = """<style>
+.cv { container-type: inline-size; margin: .25rem 0 .5rem; }
+.cv-tile, .cv-image { image-rendering: pixelated; print-color-adjust: exact; }
+.cv-tile { display: block; width: var(--tile); height: var(--tile); border-radius: 3px;
+  background-repeat: no-repeat;
+  background-size: calc(var(--w) * var(--tile)) calc(var(--h) * var(--tile));
+  background-position: calc(var(--x) * var(--tile) * -1) calc(var(--y) * var(--tile) * -1); }
+.cv-rows { --tile: min(var(--most), (100cqw - 6.5rem) / var(--n) - 6px);
+  display: flex; flex-direction: column; gap: 16px; }
+.cv-line { display: flex; gap: 6px; }
+.cv-group { display: grid; gap: 3px 6px; align-items: center;
+  grid-template-columns: auto repeat(var(--g), var(--tile)); }
+.cv-group + .cv-group { grid-template-columns: repeat(var(--g), var(--tile)); }
+.cv-group + .cv-group > .cv-label { display: none; }
+.cv-label { width: 5.5rem; font-size: .8rem; line-height: 1.15; opacity: .75; text-align: right;
+  padding-right: .25rem; }
+.cv-caption { font-size: .75rem; line-height: 1.2; opacity: .75; text-align: center;
+  overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+@container (max-width: 640px) {
+  .cv-rows { --tile: min(var(--most), (100cqw - 1.4rem) / var(--g) - 6px); }
+  .cv-line { flex-direction: column; gap: 14px; }
+  .cv-group + .cv-group { grid-template-columns: auto repeat(var(--g), var(--tile)); }
+  .cv-group + .cv-group > .cv-label { display: block; }
+  .cv-label { writing-mode: vertical-rl; rotate: 180deg; width: 1rem; padding: 0;
+    text-align: center; font-size: .7rem; max-height: var(--tile); overflow: hidden; }
+}
+.cv-image { display: block; width: min(100%, var(--side)); height: auto; border-radius: 6px; }
+.cv figure { margin: 0; }
+.cv figcaption { font-size: .85rem; line-height: 1.35; opacity: .8; margin-top: .4rem; }
+.cv-journey { display: flex; align-items: center; justify-content: center; gap: 1.1rem; }
+.cv-journey figure { flex: 0 1 auto; text-align: center; }
+.cv-journey .cv-image { height: min(17rem, 40cqw); width: auto; margin: 0 auto; }
+.cv-arrow { flex: 0 0 auto; text-align: center; font-size: .85rem; line-height: 1.3; opacity: .8; }
+.cv-arrow b { display: block; font: italic 1.35rem/1.2 Georgia, "Times New Roman", serif; }
+.cv-arrow s { display: block; text-decoration: none; font-size: 1.5rem; line-height: 1; }
+.cv-symbol { display: block; font: italic 1.3rem/1.2 Georgia, "Times New Roman", serif; }
+@container (max-width: 640px) {
+  .cv-journey { gap: .45rem; }
+  .cv-journey .cv-image { height: 31cqw; }
+  .cv-journey figcaption, .cv-arrow { font-size: .7rem; }
+  .cv-arrow b { font-size: 1.1rem; } .cv-arrow s { font-size: 1.1rem; }
+}
+.st-key-menu [data-testid="stCaptionContainer"] { margin: .55rem 0 .1rem; }
+[class*="st-key-thumbs"] button { padding: 3px; height: auto; min-height: 0; border-radius: 8px; }
+[class*="st-key-thumbs"] button img { width: 44px; height: 44px; max-height: none; margin: 0;
+  border-radius: 5px; image-rendering: pixelated; display: block; }
+</style>"""
+
+
+def style() -> None:
+    """The rules for everything below; `page` calls it once a page."""
+    st.html(STYLE)
+
+
+def data_url(image: np.ndarray) -> str:
+    """uint8 (H, W, 3) -> a PNG that stands in the address itself."""
+    return "data:image/png;base64," + base64.b64encode(sheets.png_bytes(image)).decode()
+
+
+def image_rows(
+    rows: Mapping[str, np.ndarray],
+    captions: Sequence | np.ndarray | None = None,
+    unit: str = "",
+    *,
+    columns: int = 8,
+    scale: int = 3,
+) -> None:
+    """Rows of images one above the other, aligned: the i-th of each row belong together.
+
+    rows: label -> uint8 (N, 32, 32, 3), all of one length. captions: one for each of the N, numbers
+    (shown with one decimal and the unit) or words. columns: how many stand side by side on a wide
+    screen; on a phone half as many. scale: the largest enlargement, 3 means 96 pixels wide.
+    """
+    labels, stacks = list(rows), [np.asarray(images) for images in rows.values()]
+    count = len(stacks[0]) if stacks else 0
+    if any(len(images) != count for images in stacks):
+        told = ", ".join(f"{k}: {len(v)}" for k, v in zip(labels, stacks, strict=True))
+        raise ValueError(f"rows differ in length ({told})")
+    if not count:
+        st.caption("There are no images to show.")
+        return
+    columns = max(1, min(columns, count))
+    group = math.ceil(columns / 2) if columns > 5 else columns
+    sheet = sheets.contact_sheet(_line_by_line(stacks, columns), columns, scale=1, gap=0)
+    url = data_url(sheet)
+    name = "cv-" + hashlib.sha256(url.encode()).hexdigest()[:12]
+    words = _captions(captions, unit, count)
+    lines = []
+    for start in range(0, count, columns):
+        stop = min(start + columns, count)
+        groups = []
+        for first in range(start, stop, group):
+            numbers = range(first, min(first + group, stop))
+            cells = []
+            for row, label in enumerate(labels):
+                cells.append(f'<div class="cv-label">{html.escape(label)}</div>')
+                cells += [
+                    _tile(name, n % columns, start // columns * len(labels) + row, label, n)
+                    for n in numbers
+                ]
+                cells += ["<i></i>"] * (group - len(numbers))
+            if words:
+                cells.append('<div class="cv-label"></div>')
+                cells += [f'<div class="cv-caption">{words[n]}</div>' for n in numbers]
+            groups.append(f'<div class="cv-group">{"".join(cells)}</div>')
+        lines.append(f'<div class="cv-line">{"".join(groups)}</div>')
+    high = len(lines) * len(labels)
+    sizes = f"--n:{columns};--g:{group};--w:{columns};--h:{high};--most:{32 * scale}px"
+    st.html(
+        f"<style>.{name}{{background-image:url({url})}}</style>"
+        f'<div class="cv"><div class="cv-rows" style="{sizes}">{"".join(lines)}</div></div>'
+    )
+
+
+def _line_by_line(stacks: list[np.ndarray], columns: int) -> np.ndarray:
+    """All images in the order of the sheet: the lines one after the other, in each the rows."""
+    parts = []
+    for start in range(0, len(stacks[0]), columns):
+        for images in stacks:
+            part = images[start : start + columns]
+            missing = columns - len(part)
+            parts.append(np.pad(part, ((0, missing), (0, 0), (0, 0), (0, 0))))
+    return np.concatenate(parts)
+
+
+def _tile(name: str, x: int, y: int, label: str, number: int) -> str:
+    told = html.escape(f"{label}, image {number + 1}", quote=True)
+    return (
+        f'<i class="cv-tile {name}" style="--x:{x};--y:{y}" role="img" aria-label="{told}" '
+        f'title="{told}"></i>'
+    )
+
+
+def _captions(captions, unit: str, count: int) -> list[str]:
+    if captions is None:
+        return []
+    if len(captions) != count:
+        raise ValueError(f"{len(captions)} captions for {count} images")
+    return [html.escape(_words(value, unit)) for value in captions]
+
+
+def _words(value, unit: str) -> str:
+    if isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        return "exact" if value > 0 else ""
+    return f"{value:.1f} {unit}".strip()
+
+
+def large_image(image: np.ndarray, caption: str = "", *, side: int = 320) -> None:
+    """One image, uint8 (H, W, 3), enlarged without smoothing to at most `side` pixels wide."""
+    told = html.escape(caption, quote=True)
+    below = f"<figcaption>{told}</figcaption>" if caption else ""
+    st.html(f'<div class="cv"><figure>{_img(image, told, side)}{below}</figure></div>')
+
+
+def _img(image: np.ndarray, alt: str, side: int) -> str:
+    return f'<img class="cv-image" style="--side:{side}px" src="{data_url(image)}" alt="{alt}">'
+
+
+def journey(image: np.ndarray, code: np.ndarray, rebuilt: np.ndarray, *, below: str = "") -> None:
+    """One image on its way: x, through f, its code h, through g, and what comes back.
+
+    image, rebuilt: uint8 (32, 32, 3). code: float32 (latent_dim,). below: words under the last.
+    """
+    values = len(code)
+    steps = [
+        ("x", image, f"the image: {image.size:,} numbers"),
+        ("h = f(x)", code_picture(code), f"the code: {values:,} numbers"),
+        ("x\u0302 = g(h)", rebuilt, html.escape(below or "the image, rebuilt")),
+    ]
+    figures = [
+        f'<figure>{_img(picture, words, 320)}<figcaption><span class="cv-symbol">{symbol}</span>'
+        f"{words}</figcaption></figure>"
+        for symbol, picture, words in steps
+    ]
+    arrows = [
+        f'<div class="cv-arrow"><b>{name}</b><s>\u2192</s>{words}</div>'
+        for name, words in (("f", "encode"), ("g", "decode"))
+    ]
+    shown = figures[0] + arrows[0] + figures[1] + arrows[1] + figures[2]
+    st.html(f'<div class="cv"><div class="cv-journey">{shown}</div></div>')
+
+
+NEGATIVE, NEUTRAL, POSITIVE = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
+
+
+def code_picture(code: np.ndarray) -> np.ndarray:
+    """A code, float32 (latent_dim,), as coloured cells: uint8 (rows, columns, 3), taller than wide.
+
+    Blue is below zero, red above, the strongest colour at three times the code's own spread.
+    """
+    columns = max(1, 2 ** round(math.log2(math.sqrt(len(code)) / 2)))
+    rows = math.ceil(len(code) / columns)
+    spread = 3 * float(np.sqrt(np.mean(np.square(code)))) or 1.0
+    strength = np.clip(np.asarray(code, float) / spread, -1, 1)[:, None]
+    colours = np.where(
+        strength < 0,
+        NEUTRAL + (NEUTRAL - NEGATIVE) * strength,
+        NEUTRAL + (POSITIVE - NEUTRAL) * strength,
+    )
+    cells = np.full((rows * columns, 3), 255.0)
+    cells[: len(code)] = colours
+    return cells.round().astype(np.uint8).reshape(rows, columns, 3)
