@@ -23,6 +23,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -357,13 +358,16 @@ def _spawn(run: Run, verb: str, handles: tuple[int, int], processes: int) -> Non
         program += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     asked = ["--run", str(run.path)] if verb == "train" else [run.id]
     environment = os.environ | {LOCK_VARIABLE: ",".join(map(str, handles))}
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # do not spin on cores that pages need
     package = str(Path(__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(
         p for p in (package, os.environ.get("PYTHONPATH", "")) if p
     )
     with open(run.path / "log.txt", "ab") as log:
-        subprocess.Popen(
+        trainer = subprocess.Popen(
             [*program, "convae", verb, *asked, "--quiet", "--nice", "10"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             start_new_session=True, pass_fds=handles, env=environment,
         )  # fmt: skip
+    # reaped when it ends, so that no zombie is left; it does not end with us
+    threading.Thread(target=trainer.wait, daemon=True).start()

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+
+from convae.config import (
+    DataConfig,
+    ModelConfig,
+    TrainConfig,
+    from_dict,
+    from_flat,
+    from_json,
+    settings,
+    to_flat,
+)
+from convae.errors import ConfigError
+
+
+def test_json_goes_both_ways():
+    config = from_flat({"spec": "digits", "latent_dim": 7, "loss": "bce", "learning_rate": 0.01})
+    assert from_json(config.to_json()) == config
+    assert config.data == DataConfig("digits") and config.model.latent_dim == 7
+
+
+def test_flat_goes_both_ways():
+    config = TrainConfig(model=ModelConfig("classic", 256), epochs=3)
+    assert from_flat(to_flat(config)) == config
+
+
+def test_unknown_settings_are_refused_by_name():
+    with pytest.raises(ConfigError, match="Unknown setting `latent` in ModelConfig"):
+        from_dict(TrainConfig, {"model": {"latent": 3}})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"latent_dim": 1}, r"`latent_dim` \(=1\) must lie between 2 and 1024 values"),
+        ({"latent_dim": 2.5}, r"`latent_dim` \(=2.5\) must be of type int"),
+        ({"latent_dim": True}, r"`latent_dim` \(=True\) must be of type int"),
+        ({"learning_rate": float("nan")}, r"`learning_rate` \(=nan\) must be a finite number"),
+        ({"architecture": "vae"}, "must be one of: residual, strided, classic"),
+        ({"base_channels": 12}, r"`base_channels` \(=12\) must be a multiple of 8"),
+        ({"spec": ""}, "`spec` is empty"),
+        ({"epochs": 0}, r"`epochs` \(=0\) must lie between 1"),
+    ],
+)
+def test_bad_values_are_named_with_what_is_possible(values, message):
+    with pytest.raises(ConfigError, match=message):
+        from_flat(values)
+
+
+def test_whole_numbers_will_do_where_fractions_are_asked_for():
+    assert from_flat({"learning_rate": 1}).learning_rate == 1.0
+
+
+def test_every_setting_has_help_and_a_default_inside_its_range():
+    for field in settings():
+        assert field.metadata["help"].rstrip().endswith((".", ")")), field.name
+    json.loads(TrainConfig().to_json())
+
+
+def test_compression_is_values_in_over_values_kept():
+    assert from_flat({"latent_dim": 128}).compression == 24.0
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"epochs": "ten"}'])
+def test_broken_json_is_one_sentence(text):
+    with pytest.raises(ConfigError):
+        from_json(text)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import torch
+
+from convae.config import ModelConfig
+from convae.errors import ConvaeError
+from convae.model import ConvAutoencoder, LinearCode
+
+
+def images(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), np.uint8)
+
+
+def trainable(model):
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def test_classic_has_the_parameters_of_the_original():
+    assert trainable(ConvAutoencoder(ModelConfig("classic", 256))) == 1_385_731
+
+
+@pytest.mark.parametrize(
+    ("latent_dim", "count"), [(64, 337_091), (128, 468_227), (256, 730_499), (384, 992_771)]
+)
+def test_strided_has_the_parameters_of_the_reference_lesson(latent_dim, count):
+    assert trainable(ConvAutoencoder(ModelConfig("strided", latent_dim))) == count
+
+
+@pytest.mark.parametrize("architecture", ["classic", "strided", "residual"])
+@pytest.mark.parametrize("latent_dim", [2, 33, 1024])
+def test_codes_and_images_have_the_promised_shapes_and_types(architecture, latent_dim):
+    model = ConvAutoencoder(ModelConfig(architecture, latent_dim, base_channels=8)).eval()
+    codes = model.encode(images(3))
+    assert codes.shape == (3, latent_dim) and codes.dtype == np.float32
+    rebuilt = model.decode(codes)
+    assert rebuilt.shape == (3, 32, 32, 3) and rebuilt.dtype == np.uint8
+    assert np.array_equal(rebuilt, model.reconstruct(images(3)))
+
+
+@pytest.mark.parametrize("architecture", ["classic", "strided", "residual"])
+def test_an_image_is_rebuilt_the_same_whatever_its_company(architecture):
+    model = ConvAutoencoder(ModelConfig(architecture, 16, base_channels=8)).eval()
+    together = model.reconstruct(images(7)).astype(int)
+    alone = np.concatenate([model.reconstruct(images(7)[i : i + 1]) for i in range(7)]).astype(int)
+    assert np.abs(together - alone).max() <= 1
+
+
+def test_no_images_give_no_codes():
+    model = ConvAutoencoder(ModelConfig("strided", 5, base_channels=8)).eval()
+    assert model.encode(images(0)).shape == (0, 5)
+    assert model.decode(np.zeros((0, 5), np.float32)).shape == (0, 32, 32, 3)
+
+
+def test_a_new_residual_model_is_exactly_its_linear_code():
+    data = images(64)
+    flat = data.reshape(64, -1) / 255.0
+    mean = flat.mean(0)
+    _, s, directions = np.linalg.svd(flat - mean, full_matrices=False)
+    model = ConvAutoencoder(ModelConfig("residual", 8, base_channels=8))
+    model.linear.from_pca(
+        mean.astype(np.float32), directions.astype(np.float32), (s**2 / 64).astype(np.float32)
+    )
+    model.eval()
+    expected = (flat - mean) @ directions[:8].T
+    assert np.allclose(model.encode(data), expected, atol=1e-3)
+    by_hand = np.clip(expected @ directions[:8] + mean, 0, 1).reshape(data.shape) * 255
+    assert np.abs(model.reconstruct(data).astype(float) - by_hand).max() < 1
+
+
+def test_fewer_directions_than_values_leave_a_usable_linear_code():
+    linear = LinearCode(6)
+    linear.from_pca(np.zeros(3072, np.float32), np.eye(2, 3072, dtype=np.float32), np.ones(2))
+    assert torch.isfinite(linear.encoder).all() and linear.encoder[:2].sum() == 2
+
+
+def test_layers_tell_half_kind_shape_and_parameters():
+    model = ConvAutoencoder(ModelConfig("strided", 12, base_channels=8)).eval()
+    layers = model.layers(images(1)[0])
+    assert layers[0][:2] == ("encoder", "Conv2d") and layers[0][2].shape == (8, 16, 16)
+    assert [out.shape for half, _, out, _ in layers if half == "encoder"][-1] == (12,)
+    assert layers[-1][2].shape == (3, 32, 32)
+    assert sum(count for *_, count in layers) == model.parameter_count
+
+
+def test_wrong_images_and_codes_are_refused_with_both_shapes():
+    model = ConvAutoencoder(ModelConfig("strided", 12, base_channels=8)).eval()
+    with pytest.raises(ConvaeError, match=r"uint8 \(N, 32, 32, 3\), not float64 \(1, 32, 32, 3\)"):
+        model.encode(np.zeros((1, 32, 32, 3)))
+    with pytest.raises(ConvaeError, match=r"shape \(1, 13\) do not fit this model"):
+        model.decode(np.zeros((1, 13)))
+
+
+def test_a_model_in_training_mode_refuses_to_reconstruct():
+    with pytest.raises(RuntimeError, match="eval"):
+        ConvAutoencoder(ModelConfig("classic", 4, base_channels=8)).reconstruct(images(1))

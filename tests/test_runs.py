@@ -1,0 +1,175 @@
+import fcntl
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from convae import runs
+from convae.config import from_flat
+from convae.errors import RunError
+
+
+def config(spec="shapes", **changes):
+    return from_flat({"spec": spec, "architecture": "strided", "base_channels": 8,
+                      "latent_dim": 4, "batch_size": 32} | changes)  # fmt: skip
+
+
+def wait_for(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.05)
+
+
+def _race(results, barrier):
+    barrier.wait()
+    try:
+        results.put(runs.claim(config(), "race").id)
+    except RunError:
+        results.put("")
+
+
+def test_of_many_claims_for_one_name_exactly_one_wins():
+    context = multiprocessing.get_context("fork")
+    results, barrier = context.Queue(), threading.Barrier(20)
+    racers = [threading.Thread(target=_race, args=(results, barrier)) for _ in range(20)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert sorted(results.get() for _ in racers) == [""] * 19 + ["race"]
+
+
+def test_runs_without_a_name_are_numbered():
+    assert [runs.claim(config()).id for _ in range(3)] == ["strided-4-1", "strided-4-2",
+                                                           "strided-4-3"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "A", "", "-a", "a" * 65, "a b", "é", ".slot"])
+def test_ids_that_could_be_paths_are_refused(name):
+    with pytest.raises(RunError, match="no run id"):
+        runs.get(name)
+
+
+def test_a_linked_folder_is_no_run(tmp_path):
+    real = runs.claim(config(), "real")
+    os.symlink(real.path, runs.root() / "linked")
+    with pytest.raises(RunError, match="There is no run `linked`"):
+        runs.get("linked")
+    assert [run.id for run in runs.listing()] == ["real"]
+
+
+def test_settings_come_back_as_they_went_in():
+    wanted = config(epochs=7, learning_rate=0.5)
+    assert runs.get(runs.claim(wanted, "x").id).config() == wanted
+
+
+def test_a_run_whose_trainer_is_gone_is_called_killed():
+    run = runs.claim(config(), "x")
+    runs.write_atomically(run.path / "status.json", b'{"state": "running", "epoch": 3}')
+    status = run.status()
+    assert (status.state, status.epoch, status.alive) == ("killed", 3, False)
+    with open(run.path / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run.status().state == "running"
+
+
+def test_a_deleted_run_says_so_wherever_it_is_asked():
+    run = runs.claim(config(), "x")
+    run.delete()
+    assert "deleted" in run.status().message and run.history() == [] and run.events() == []
+    with pytest.raises(RunError, match="deleted"):
+        run.config()
+
+
+def test_a_run_at_work_cannot_be_deleted_or_resumed_twice():
+    run = runs.claim(config(), "x")
+    with runs.working_on(run):
+        with pytest.raises(RunError, match="stop it first"):
+            run.delete()
+        with pytest.raises(RunError, match="Another trainer is at work on `x`"):
+            with runs.working_on(run):
+                pass
+    assert not run.locked()
+
+
+def test_damaged_and_unfinished_lines_are_passed_over(tmp_path):
+    path = tmp_path / "h.jsonl"
+    path.write_bytes(b'{"epoch": 1}\n{"ep\n[3]\n{"epoch": 2}\n{"epo')
+    rows, after = runs.read_lines(path)
+    assert rows == [{"epoch": 1}, {"epoch": 2}]
+    with open(path, "ab") as file:
+        file.write(b'ch": 3}\n')
+    assert runs.read_lines(path, after) == ([{"epoch": 3}], path.stat().st_size)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "f"
+    runs.write_atomically(path, b"old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError):
+        runs.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["f"]
+
+
+def test_a_started_run_lives_on_its_own_trains_and_stops_on_request(tiny_data):
+    run = runs.start(config(tiny_data, epochs=9999), "live")
+    try:
+        assert run.status().state == "starting" and runs.active().id == "live"
+        with pytest.raises(RunError, match="One training at a time"):
+            runs.start(config(tiny_data), "second")
+        assert not (runs.root() / "second").exists()
+        wait_for(lambda: run.status().epoch >= 2)
+        run.ask(pause=True)
+        wait_for(lambda: run.status().state == "paused", 5)
+        run.ask(pause=False, learning_rate=1e-4)
+        wait_for(
+            lambda: any("1e-04" in e["what"] or "0.0001" in e["what"] for e in run.events()), 5
+        )
+    finally:
+        began = time.monotonic()
+        run.stop()
+    assert time.monotonic() - began < 10 and not run.locked()
+    status = run.status()
+    assert status.state == "stopped" and "epoch" in status.message
+    assert (run.path / "model.safetensors").exists() and json.loads(
+        (run.path / "card.json").read_text()
+    )["metrics"]["test"]["n"] == 24
+    assert runs.active() is None
+
+
+def test_fifty_simultaneous_starts_make_one_run(tiny_data, monkeypatch):
+    spawned = []
+
+    def pretend(run, verb, handles, processes):
+        spawned.append((run.id, [os.dup(h) for h in handles]))
+
+    monkeypatch.setattr(runs, "_spawn", pretend)
+    barrier, refused = threading.Barrier(50), []
+
+    def go():
+        barrier.wait()
+        try:
+            runs.start(config(tiny_data))
+        except RunError as error:
+            refused.append(str(error))
+
+    racers = [threading.Thread(target=go) for _ in range(50)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert len(spawned) == 1 and len(refused) == 49 and len(runs.listing()) == 1
+    assert all("One training at a time" in text for text in refused)
+    for handle in spawned[0][1]:
+        os.close(handle)
+
+
+def test_reading_runs_loads_no_torch():
+    code = "import sys, convae.runs; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
