@@ -150,9 +150,9 @@ def _corners(*points: tuple[float, float]) -> np.ndarray:
 
 
 _CORNERS = {
-    "triangle": _wheel(1.0, turns=3) - np.float32([0, 0.2]),
+    "triangle": _wheel(0.98, turns=3) - np.float32([0, 0.1]),
     "star": _wheel(1.0, 0.42, turns=5),
-    "square": 0.74 * _corners((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "square": 0.7 * _corners((-1, -1), (1, -1), (1, 1), (-1, 1)),
     "cross": _corners(
         *[(0.27, 0.27), (0.27, 0.9), (-0.27, 0.9), (-0.27, 0.27), (-0.9, 0.27), (-0.9, -0.27)],
         *[(-0.27, -0.27), (-0.27, -0.9), (0.27, -0.9), (0.27, -0.27), (0.9, -0.27), (0.9, 0.27)],

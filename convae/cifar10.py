@@ -41,25 +41,27 @@ def present() -> bool:
     return store.opened("cifar10") is not None or _unpacked()
 
 
-def fetch(progress: store.Progress | None = None) -> None:
-    """Download, verify and unpack CIFAR-10 into CONVAE_DATA_DIR, unless it is there.
+def fetch(progress: store.Progress | None = None) -> Path:
+    """Download, verify and unpack CIFAR-10 into CONVAE_DATA_DIR, unless it is there; the folder.
 
     From CONVAE_CIFAR10_URL alone if that is set, else from URLS. An archive that somebody has put
     into the folder is verified and used. A second process waits for the first.
     """
+    folder = store.data_dir()
     if present():
-        return
+        return folder
     own = os.environ.get("CONVAE_CIFAR10_URL")
-    with store.writing_to(store.data_dir()):
-        store.data_dir().mkdir(parents=True, exist_ok=True)
-        with store.locked(store.data_dir() / "cifar10.lock", progress):
+    with store.writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with store.locked(folder / "cifar10.lock", progress):
             if present():
-                return
+                return folder
             if archive().is_file():  # goes through the checksum like one that has just arrived
                 archive().replace(archive().with_name(archive().name + ".part"))
             download.fetch((own,) if own else URLS, archive(), SIZE, SHA256, progress)
             _unpack(progress)
             archive().unlink()
+    return folder
 
 
 def _unpack(progress: store.Progress | None) -> None:
@@ -104,7 +106,7 @@ def open_set(progress: store.Progress | None = None) -> store.KeptSet:
                 progress(number, 2, "reading CIFAR-10")
             try:
                 with warnings.catch_warnings():
-                    # the batches were written by a numpy of 2009; a new one remarks on their dtype
+                    # numpy 2.4.0 to 2.4.4 remark on how a numpy of 2009 wrote a dtype
                     warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
                     found = CIFAR10(store.data_dir(), train=split == "train")
             except (RuntimeError, ValueError, EOFError):

@@ -5,6 +5,7 @@ cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar), npz:PATH.
 """
 
 import hashlib
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,10 @@ def check_spec(spec: str) -> None:
         return
     if kind not in ("folder", "npz") or not path:
         raise DataError(f"`{spec}` is not an image set: give {_FORMS}.")
-    if not Path(path).expanduser().exists():
+    place = os.path.expanduser(path)
+    if not os.path.exists(place):
         raise DataError(f"`{spec}` names nothing that exists; check the path after `{kind}:`.")
-    if kind == "npz" and not Path(path).expanduser().is_file():
+    if kind == "npz" and not os.path.isfile(place):
         raise DataError(f"`{spec}` is not a file; images in a folder are `folder:{path}`.")
 
 
@@ -111,12 +113,13 @@ def cifar10_present() -> bool:
     return cifar10.present()
 
 
-def download_cifar10(progress: Progress | None = None) -> None:
+def download_cifar10(progress: Progress | None = None) -> Path:
     """Download CIFAR-10 (170 MB) into CONVAE_DATA_DIR, unless it is there; resumes after a break.
 
-    DataError: no address could give it, the disk is full, or the folder cannot be written.
+    Returns that folder. DataError: no address could give it, the disk is full, or nothing can be
+    written there.
     """
-    cifar10.fetch(progress)
+    return cifar10.fetch(progress)
 
 
 def _image_set(images, labels, class_names, split: str, name: str) -> ImageSet:
@@ -139,12 +142,12 @@ def _no_split(spec: str, split: str, existing) -> DataError:
 
 def _npz(path: str):
     try:
-        arrays = np.load(Path(path).expanduser(), allow_pickle=False)
+        place = os.path.expanduser(path)
+        if zipfile.is_zipfile(place):  # np.load would leave other files open
+            return np.load(place, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        arrays = None
-    if not isinstance(arrays, np.lib.npyio.NpzFile):
-        raise DataError(f"`npz:{path}` is not a .npz file: write it with numpy.savez_compressed.")
-    return arrays
+        pass
+    raise DataError(f"`npz:{path}` is not a .npz file: write it with numpy.savez_compressed.")
 
 
 def _array(arrays, key: str, spec: str) -> np.ndarray:

@@ -37,14 +37,14 @@ def fetch(
     on from there. DataError: no address could give it (it says why of each), or a full disk.
     """
     part = target.with_name(target.name + ".part")
-    what = f"downloading {target.name}"
+    report = _Reporter(progress, size, f"downloading {target.name}")
     with store.writing_to(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     reasons = []
     for url in urls:
         host = urlsplit(url).netloc or url
         try:
-            _fetch_from(url, part, size, lambda done: progress and progress(done, size, what))
+            _fetch_from(url, part, size, report)
         except _GivenUp as error:
             reasons.append(f"{host}: {error}")
             continue
@@ -64,7 +64,21 @@ def fetch(
     )
 
 
-def _fetch_from(url: str, part: Path, size: int, report) -> None:
+class _Reporter:
+    """Ten reports a second are enough for any bar; the network may bring a thousand pieces."""
+
+    def __init__(self, progress: store.Progress | None, size: int, what: str):
+        self.progress, self.size, self.what = progress, size, what
+        self.last_s = -1.0
+
+    def __call__(self, done: int) -> None:
+        now_s = time.monotonic()
+        if self.progress and (done == self.size or now_s - self.last_s >= 0.1):
+            self.last_s = now_s
+            self.progress(done, self.size, self.what)
+
+
+def _fetch_from(url: str, part: Path, size: int, report: _Reporter) -> None:
     """Append to `part` until it has `size` bytes; _GivenUp when this address will not do."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise _GivenUp("not an http or https address")
@@ -101,7 +115,7 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _stream(url: str, part: Path, start: int, size: int, report) -> None:
+def _stream(url: str, part: Path, start: int, size: int, report: _Reporter) -> None:
     headers = {"User-Agent": "convae", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"

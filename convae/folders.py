@@ -7,12 +7,15 @@ The owner of the machine names these files, so they are not capped in number; ye
 extracted, and every image goes through `images.decode`.
 """
 
+import gzip
 import hashlib
+import lzma
 import os
 import stat
 import tarfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +32,14 @@ MAX_FILE_BYTES = 64 * 2**20
 HOLD_OUT_SHARE, HOLD_OUT_MOST = 0.1, 10_000
 ALL = "all"  # the one class of images that have none
 
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+)
 _CHUNK = 256  # images decoded between two reports of progress
 
 
@@ -37,22 +48,30 @@ def open_set(path: str, progress: store.Progress | None = None) -> store.KeptSet
 
     It is decoded anew when a file was added, removed, or changed in size or time.
     """
-    source = Path(path).expanduser().resolve()
-    if not source.exists():
-        raise DataError(f"`folder:{path}` names nothing that exists; give a folder, zip or tar.")
-    if source.is_dir():
-        listing = _scan(source)
-    else:
-        about = source.stat()
-        listing = [(source.name, about.st_size, about.st_mtime_ns)]
+    try:
+        source = Path(os.path.expanduser(path)).resolve(strict=True)
+        if source.is_dir():
+            listing = _scan(source)
+        else:
+            about = source.stat()
+            listing = [(source.name, about.st_size, about.st_mtime_ns)]
+    except OSError as error:
+        raise DataError(
+            f"`folder:{path}` cannot be read ({error.strerror}); give a folder, zip or tar."
+        ) from error
     digest = hashlib.sha256()
     for name, size, changed in listing:
         digest.update(f"{name}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
     place = "folder-" + hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
 
     def fill(writer: store.SetWriter) -> tuple[str, ...]:
-        names = [name for name, _, _ in listing] if source.is_dir() else _archive_names(source)
-        return _fill(writer, source, path, names, progress)
+        try:
+            names = [name for name, _, _ in listing] if source.is_dir() else _archive_names(source)
+            return _fill(writer, source, path, names, progress)
+        except _DAMAGED:
+            raise DataError(
+                f"`folder:{path}` is damaged and cannot be read to its end; make the archive again."
+            ) from None
 
     found = store.kept(f"{place}-{digest.hexdigest()[:16]}", fill, progress, supersedes=place)
     if found.unreadable:
@@ -205,7 +224,7 @@ def _contents(source: Path, placed: dict) -> Iterator[tuple[str, bytes | Path]]:
                     try:
                         with archive.open(member) as file:
                             yield member.filename, file.read(MAX_FILE_BYTES + 1)
-                    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError):
+                    except (*_DAMAGED, NotImplementedError, OSError):
                         yield member.filename, b""
     else:
         with tarfile.open(source) as archive:

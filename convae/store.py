@@ -183,7 +183,7 @@ def writing_to(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
             raise DataError(
                 f"The disk of {folder} is full: free some space, or set CONVAE_DATA_DIR to a "
                 "folder on another disk, and try again."
@@ -192,7 +192,9 @@ def writing_to(folder: Path) -> Iterator[None]:
             raise DataError(
                 f"Nothing can be written to {folder}: set CONVAE_DATA_DIR to a folder of yours."
             ) from error
-        raise DataError(f"Reading or writing below {folder} failed: {error.strerror}.") from error
+        raise DataError(
+            f"Reading or writing below {folder} failed: {error.strerror or error}."
+        ) from error
 
 
 @contextmanager

@@ -1,0 +1,64 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convae import builtin, images, sheets
+
+
+def numbered(count):
+    return np.arange(1, count + 1, dtype=np.uint8)[:, None, None, None] * np.ones(
+        (1, 32, 32, 3), np.uint8
+    )
+
+
+def opened(data):
+    return Image.open(io.BytesIO(data))
+
+
+def test_a_sheet_of_nothing_is_background():
+    sheet = sheets.contact_sheet(np.zeros((0, 32, 32, 3), np.uint8), columns=4)
+    assert (sheet == 255).all() and sheet.size
+
+
+def test_a_sheet_is_filled_row_by_row():
+    sheet = sheets.contact_sheet(numbered(5), columns=3, scale=2, gap=4)
+    assert sheet.shape == (2 * 68 + 4, 3 * 68 + 4, 3)
+    assert sheet[4, 4, 0] == 1 and sheet[4, 72, 0] == 2 and sheet[72, 4, 0] == 4
+    assert sheet[0, 0, 0] == 255 and sheet[-5, -5, 0] == 255  # the sixth place is empty
+
+
+def test_a_sheet_has_no_more_columns_than_images():
+    assert sheets.contact_sheet(numbered(2), columns=10, scale=1, gap=0).shape == (32, 64, 3)
+
+
+def test_enlarging_repeats_pixels():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    large = sheets.enlarge(image, 3)
+    assert large.shape == (96, 96, 3) and np.array_equal(large[1::3, 2::3], image)
+
+
+def test_a_png_holds_the_very_pixels():
+    image = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+    assert np.array_equal(np.asarray(opened(images.png_bytes(image))), image)
+
+
+@pytest.mark.parametrize("make", [images.gif_bytes, images.webp_bytes])
+def test_a_film_has_every_frame_at_its_pace(make):
+    frames, _ = builtin.draw_shapes(5)
+    frames[:, :16] = frames[0, :16]  # a part that stands still
+    film = opened(make(frames, scale=2, fps=10))
+    assert film.n_frames == 5 and film.size == (64, 64) and film.info["loop"] == 0
+    for number, frame in enumerate(frames):
+        film.seek(number)
+        film.load()
+        assert film.info["duration"] == 100
+        shown = np.asarray(film.convert("RGB"))[::2, ::2].astype(int)
+        limit = 0 if make is images.webp_bytes else 1  # a GIF has 256 colours a frame
+        assert np.abs(shown - frame).mean() <= limit
+
+
+def test_a_film_of_one_frame_is_a_picture():
+    assert opened(images.gif_bytes(numbered(1))).size == (128, 128)
+    assert opened(images.webp_bytes(numbered(1))).size == (128, 128)
