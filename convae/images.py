@@ -42,7 +42,7 @@ MAX_UPLOADS = 500  # images in one go, and members of one zip
 MAX_ZIP_BYTES = 64 * 2**20  # of all members together, unpacked
 MAX_ZIP_RATIO = 200
 MAX_ZIP_ENTRIES = 10_000  # whatever they are: the listing itself costs memory
-MAX_WORK_PIXELS = 1_000_000_000  # of all images in one go: some ten seconds of decoding
+MAX_WORK_PIXELS = 500_000_000  # of all images in one go: some ten seconds of decoding
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 _PLEASE = "give a PNG, JPEG, WebP, BMP or GIF"
@@ -93,7 +93,7 @@ def fit_square(image: Image.Image, size: int = SIZE) -> Image.Image:
 def decode(
     source: bytes | Path, formats: Sequence[str] = UPLOAD_FORMATS, max_pixels: int = MAX_PIXELS
 ) -> tuple[np.ndarray, list[str], int]:
-    """One image file -> (uint8 (32, 32, 3), notes on what was done to it, its size in pixels).
+    """One image file -> (uint8 (32, 32, 3), notes on what was done to it, work in pixels).
 
     DataError, of one sentence without a subject ("is damaged ..."), for whatever cannot be decoded.
     """
@@ -108,12 +108,18 @@ def decode(
         pixels = image.width * image.height
         if pixels > max_pixels:
             raise _too_large(f"{image.width} x {image.height} pixels", max_pixels)
+        # a JPEG is not decoded at its full size, see _decoded
+        work = pixels // 4 if image.format == "JPEG" else pixels
         try:
-            return np.array(_decoded(image)), _notes(image), pixels
+            return np.array(_decoded(image)), _notes(image), work
         except Exception:  # the types that decoders raise on damaged files are many
-            raise DataError(
-                "is damaged or incomplete and could not be decoded; save it again and retry."
-            ) from None
+            raise _Damaged(work) from None
+
+
+class _Damaged(DataError):
+    def __init__(self, work: int):
+        super().__init__("is damaged or incomplete and cannot be decoded; save it again and retry.")
+        self.work = work  # was done before the damage showed
 
 
 def _too_large(given: str, max_pixels: int) -> DataError:
@@ -205,13 +211,14 @@ def decode_uploads(files: Sequence[bytes]) -> tuple[np.ndarray, list[str]]:
             )
             break
         try:
-            image, notes, pixels = _decode_bytes(data)
+            image, notes, cost = _decode_bytes(data)
         except DataError as error:
             problems.append(f"{name} {error}")
+            work += getattr(error, "work", 0)
             continue
         images.append(image)
         problems.extend(f"{name} {note}" for note in notes)
-        work += pixels
+        work += cost
     stacked = np.stack(images) if images else np.zeros((0, SIZE, SIZE, 3), np.uint8)
     return stacked, problems
 

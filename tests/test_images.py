@@ -272,10 +272,11 @@ def test_a_zip_with_an_endless_listing_is_not_even_opened(monkeypatch):
     assert problems == ["Zip 1 has more than 3 entries; give a smaller one."]
 
 
-def test_the_work_of_decoding_is_capped(monkeypatch):
+@pytest.mark.parametrize(("end", "count"), [(None, 2), (-30, 0)])
+def test_the_work_of_decoding_is_capped(end, count, monkeypatch):
     monkeypatch.setattr(images, "MAX_WORK_PIXELS", 3000)
-    found, problems = images.decode_uploads([plain(size=(40, 40))] * 4)
-    assert len(found) == 2 and "Image 3 and all after it were left out" in problems[0]
+    found, problems = images.decode_uploads([plain(size=(40, 40))[:end]] * 4)
+    assert len(found) == count and "Image 3 and all after it were left out" in problems[-1]
 
 
 @pytest.mark.parametrize("data", [b"PK", b"PK\x03\x04" + b"\0" * 50, zipped()[:-1]])
