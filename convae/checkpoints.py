@@ -7,7 +7,6 @@ pickle is ever loaded from a user: weights come as safetensors, and everything i
 import hashlib
 import io
 import json
-import math
 import os
 import zipfile
 from dataclasses import dataclass
@@ -23,11 +22,10 @@ import torch
 from convae import runs
 from convae.config import ModelConfig, TrainConfig, from_dict
 from convae.errors import CheckpointError, ConvaeError
-from convae.model import ConvAutoencoder
+from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
 
 MAX_BYTES = 50 * 2**20
 MAX_HEADER = 2**20
-MAX_PARAMETERS = 12_000_000
 DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
 
 
@@ -197,10 +195,10 @@ def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "c
             f"The weights of `{name}` are not those its card was written for: the file is damaged, "
             "or saving was cut short; `resume` the run, or fetch the file again."
         )
+    if count_parameters(config) > MAX_PARAMETERS:
+        raise CheckpointError(f"The model of `{name}` has more than {MAX_PARAMETERS:,} parameters.")
     with torch.device("meta"):
         wanted = {k: tuple(t.shape) for k, t in ConvAutoencoder(config).state_dict().items()}
-    if sum(math.prod(shape) for shape in wanted.values()) > MAX_PARAMETERS:
-        raise CheckpointError(f"The model of `{name}` has more than {MAX_PARAMETERS:,} parameters.")
     check_weights(weights, wanted)
     model = ConvAutoencoder(config)
     tensors = safetensors.torch.load(weights)

@@ -7,17 +7,20 @@ classic: the well-known notebook model. Convolutions, max-pooling, a dense ReLU 
 
 strided: the field's teaching network. Strided convolutions, a linear code, no normalisation.
 
-residual: ours. A linear code (PCA, where training starts from it) carries what a linear code can
-carry; the convolutional halves only learn what is left to gain. Their last layers start at zero, so
-the model never starts below PCA.
+residual: ours. The code is linear, and starts as PCA: the best a linear code can do. Around it
+stand two small convolutional networks that work on pictures, not on codes: one prepares the image
+before it is projected, one repairs what comes back. Both start at zero, so the model starts as good
+as PCA, and because a picture has a thousand places to learn from, it leaves PCA behind in its first
+epoch. Networks that map to and from a bare code, as the two others do, take a hundred epochs to get
+there (benchmarks/RESULTS.md has the trials).
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from convae import images as pixels
 from convae.config import ModelConfig
@@ -25,6 +28,7 @@ from convae.errors import ConvaeError
 
 IMAGE_SHAPE = (3, 32, 32)
 VALUES = 3 * 32 * 32
+MAX_PARAMETERS = 12_000_000  # 48 MB as float32: what an upload may weigh
 
 
 def conv(before: int, after: int, stride: int = 1) -> nn.Conv2d:
@@ -84,58 +88,92 @@ def strided(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
     return encoder, decoder
 
 
-def residual(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """What is learned around the linear code. Resolution moves by pixel (un)shuffle, which costs no
-    arithmetic; the width grows as the picture shrinks, so that most weights work on few pixels."""
-    act = nn.SiLU
-    encoder = nn.Sequential(
-        nn.PixelUnshuffle(2), conv(12, c), act(),  # 32 -> 16
-        conv(c, 2 * c, stride=2), act(), conv(2 * c, 2 * c), act(),  # 16 -> 8
-        conv(2 * c, 4 * c, stride=2), act(), conv(4 * c, 4 * c), act(),  # 8 -> 4
-        nn.Flatten(), nn.Linear(64 * c, d),
-    )  # fmt: skip
-    decoder = nn.Sequential(
-        nn.Linear(d, 64 * c), act(), nn.Unflatten(1, (4 * c, 4, 4)),
-        conv(4 * c, 4 * c), act(),
-        nn.Conv2d(4 * c, 8 * c, 1), nn.PixelShuffle(2), conv(2 * c, 2 * c), act(),  # 4 -> 8
-        nn.Conv2d(2 * c, 4 * c, 1), nn.PixelShuffle(2), conv(c, c), act(),  # 8 -> 16
-        conv(c, 12), nn.PixelShuffle(2),  # 16 -> 32
-    )  # fmt: skip
-    for layer in (encoder[-1], decoder[-2]):
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
+class Refiner(nn.Module):
+    """A picture's correction, zero before training: (N, 3, 32, 32) -> (N, 3, 32, 32).
+
+    A small U-Net: down to 4x4 and back up by pixel shuffle, with sums across at each resolution.
+    """
+
+    def __init__(self, c: int):
+        super().__init__()
+        self.act = nn.SiLU()
+        self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+        self.at16 = conv(12, c)
+        self.to8, self.at8 = conv(c, 2 * c, stride=2), conv(2 * c, 2 * c)
+        self.to4, self.at4 = conv(2 * c, 4 * c, stride=2), conv(4 * c, 4 * c)
+        self.up8, self.back8 = nn.Conv2d(4 * c, 8 * c, 1), conv(2 * c, 2 * c)
+        self.up16, self.back16 = nn.Conv2d(2 * c, 4 * c, 1), conv(c, c)
+        self.out = conv(c, 12)
+        for layer in self.children():
+            if isinstance(layer, nn.Conv2d):  # He et al. 2015; without it the first epochs are lost
+                nn.init.normal_(layer.weight, 0, math.sqrt(2 / layer.weight[0].numel()))
+                nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.act
+        x = 4 * (x - 0.5)  # about unit spread
+        x16 = a(self.at16(self.unshuffle(x)))
+        x8 = a(self.at8(a(self.to8(x16))))
+        x4 = a(self.at4(a(self.to4(x8))))
+        x8 = a(self.back8(x8 + self.shuffle(self.up8(x4))))
+        x16 = a(self.back16(x16 + self.shuffle(self.up16(x8))))
+        return self.shuffle(self.out(x16))
+
+
+class PreparedProjection(nn.Module):
+    """z = E (x + correction(x)) + b."""
+
+    def __init__(self, c: int, d: int):
+        super().__init__()
+        self.refiner, self.flatten = Refiner(c), nn.Flatten()
+        self.linear = nn.Linear(VALUES, d)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.flatten(x + self.refiner(x)))
+
+
+class RepairedProjection(nn.Module):
+    """y = D z + b; x^ = y + correction(y)."""
+
+    def __init__(self, c: int, d: int):
+        super().__init__()
+        self.linear, self.unflatten = nn.Linear(d, VALUES), nn.Unflatten(1, IMAGE_SHAPE)
+        self.refiner = Refiner(c)
+
+    def forward(self, z: Tensor) -> Tensor:
+        y = self.unflatten(self.linear(z))
+        return y + self.refiner(y)
+
+
+def residual(c: int, d: int) -> tuple[nn.Module, nn.Module]:
+    """A linear code between two picture networks; see the top of this file."""
+    encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d)
+    directions = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
+    start_linear(encoder, decoder, torch.full((VALUES,), 0.5), directions.T)
     return encoder, decoder
+
+
+@torch.no_grad()
+def start_linear(encoder: nn.Module, decoder: nn.Module, mean: Tensor, directions: Tensor) -> None:
+    """Make the first K values of the code the projections on K orthonormal directions (K, 3072)."""
+    count = len(directions)
+    decoder.linear.bias.copy_(mean)
+    encoder.linear.weight[:count] = directions
+    decoder.linear.weight[:, :count] = directions.T
+    encoder.linear.bias.copy_(-encoder.linear.weight @ mean)
 
 
 ARCHITECTURES = {"classic": classic, "strided": strided, "residual": residual}
 
 
-class LinearCode(nn.Module):
-    """The best code without convolutions: z = E (x - mean), x^ = D z + mean.
-
-    ``from_pca`` makes E and D the principal directions; training then moves them a little.
-    """
-
-    def __init__(self, d: int):
-        super().__init__()
-        start = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
-        self.mean = nn.Parameter(torch.full((VALUES,), 0.5))
-        self.encoder = nn.Parameter(start.T.contiguous())
-        self.decoder = nn.Parameter(start.contiguous())
-        self.register_buffer("spread", torch.ones(()))
-
-    def from_pca(self, mean: np.ndarray, directions: np.ndarray, variances: np.ndarray) -> None:
-        """mean (3072,), directions (K, 3072) with K >= 1, variances (K,), pixels in (row, column,
-        colour) order. Where K < latent_dim the other rows keep their start."""
-        order = torch.arange(VALUES).view(32, 32, 3).permute(2, 0, 1).reshape(-1).numpy()
-        count = min(len(directions), len(self.encoder))
-        rows = torch.from_numpy(np.ascontiguousarray(directions[:count][:, order]))
-        with torch.no_grad():
-            self.mean.copy_(torch.from_numpy(np.ascontiguousarray(mean[order])))
-            self.encoder[:count] = rows
-            self.decoder[:, :count] = rows.T
-            spread = float(np.sqrt(np.mean(variances[:count])))
-            self.spread.fill_(max(spread, 1e-3))
+def count_parameters(config: ModelConfig) -> int:
+    """Trainable parameters, counted without making one of them."""
+    with torch.device("meta"):
+        encoder, decoder = ARCHITECTURES[config.architecture](
+            config.base_channels, config.latent_dim
+        )
+    return sum(p.numel() for half in (encoder, decoder) for p in half.parameters())
 
 
 class ConvAutoencoder(nn.Module):
@@ -147,26 +185,30 @@ class ConvAutoencoder(nn.Module):
         self.encoder, self.decoder = ARCHITECTURES[config.architecture](
             config.base_channels, config.latent_dim
         )
-        self.linear = LinearCode(config.latent_dim) if config.architecture == "residual" else None
+
+    def start_from_pca(self, mean: np.ndarray, directions: np.ndarray) -> None:
+        """Make a `residual` model exactly PCA, where training then starts.
+
+        mean (3072,), directions (K, 3072), K >= 1, pixels in (row, column, colour) order. Where K <
+        latent_dim the other values of the code keep their random directions.
+        """
+        order = torch.arange(VALUES).view(32, 32, 3).permute(2, 0, 1).reshape(-1)
+        start_linear(
+            self.encoder, self.decoder,
+            torch.as_tensor(mean, dtype=torch.float32)[order],
+            torch.as_tensor(directions[: self.config.latent_dim], dtype=torch.float32)[:, order],
+        )  # fmt: skip
 
     def f(self, x: Tensor) -> Tensor:
         """Encode a batch: (N, 3, 32, 32) in [0, 1] -> z (N, latent_dim)."""
-        if self.config.architecture == "classic":
-            return self.encoder(x)
-        z = self.encoder(2 * x - 1)
-        if self.linear is not None:
-            flat = x.reshape(len(x), VALUES) - self.linear.mean
-            z = z + F.linear(flat, self.linear.encoder)
-        return z
+        return self.encoder(2 * x - 1 if self.config.architecture == "strided" else x)
 
     def g(self, z: Tensor) -> Tensor:
         """Decode: z (N, latent_dim) -> (N, 3, 32, 32), near [0, 1] (classic: inside it)."""
+        y = self.decoder(z).float()
         if self.config.architecture == "classic":
-            return torch.sigmoid(self.decoder(z).float())
-        if self.linear is None:
-            return (self.decoder(z).float() + 1) / 2
-        base = F.linear(z, self.linear.decoder) + self.linear.mean
-        return self.decoder(z / self.linear.spread).float() + base.float().view(-1, *IMAGE_SHAPE)
+            return torch.sigmoid(y)
+        return (y + 1) / 2 if self.config.architecture == "strided" else y
 
     def forward(self, x: Tensor) -> Tensor:
         return self.g(self.f(x))
@@ -224,9 +266,9 @@ class ConvAutoencoder(nn.Module):
                 yield pixels.to_batch(images[i : i + batch_size], self.device)
 
     def layers(self, image: np.ndarray) -> list[tuple[str, str, np.ndarray, int]]:
-        """What each layer makes of one image, uint8 (32, 32, 3).
+        """What each layer makes of one image, uint8 (32, 32, 3), in the order of execution.
 
-        Returns (half, kind of layer, output float32 without the batch axis, parameters) in order.
+        Returns (half, kind of layer, output float32 without the batch axis, parameters).
         """
         seen: list[tuple[str, str, np.ndarray, int]] = []
         hooks = [
@@ -236,8 +278,9 @@ class ConvAutoencoder(nn.Module):
                     sum(p.numel() for p in layer.parameters()),
                 ))
             )
-            for half, layers in (("encoder", self.encoder), ("decoder", self.decoder))
-            for layer in layers
+            for half, network in (("encoder", self.encoder), ("decoder", self.decoder))
+            for layer in network.modules()
+            if not list(layer.children())
         ]  # fmt: skip
         try:
             self.reconstruct(image[None])

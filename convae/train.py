@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from convae.config import TrainConfig
 from convae.errors import ConfigError
-from convae.model import ConvAutoencoder
+from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
 
 TICK_S = 0.25  # how often progress is told and requests are read
 LINEAR_RATE = 0.05  # the linear code's share of the learning rate: with more it first unlearns PCA
@@ -171,6 +171,12 @@ class Trainer:
                 f"`batch_size` (={self.batch_size}) must be divisible by the number of "
                 f"processes (={self.world})."
             )
+        parameters = count_parameters(config.model)
+        if parameters > MAX_PARAMETERS:
+            raise ConfigError(
+                f"This model has {parameters:,} parameters, more than {MAX_PARAMETERS:,}: take a "
+                "smaller `latent_dim` or `base_channels`."
+            )
         torch.manual_seed(config.seed)
         np.random.seed(config.seed % 2**32)
         random.seed(config.seed)
@@ -188,7 +194,7 @@ class Trainer:
         self.model.to(self.device, memory_format=self.layout)
         c, slow, fast = self.config, [], []
         for name, parameter in self.model.named_parameters():
-            (slow if name.startswith("linear.") else fast).append(parameter)
+            (slow if ".linear." in name else fast).append(parameter)
         groups = [{"params": fast, "share": 1.0}]
         if slow:  # decay would pull the linear code away from PCA, towards nothing
             groups.append({"params": slow, "share": LINEAR_RATE, "weight_decay": 0.0})

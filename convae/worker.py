@@ -64,9 +64,9 @@ def prepare(trainer: Trainer, whole: ImageSet) -> None:
                 f"but {config.model} is wanted."
             )
         trainer.model.load_state_dict(source.model.state_dict())
-    elif trainer.model.linear is not None:
+    elif config.model.architecture == "residual":
         pca = baselines.pca_for(whole)
-        trainer.model.linear.from_pca(pca.mean, pca.components, pca.variances)
+        trainer.model.start_from_pca(pca.mean, pca.components)
     trainer.begin()
 
 

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-import torch
 
 from convae.config import ModelConfig
 from convae.errors import ConvaeError
-from convae.model import ConvAutoencoder, LinearCode
+from convae.model import ConvAutoencoder, count_parameters
 
 
 def images(count, seed=0):
@@ -55,11 +54,9 @@ def test_a_new_residual_model_is_exactly_its_linear_code():
     data = images(64)
     flat = data.reshape(64, -1) / 255.0
     mean = flat.mean(0)
-    _, s, directions = np.linalg.svd(flat - mean, full_matrices=False)
+    _, _, directions = np.linalg.svd(flat - mean, full_matrices=False)
     model = ConvAutoencoder(ModelConfig("residual", 8, base_channels=8))
-    model.linear.from_pca(
-        mean.astype(np.float32), directions.astype(np.float32), (s**2 / 64).astype(np.float32)
-    )
+    model.start_from_pca(mean, directions)
     model.eval()
     expected = (flat - mean) @ directions[:8].T
     assert np.allclose(model.encode(data), expected, atol=1e-3)
@@ -68,9 +65,17 @@ def test_a_new_residual_model_is_exactly_its_linear_code():
 
 
 def test_fewer_directions_than_values_leave_a_usable_linear_code():
-    linear = LinearCode(6)
-    linear.from_pca(np.zeros(3072, np.float32), np.eye(2, 3072, dtype=np.float32), np.ones(2))
-    assert torch.isfinite(linear.encoder).all() and linear.encoder[:2].sum() == 2
+    model = ConvAutoencoder(ModelConfig("residual", 6, base_channels=8)).eval()
+    model.start_from_pca(np.zeros(3072, np.float32), np.eye(2, 3072, dtype=np.float32))
+    codes = model.encode(images(2))
+    assert np.isfinite(codes).all()
+    assert np.allclose(codes[:, 0], images(2)[:, 0, 0, 0] / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["classic", "strided", "residual"])
+def test_parameters_are_counted_without_making_the_model(architecture):
+    config = ModelConfig(architecture, 24, base_channels=16)
+    assert count_parameters(config) == ConvAutoencoder(config).parameter_count
 
 
 def test_layers_tell_half_kind_shape_and_parameters():

@@ -1,0 +1,30 @@
+# The two commands: `make app` opens the demo, `make test` checks everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: app test lint clean
+
+app: $(VENV)/app.done
+	$(BIN)/python -m streamlit run app.py
+
+test: $(VENV)/dev.done lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/app.done: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install -r requirements.txt
+	touch $@
+
+$(VENV)/dev.done: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install -r requirements-dev.txt
+	touch $@ $(VENV)/app.done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache
