@@ -1,0 +1,178 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from convae import __main__ as cli
+from convae import checkpoints, runs
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--batch-size", "32",
+         "--seed", "0", "--quiet"]  # fmt: skip
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "convae", *arguments], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_train_evaluate_list_export_and_load_the_whole_way(tiny_data, capsys, tmp_path):
+    assert cli.main(["train", "--data", tiny_data, "--epochs", "2", "--name", "a", *SMALL]) == 0
+    assert "a: done" in capsys.readouterr().out
+    assert [row["epoch"] for row in runs.get("a").history()] == [1, 2]
+
+    assert cli.main(["evaluate", "a", "--data", tiny_data, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 24 and found["latent_dim"] == 4
+    assert found["psnr"] == pytest.approx(-10 * __import__("math").log10(found["mse"]), abs=1e-4)
+    assert found["baselines"]["pca"]["psnr"] > 10 and -1 <= found["ssim"] <= 1
+    assert found["images_per_s"] > 0
+    card = checkpoints.load("a").card
+    assert card["metrics"]["test"]["psnr"] == pytest.approx(found["psnr"])
+    assert card["command"].startswith("python -m convae train --data")
+
+    assert cli.main(["evaluate", "a"]) == 0
+    assert f"{found['psnr']:.2f}" in capsys.readouterr().out
+    assert cli.main(["list", "--json"]) == 0
+    assert [(r["name"], r["state"]) for r in json.loads(capsys.readouterr().out)] == [("a", "done")]
+    assert cli.main(["export", "a", "--to", str(tmp_path / "a.zip")]) == 0
+    assert (tmp_path / "a.zip").stat().st_size > 1000
+
+
+def test_resume_goes_on_to_a_new_number_of_epochs(tiny_data, capsys):
+    assert cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "a", *SMALL]) == 0
+    assert cli.main(["resume", "a", "--epochs", "3", "--quiet"]) == 0
+    assert [row["epoch"] for row in runs.get("a").history()] == [1, 2, 3]
+    assert cli.main(["resume", "a", "--quiet"]) == 0
+    assert [row["epoch"] for row in runs.get("a").history()] == [1, 2, 3]
+
+
+def test_pca_is_null_where_no_training_split_is_at_hand(tiny_data, capsys, tmp_path):
+    import numpy as np
+
+    cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "a", *SMALL])
+    arrays = np.load(tiny_data.removeprefix("npz:"))
+    alone = tmp_path / "alone.npz"
+    np.savez(alone, test_images=arrays["test_images"])
+    capsys.readouterr()
+    assert cli.main(["evaluate", "a", "--data", f"npz:{alone}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["baselines"]["pca"]["psnr"] is None
+    assert cli.main(["evaluate", "a", "--data", f"npz:{alone}"]) == 0
+    assert "--fit-data" in capsys.readouterr().out
+    fitted = ["evaluate", "a", "--data", f"npz:{alone}", "--fit-data", tiny_data, "--json"]
+    assert cli.main(fitted) == 0
+    assert json.loads(capsys.readouterr().out)["baselines"]["pca"]["psnr"] > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--data", "cifar11"], "cifar11"),
+        (["train", "--latent-dim", "1"], "between 2 and 1024"),
+        (["train", "--name", "No Way"], "cannot name a run"),
+        (["train", "--data", "npz:/nowhere.npz", "--name", "b"], "nowhere"),
+        (["resume", "nothing"], "There is no run `nothing`"),
+        (["evaluate", "nothing"], "There is no checkpoint `nothing`"),
+        (["export", "nothing"], "There is no checkpoint `nothing`"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_1(arguments, words, capsys):
+    assert cli.main(arguments) == 1
+    told = capsys.readouterr().err
+    assert words in told and "Traceback" not in told and told.count("\n") == 1
+
+
+def test_a_shipped_name_cannot_be_taken(tiny_data, capsys):
+    (checkpoints.root() / "gem").mkdir(parents=True)
+    (checkpoints.root() / "gem" / "card.json").write_text("{}")
+    assert cli.main(["train", "--data", tiny_data, "--name", "gem", *SMALL]) == 1
+    assert "shipped checkpoint" in capsys.readouterr().err
+
+
+def test_killed_anywhere_and_resumed_equals_never_killed(tiny_data):
+    asked = ["--data", tiny_data, "--epochs", "8", "--ema-decay", "0.9", "--noise-std", "0.1"]
+    straight = start("train", "--name", "straight", *asked, *SMALL)
+    killed = start("train", "--name", "killed", *asked, *SMALL)
+    deadline = time.monotonic() + 120
+    while not (runs.root() / "killed" / "state.pt").exists():
+        assert time.monotonic() < deadline and killed.poll() is None, killed.stderr.read()
+        time.sleep(0.01)
+    time.sleep(random.Random().random() * 0.3)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    again = start("resume", "killed", "--quiet")
+    for process in (straight, again):
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, out + err
+    one, two = (runs.root() / name for name in ("straight", "killed"))
+    assert (one / "model.safetensors").read_bytes() == (two / "model.safetensors").read_bytes()
+    kept = [[{k: row[k] for k in ("epoch", "step", "val_psnr")} for row in runs.get(n).history()]
+            for n in ("straight", "killed")]  # fmt: skip
+    assert kept[0] == kept[1] and len(kept[0]) == 8
+
+
+def test_sigterm_stops_a_run_and_delivers_the_model(tiny_data):
+    process = start("train", "--data", tiny_data, "--epochs", "9999", "--name", "a", *SMALL)
+    deadline = time.monotonic() + 120
+    while not (runs.root() / "a" / "state.pt").exists():
+        assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    began = time.monotonic()
+    process.terminate()
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and "a: stopped" in out and time.monotonic() - began < 10
+    assert checkpoints.load("a").card["training"]["state"] == "stopped"
+
+
+def test_a_full_disk_is_named_and_the_last_epoch_stays_whole(tiny_data, monkeypatch, capsys):
+    cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "a", *SMALL])
+    before = checkpoints.load("a").sha256
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save", full)
+        patch.setattr(checkpoints, "state_bytes", full)
+        assert cli.main(["resume", "a", "--epochs", "3", "--quiet"]) == 1
+    assert "disk is full" in capsys.readouterr().err
+    assert runs.get("a").status().state == "disk full" and checkpoints.load("a").sha256 == before
+    assert cli.main(["resume", "a", "--quiet"]) == 0
+    assert [row["epoch"] for row in runs.get("a").history()] == [1, 2, 3]
+
+
+def test_out_of_memory_is_named(tiny_data, monkeypatch, capsys):
+    from convae.train import Trainer
+
+    def starve(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 99 bytes")
+
+    monkeypatch.setattr(Trainer, "train_step", starve)
+    assert cli.main(["train", "--data", tiny_data, "--name", "a", *SMALL]) == 1
+    assert "Out of memory" in capsys.readouterr().err
+    assert runs.get("a").status().state == "out of memory"
+
+
+def test_divergence_keeps_the_last_finite_model(tiny_data, capsys):
+    asked = ["train", "--data", tiny_data, "--name", "a", "--optimizer", "sgd", "--learning-rate",
+             "90", "--epochs", "30", "--schedule", "constant", *SMALL]  # fmt: skip
+    assert cli.main(asked) == 1
+    assert "a: diverged" in capsys.readouterr().err
+    assert os.environ["CONVAE_RUNS_DIR"] in str(runs.get("a").path)
+
+
+def test_help_names_every_setting(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["train", "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for flag in ("--data", "--arch", "--latent-dim", "--no-flip", "--time-budget-s", "--ema-decay"):
+        assert flag in told
