@@ -7,12 +7,113 @@ from convae import metrics, ui
 ui.page("What survives the bottleneck?")
 
 checkpoint = ui.pick_checkpoint()
-found = ui.pick_images(12, key="overview")
+found = ui.pick_images(12, key="overview", most=24)
+config = checkpoint.config
+entry = ui.checkpoint_options()[checkpoint.name]
 
+st.markdown(
+    "An **autoencoder** squeezes an image into a few numbers and rebuilds it from them alone. "
+    f"Click an image: what can {config.latent_dim:,} numbers keep of 3,072?"
+)
 chosen = ui.pick_one(found, key="overview-one")
 image = found.images[chosen]
 code = checkpoint.encode(image[None])
 rebuilt = checkpoint.decode(code)
-psnr = metrics.psnr(image[None], rebuilt)[0]
+error = float(metrics.mse(image[None], rebuilt)[0])
+psnr = float(metrics.psnr(image[None], rebuilt)[0])
 ui.journey(image, code[0], rebuilt[0], below=f"rebuilt, {psnr:.1f} dB")
-st.latex(r"h = f(x) \qquad \hat{x} = g(h) = g(f(x)) \qquad \min\; L(x,\, g(f(x)))")
+
+parameters = checkpoint.model.parameter_count
+ui.figures(
+    {
+        "Fewer numbers": f"{image.size / config.latent_dim:.3g} : 1",
+        "This image": f"{psnr:.1f} dB",
+        "All test images": f"{ui.psnr_of(entry):.1f} dB",
+        "Parameters learnt": f"{parameters:,}",
+    },
+    {"This image": "PSNR: 10 log10(1 / mean squared error). One dB more is a fifth less error."},
+)
+
+st.header("How it works", anchor=False)
+encode, decode, train = st.columns(3, gap="large")
+with encode:
+    st.latex("h = f(x)")
+    st.markdown(
+        "**Encode.** The encoder $f$ reads the image $x$ through convolutions that make it "
+        "smaller and deeper, layer by layer, down to the code $h$."
+    )
+with decode:
+    st.latex(r"\hat{x} = g(h) = g(f(x))")
+    st.markdown(
+        "**Decode.** The decoder $g$ never sees the image. From the code alone it grows a picture "
+        r"back to full size: the reconstruction $\hat{x}$."
+    )
+with train:
+    st.latex(r"\min_{f,\,g}\; L(x,\, g(f(x)))")
+    st.markdown(
+        "**Compare and train.** The loss $L$ says how far the two are apart. Backpropagation tells "
+        "each weight which way is down, and Adam or SGD takes a small step there; and again."
+    )
+
+st.header("Inside this model", anchor=False)
+layers = checkpoint.model.layers(image)
+counts = {half: sum(row[3] for row in layers if row[0] == half) for half in ("encoder", "decoder")}
+linear = parameters - sum(counts.values())
+parts, table = st.columns([2, 3], gap="large")
+parts.markdown(
+    f"""
+* **Encoder** $f$: {counts["encoder"]:,} parameters, from 32x32 pixels in three colours down to 4x4.
+* **Latent space**: everything $h$ can be, {config.latent_dim:,} dimensions. This is the bottleneck:
+  what does not fit through is lost, so the model must find out what matters.
+* **Decoder** $g$: {counts["decoder"]:,} parameters, the way back up to 32x32.
+* **Reconstruction loss** $L$: for this image {error:.4f} (mean squared error), the same as
+  {psnr:.1f} dB.
+"""
+)
+if linear:
+    parts.markdown(
+        f"* **Linear code**: {linear:,} parameters beside both halves. It starts as PCA, the best "
+        "code without convolutions, and $f$ and $g$ learn what PCA cannot say."
+    )
+table.dataframe(
+    [
+        {"Half": half, "Layer": kind, "Output": " x ".join(map(str, out.shape)), "Parameters": n}
+        for half, kind, out, n in layers
+    ],
+    height=330,
+    hide_index=True,
+)
+
+st.header("Two ways to say how far apart", anchor=False)
+squared, entropy = st.columns(2, gap="large")
+with squared:
+    st.latex(r"L_{MSE} = \frac{1}{n}\sum_i (x_i - \hat{x}_i)^2")
+    st.markdown(
+        "**Mean squared error**, for any continuous values. Twice the error costs four times as "
+        "much, so large mistakes are mended first and fine detail last: hence the blur."
+    )
+with entropy:
+    st.latex(r"L_{BCE} = -\frac{1}{n}\sum_i x_i\ln\hat{x}_i + (1-x_i)\ln(1-\hat{x}_i)")
+    st.markdown(
+        "**Binary cross-entropy**, for values between 0 and 1. It is least where both agree, but "
+        f"never zero for greys: for this image no model gets below "
+        f"{metrics.pixel_entropy(image[None]):.3f}."
+    )
+
+takeaways, onward = st.columns(2, gap="large")
+with takeaways:
+    st.header("To take away", anchor=False)
+    st.markdown(
+        """
+* Nobody labels anything: the image is its own target. That is **unsupervised** learning.
+* Two halves and a bottleneck; training makes what comes out as close as possible to what went in.
+* The codes are worth having: for **fewer dimensions**, **features**, **denoising**, and
+  **finding what does not belong**.
+"""
+    )
+with onward:
+    st.header("Where to go next", anchor=False)
+    ui.next_pages()
+
+st.header("Models at hand", anchor=False)
+ui.models_table()

@@ -4,22 +4,37 @@
     pickers    pick_checkpoint, pick_images, pick_one: choices that all pages share and a URL keeps
     caches     models, image sets, codes and PCAs, shared by all sessions and never changed
     pictures   image_rows, large_image, journey: images as people see them, crisp on any screen
+    training   settings_form, run_progress, loss_chart: what the Train page is made of
 
 A page reads ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
 """
 
-from convae.ui.caches import codes_of, image_set, load_checkpoint, measured, pca_of
-from convae.ui.frame import download, error_boundary, page, progress
+from convae.ui.caches import (
+    codes_of,
+    image_set,
+    load_checkpoint,
+    pca_of,
+    rebuilt_of,
+    sample,
+    summary_of,
+)
+from convae.ui.frame import download, error_boundary, figures, follow, next_pages, page, progress
 from convae.ui.pickers import (
     checkpoint_options,
     choose_checkpoint,
     describe,
+    many_images,
+    models_table,
+    offer_cifar10,
     pick_checkpoint,
     pick_images,
     pick_one,
+    psnr_of,
     spec_name,
+    trained_on,
 )
-from convae.ui.pictures import image_rows, journey, large_image
+from convae.ui.pictures import error_picture, image_rows, journey, large_image, sheet_png
+from convae.ui.training import duration, loss_chart, run_progress, settings_form
 
 __all__ = [
     "checkpoint_options",
@@ -27,18 +42,34 @@ __all__ = [
     "codes_of",
     "describe",
     "download",
+    "duration",
     "error_boundary",
+    "error_picture",
+    "figures",
+    "follow",
     "image_rows",
     "image_set",
     "journey",
     "large_image",
     "load_checkpoint",
-    "measured",
+    "loss_chart",
+    "many_images",
+    "models_table",
+    "next_pages",
+    "offer_cifar10",
     "page",
     "pca_of",
     "pick_checkpoint",
     "pick_images",
     "pick_one",
     "progress",
+    "psnr_of",
+    "rebuilt_of",
+    "run_progress",
+    "sample",
+    "settings_form",
+    "sheet_png",
     "spec_name",
+    "summary_of",
+    "trained_on",
 ]

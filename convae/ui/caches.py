@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from convae import baselines, checkpoints, data, evaluation
+from convae import baselines, checkpoints, data, metrics
 from convae.baselines import PCA
 from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
@@ -82,12 +82,34 @@ def _pca(fingerprint: str, components: int, _images) -> PCA:
     return baselines.pca_for(_images, components)
 
 
-def measured(checkpoint: Checkpoint, images: ImageSet, limit: int = 500) -> dict[str, float | int]:
-    """n, mse, psnr, ssim and images_per_s on the first `limit` images."""
-    count = min(limit, len(images))
-    return _measured(checkpoint.sha256, images.fingerprint, count, checkpoint, images)
+def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:
+    """What the model makes of these images: uint8 (N, 32, 32, 3). For many; a few need no cache."""
+    return _rebuilt(checkpoint.sha256, images.fingerprint, checkpoint, images)
 
 
-@st.cache_data(max_entries=64, show_spinner="Measuring the model")
-def _measured(sha256: str, fingerprint: str, count: int, _checkpoint, _images) -> dict:
-    return evaluation.measure(_checkpoint, _images.images[:count])
+@st.cache_resource(max_entries=8, show_spinner="Rebuilding the images")
+def _rebuilt(sha256: str, fingerprint: str, _checkpoint, _images) -> np.ndarray:
+    rebuilt = _checkpoint.reconstruct(_images.images)
+    rebuilt.flags.writeable = False
+    return rebuilt
+
+
+def summary_of(checkpoint: Checkpoint, images: ImageSet) -> metrics.Summary:
+    """n, mse, psnr and ssim of the model on these images."""
+    return _summary(checkpoint.sha256, images.fingerprint, checkpoint, images)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring the model")
+def _summary(sha256: str, fingerprint: str, _checkpoint, _images) -> metrics.Summary:
+    return metrics.summary(_images.images, rebuilt_of(_checkpoint, _images))
+
+
+def sample(images: ImageSet, limit: int) -> ImageSet:
+    """`limit` of these images, drawn once and for all: the first ones may all be of one class."""
+    return images if len(images) <= limit else _sample(images.fingerprint, limit, images)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _sample(fingerprint: str, limit: int, _images) -> ImageSet:
+    chosen = np.random.default_rng(0).permutation(len(_images))[:limit]
+    return _images.take(np.sort(chosen))

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,20 +16,23 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # a page is listed as soon as its file exists
 MENU = {
-    "Start": [("app.py", "Overview", ":material/home:")],
-    "Make": [("pages/train.py", "Train", ":material/model_training:")],
+    "Start": [("app.py", "Overview", ":material/home:", "what an autoencoder is")],
+    "Make": [
+        ("pages/train.py", "Train", ":material/model_training:", "make a model of your own, live"),
+    ],
     "Look": [
-        ("pages/reconstruct.py", "Reconstruct", ":material/compare:"),
-        ("pages/interpolate.py", "Interpolate", ":material/gradient:"),
-        ("pages/latent_map.py", "Latent map", ":material/scatter_plot:"),
+        ("pages/reconstruct.py", "Reconstruct", ":material/compare:", "what is kept, what is lost"),
+        ("pages/interpolate.py", "Interpolate", ":material/gradient:", "from one image to another"),
+        ("pages/latent_map.py", "Latent map", ":material/scatter_plot:", "all codes on one map"),
     ],
     "Use": [
-        ("pages/denoise.py", "Denoise", ":material/blur_off:"),
-        ("pages/anomalies.py", "Anomalies", ":material/search_insights:"),
-        ("pages/generate.py", "Generate", ":material/casino:"),
+        ("pages/denoise.py", "Denoise", ":material/blur_off:", "repair damaged images"),
+        ("pages/anomalies.py", "Anomalies", ":material/search_insights:", "find the odd one out"),
+        ("pages/generate.py", "Generate", ":material/casino:", "images that never were"),
     ],
 }
 TRAIN = "pages/train.py"
+BRAND = '<div class="cv-brand">convae</div>'
 RUN_LOOK_S = 5  # how often the sidebar looks at the training under way
 
 
@@ -59,15 +62,36 @@ def _settle() -> bool:
 
 def _menu() -> None:
     with st.container(key="menu", gap=None):
+        st.html(BRAND)
         for section, entries in MENU.items():
             here = [entry for entry in entries if (ROOT / entry[0]).is_file()]
             if here:
                 st.caption(section)
-            for path, label, icon in here:
+            for path, label, icon, _ in here:
                 st.page_link(path, label=label, icon=icon, width="stretch")
 
 
+def next_pages() -> None:
+    """Links to the pages that exist, each with what one does there."""
+    entries = [entry for section in MENU.values() for entry in section]
+    for path, label, icon, told in entries[1:]:
+        if (ROOT / path).is_file():
+            st.page_link(path, label=f"**{label}**: {told}", icon=icon)
+
+
+def follow(run: runs.Run) -> None:
+    """Make the model of this run the chosen one as soon as the run ends, whatever page is open."""
+    st.session_state["followed"] = run.id
+
+
 def _training() -> None:
+    """The training under way, in the sidebar; and the end of one that was started here."""
+    followed = st.session_state.get("followed")
+    if followed is not None and not (run := runs.Run(runs.root() / followed)).locked():
+        del st.session_state["followed"]
+        if (run.path / "card.json").is_file():
+            st.session_state["model-next"] = followed
+            st.toast(f"{followed} is ready and chosen on every page.", icon=":material/check:")
     if runs.active() is not None:
         st.fragment(_training_now, run_every=RUN_LOOK_S)()
 
@@ -77,15 +101,22 @@ def _training_now() -> None:
     if run is None:  # it ended: its model is in the pickers now
         st.rerun()
     status = run.status()
-    share = status.step / status.steps if status.steps else 0.0
+    share = min(status.step / status.steps, 1.0) if status.steps else 0.0
     with st.container(key="training", gap="small"):
         st.page_link(
             TRAIN,
-            label=f"Training {run.id}: {share:.0%}",
+            label=f"{run.id}: {share:.0%} trained",
             icon=":material/progress_activity:",
             width="stretch",
         )
-        st.progress(min(share, 1.0))
+        st.progress(share)
+
+
+def figures(values: Mapping[str, str], notes: Mapping[str, str] | None = None) -> None:
+    """Numbers side by side, two on a line on a phone: label -> value, with notes to hover over."""
+    with st.container(horizontal=True, key=f"figures-{'-'.join(values)}"):
+        for label, value in values.items():
+            st.metric(label, value, border=True, help=(notes or {}).get(label))
 
 
 @contextmanager

@@ -57,6 +57,28 @@ def checkpoint_options() -> dict[str, Entry]:
     return {entry.name: entry for entry in checkpoints.listing()}
 
 
+def models_table() -> None:
+    """All models at hand, one a line."""
+    rows = [
+        {
+            "Model": entry.name,
+            "Architecture": entry.config.model.architecture,
+            "Code": entry.config.model.latent_dim,
+            "Fewer numbers": f"{entry.config.compression:.3g} : 1",
+            "Learnt from": trained_on(entry),
+            "PSNR (dB)": psnr_of(entry) or None,
+            "Parameters": entry.card.get("parameters"),
+            "Epochs": (entry.card.get("training") or {}).get("epoch"),
+        }
+        for entry in checkpoint_options().values()
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={"PSNR (dB)": st.column_config.NumberColumn(format="%.1f")},
+    )
+
+
 def default_checkpoint(options: dict[str, Entry]) -> str:
     """The best shipped CIFAR-10 model; without one the newest run."""
     shipped = checkpoints.root().resolve()
@@ -68,8 +90,8 @@ def default_checkpoint(options: dict[str, Entry]) -> str:
 
 
 def choose_checkpoint(name: str, key: str = "model") -> None:
-    """Make this the chosen model on every page; not after `pick_checkpoint` on the same page."""
-    st.session_state[key] = name
+    """Make this the chosen model, from the next time on that a page is drawn."""
+    st.session_state[f"{key}-next"] = name
 
 
 def pick_checkpoint(key: str = "model") -> Checkpoint:
@@ -84,6 +106,8 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
             f"The address names a model that is not here; this is `{default}` instead.",
             icon=":material/info:",
         )
+    if st.session_state.get(f"{key}-next") in options:
+        st.session_state[key] = st.session_state.pop(f"{key}-next")
     if st.session_state.get(key, default) not in options:
         st.session_state[key] = default  # the chosen model was deleted
     with st.sidebar:
@@ -181,7 +205,7 @@ def pick_images(
     if source == UPLOADS:
         return _uploads(most)
     if source == "cifar10" and not data.cifar10_present():
-        _offer_cifar10()
+        offer_cifar10()
     with frame.error_boundary():
         whole = caches.image_set(source, "test")
     with st.sidebar:
@@ -223,7 +247,16 @@ def pick_images(
     return whole.take(drawn)
 
 
-def _offer_cifar10() -> None:
+def many_images(limit: int = 500) -> ImageSet:
+    """Up to `limit` images of the chosen set, for figures; call it after `pick_images`."""
+    source = st.session_state["data"]
+    kept = st.session_state.get("uploads-set")
+    whole = kept if source == UPLOADS and kept else caches.image_set(source, "test")
+    return caches.sample(whole, limit)
+
+
+def offer_cifar10() -> None:
+    """Offer the download, with a bar when it is taken up; the page ends here."""
     st.info(
         "CIFAR-10 (60,000 photographs of ten kinds of things) is not on this machine yet.",
         icon=":material/download:",

@@ -34,7 +34,7 @@ STYLE = """<style>
 .cv-caption { font-size: .75rem; line-height: 1.2; opacity: .75; text-align: center;
   overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 @container (max-width: 640px) {
-  .cv-rows { --tile: min(var(--most), (100cqw - 1.4rem) / var(--g) - 6px); }
+  .cv-rows { --tile: min(var(--most), (100cqw - 1.3rem) / var(--g) - 6px); }
   .cv-line { flex-direction: column; gap: 14px; }
   .cv-group + .cv-group { grid-template-columns: auto repeat(var(--g), var(--tile)); }
   .cv-group + .cv-group > .cv-label { display: block; }
@@ -44,21 +44,30 @@ STYLE = """<style>
 .cv-image { display: block; width: min(100%, var(--side)); height: auto; border-radius: 6px; }
 .cv figure { margin: 0; }
 .cv figcaption { font-size: .85rem; line-height: 1.35; opacity: .8; margin-top: .4rem; }
-.cv-journey { display: flex; align-items: center; justify-content: center; gap: 1.1rem; }
-.cv-journey figure { flex: 0 1 auto; text-align: center; }
-.cv-journey .cv-image { height: min(17rem, 40cqw); width: auto; margin: 0 auto; }
-.cv-arrow { flex: 0 0 auto; text-align: center; font-size: .85rem; line-height: 1.3; opacity: .8; }
-.cv-arrow b { display: block; font: italic 1.35rem/1.2 Georgia, "Times New Roman", serif; }
-.cv-arrow s { display: block; text-decoration: none; font-size: 1.5rem; line-height: 1; }
-.cv-symbol { display: block; font: italic 1.3rem/1.2 Georgia, "Times New Roman", serif; }
+.cv-journey { --high: min(17.5rem, 34cqw); display: flex; justify-content: center; gap: 1.4rem; }
+.cv-journey figure { text-align: center; }
+.cv-journey .cv-image { height: var(--high); width: auto; margin: 0 auto; }
+.cv-journey figcaption { margin-top: .3rem; }
+.cv-symbol { display: block; white-space: nowrap;
+  font: italic 1.3rem/1.4 "STIX Two Text", Georgia, "Times New Roman", serif; }
+.cv-arrow { height: var(--high); display: flex; flex-direction: column; justify-content: center;
+  text-align: center; font-size: .85rem; line-height: 1.3; opacity: .8; }
+.cv-arrow s { text-decoration: none; font-size: 1.7rem; line-height: 1; }
 @container (max-width: 640px) {
-  .cv-journey { gap: .45rem; }
-  .cv-journey .cv-image { height: 31cqw; }
-  .cv-journey figcaption, .cv-arrow { font-size: .7rem; }
-  .cv-arrow b { font-size: 1.1rem; } .cv-arrow s { font-size: 1.1rem; }
+  .cv-journey { gap: .4rem; --high: 27cqw; justify-content: space-between; }
+  .cv-journey figcaption { font-size: .72rem; }
+  .cv-arrow { font-size: .65rem; }
+  .cv-symbol { font-size: 1rem; } .cv-arrow s { font-size: 1.1rem; }
 }
-.st-key-menu [data-testid="stCaptionContainer"] { margin: .55rem 0 .1rem; }
-[class*="st-key-thumbs"] button { padding: 3px; height: auto; min-height: 0; border-radius: 8px; }
+.cv-brand { display: flex; align-items: center; gap: .5rem; font-weight: 700; font-size: 1.25rem; }
+.cv-brand::before { content: ""; width: 1.4rem; height: 1.4rem; background: currentColor;
+  mask: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
+%3Cpath d='M2 2 L11 9 V15 L2 22Z M22 2 L13 9 V15 L22 22Z'/%3E%3C/svg%3E") center / contain; }
+[class*="st-key-figures"] > div { flex: 1 1 9rem; }
+@media (max-width: 640px) { .katex-display { font-size: .82em; } }
+.st-key-menu [data-testid="stCaptionContainer"] { margin: .5rem 0 0; }
+.st-key-menu [data-testid="stCaptionContainer"] p { margin-bottom: .1rem; }
+[class*="st-key-thumbs"] button { padding: 3px; height: auto; min-height: 0; border-radius: 9px; }
 [class*="st-key-thumbs"] button img { width: 44px; height: 44px; max-height: none; margin: 0;
   border-radius: 5px; image-rendering: pixelated; display: block; }
 </style>"""
@@ -140,6 +149,14 @@ def _line_by_line(stacks: list[np.ndarray], columns: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def sheet_png(rows: Sequence[np.ndarray], columns: int = 8, scale: int = 4) -> bytes:
+    """The pictures of `image_rows` as one PNG file to keep; rows: uint8 (N, 32, 32, 3) each."""
+    columns = max(1, min(columns, len(rows[0])))
+    return sheets.png_bytes(
+        sheets.contact_sheet(_line_by_line(list(rows), columns), columns, scale)
+    )
+
+
 def _tile(name: str, x: int, y: int, label: str, number: int) -> str:
     told = html.escape(f"{label}, image {number + 1}", quote=True)
     return (
@@ -180,19 +197,18 @@ def journey(image: np.ndarray, code: np.ndarray, rebuilt: np.ndarray, *, below: 
 
     image, rebuilt: uint8 (32, 32, 3). code: float32 (latent_dim,). below: words under the last.
     """
-    values = len(code)
     steps = [
-        ("x", image, f"the image: {image.size:,} numbers"),
-        ("h = f(x)", code_picture(code), f"the code: {values:,} numbers"),
-        ("x\u0302 = g(h)", rebuilt, html.escape(below or "the image, rebuilt")),
+        ("x", image, f"{image.size:,} numbers"),
+        ("h = f(x)", code_picture(code), f"{len(code):,} numbers"),
+        ("x\u0302 = g(h)", rebuilt, html.escape(below or f"{rebuilt.size:,} numbers")),
     ]
     figures = [
-        f'<figure>{_img(picture, words, 320)}<figcaption><span class="cv-symbol">{symbol}</span>'
-        f"{words}</figcaption></figure>"
+        f"<figure>{_img(picture, f'{symbol}: {words}', 320)}"
+        f'<figcaption><span class="cv-symbol">{symbol}</span>{words}</figcaption></figure>'
         for symbol, picture, words in steps
     ]
     arrows = [
-        f'<div class="cv-arrow"><b>{name}</b><s>\u2192</s>{words}</div>'
+        f'<div class="cv-arrow"><span class="cv-symbol">{name}</span><s>\u2192</s>{words}</div>'
         for name, words in (("f", "encode"), ("g", "decode"))
     ]
     shown = figures[0] + arrows[0] + figures[1] + arrows[1] + figures[2]
@@ -219,3 +235,20 @@ def code_picture(code: np.ndarray) -> np.ndarray:
     cells = np.full((rows * columns, 3), 255.0)
     cells[: len(code)] = colours
     return cells.round().astype(np.uint8).reshape(rows, columns, 3)
+
+
+# dark where nothing is lost, through red to white: black-body colours, brighter is worse
+HEAT = np.array([[10, 10, 20], [96, 12, 64], [214, 58, 38], [250, 170, 52], [255, 255, 235]], float)
+
+
+def error_picture(images: np.ndarray, rebuilt: np.ndarray, *, full: float = 0.5) -> np.ndarray:
+    """Where images differ: uint8 (N, 32, 32, 3) each, and so is what comes back.
+
+    The mean absolute difference of the three channels; `full`, as a share of the pixel range, is
+    the brightest colour.
+    """
+    difference = np.abs(images.astype(np.float32) - rebuilt).mean(axis=3) / 255
+    place = np.clip(difference / full, 0, 1) * (len(HEAT) - 1)
+    below = np.minimum(place.astype(int), len(HEAT) - 2)
+    part = (place - below)[..., None]
+    return (HEAT[below] * (1 - part) + HEAT[below + 1] * part).round().astype(np.uint8)
