@@ -410,7 +410,8 @@ def latent_scatter(
     ids = np.arange(len(points)) if ids is None else np.asarray(ids)
     figure = _figure("", "", hovermode="closest", height=620)
     hidden = dict(showticklabels=False, title_text="", zeroline=False)
-    figure.update_xaxes(**hidden).update_yaxes(**hidden, scaleanchor="x")
+    figure.update_xaxes(**hidden, showgrid=False)
+    figure.update_yaxes(**hidden, showgrid=False, scaleanchor="x")
     figure.update_layout(legend=dict(itemsizing="constant"))
     if points.shape[1] == 3:
         # a scene does not blend its grid with the page: no transparency here
