@@ -35,7 +35,7 @@ ui.figures(
 )
 
 st.header("How it works", anchor=False)
-encode, decode, train = st.columns(3, gap="large")
+encode, decode, train = st.columns(3, gap="medium")
 with encode:
     st.latex("h = f(x)")
     st.markdown(
@@ -59,7 +59,7 @@ st.header("Inside this model", anchor=False)
 layers = checkpoint.model.layers(image)
 counts = {half: sum(row[3] for row in layers if row[0] == half) for half in ("encoder", "decoder")}
 linear = parameters - sum(counts.values())
-parts, table = st.columns([2, 3], gap="large")
+parts, table = st.columns([2, 3], gap="medium")
 parts.markdown(
     f"""
 * **Encoder** $f$: {counts["encoder"]:,} parameters, from 32x32 pixels in three colours down to 4x4.
@@ -82,10 +82,11 @@ table.dataframe(
     ],
     height=330,
     hide_index=True,
+    column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
 )
 
 st.header("Two ways to say how far apart", anchor=False)
-squared, entropy = st.columns(2, gap="large")
+squared, entropy = st.columns(2, gap="medium")
 with squared:
     st.latex(r"L_{MSE} = \frac{1}{n}\sum_i (x_i - \hat{x}_i)^2")
     st.markdown(
@@ -100,7 +101,7 @@ with entropy:
         f"{metrics.pixel_entropy(image[None]):.3f}."
     )
 
-takeaways, onward = st.columns(2, gap="large")
+takeaways, onward = st.columns(2, gap="medium")
 with takeaways:
     st.header("To take away", anchor=False)
     st.markdown(

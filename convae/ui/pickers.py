@@ -75,7 +75,10 @@ def models_table() -> None:
     st.dataframe(
         rows,
         hide_index=True,
-        column_config={"PSNR (dB)": st.column_config.NumberColumn(format="%.1f")},
+        column_config={
+            "PSNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+            "Parameters": st.column_config.NumberColumn(format="localized"),
+        },
     )
 
 

@@ -70,6 +70,12 @@ STYLE = """<style>
 [class*="st-key-thumbs"] button { padding: 3px; height: auto; min-height: 0; border-radius: 9px; }
 [class*="st-key-thumbs"] button img { width: 44px; height: 44px; max-height: none; margin: 0;
   border-radius: 5px; image-rendering: pixelated; display: block; }
+@supports (width: round(down, 1px, 1px)) {  /* whole pixels: no seam of the tile next door */
+  .cv-rows { --tile: round(down, min(var(--most), (100cqw - 6.5rem) / var(--n) - 6px), 4px); }
+  @container (max-width: 640px) {
+    .cv-rows { --tile: round(down, min(var(--most), (100cqw - 1.3rem) / var(--g) - 6px), 4px); }
+  }
+}
 </style>"""
 
 
@@ -80,7 +86,7 @@ def style() -> None:
 
 def data_url(image: np.ndarray) -> str:
     """uint8 (H, W, 3) -> a PNG that stands in the address itself."""
-    return "data:image/png;base64," + base64.b64encode(sheets.png_bytes(image)).decode()
+    return "data:image/png;base64," + base64.b64encode(sheets.png_bytes(image, small=False)).decode()
 
 
 def image_rows(

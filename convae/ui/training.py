@@ -41,16 +41,23 @@ def settings_form(
     st.pills("Begin with", list(presets), key=f"{key}-preset", on_change=fill, required=True)
     with st.form(f"{key}-form"):
         main = [f for f in fields if not f.metadata["advanced"]]
-        columns = st.columns(4)
-        values = {f.name: _widget(columns[i % 4], f, key) for i, f in enumerate(main)}
+        values = _widgets(main, key)
         with st.expander("More settings"):
             rest = [f for f in fields if f.metadata["advanced"]]
-            columns = st.columns(4)
-            values |= {f.name: _widget(columns[i % 4], f, key) for i, f in enumerate(rest)}
+            values |= _widgets(rest, key)
         sent = st.form_submit_button(
             "Start training", type="primary", icon=":material/play_arrow:", key=f"{key}-start"
         )
     return config.from_flat(values) if sent else None
+
+
+def _widgets(fields: Sequence[Field], key: str) -> dict[str, Any]:
+    """Four on a line, each line its own: so the order stays when a phone stacks them."""
+    values = {}
+    for start in range(0, len(fields), 4):
+        for place, f in zip(st.columns(4), fields[start : start + 4], strict=False):
+            values[f.name] = _widget(place, f, key)
+    return values
 
 
 def _widget(place, f: Field, key: str) -> Any:
