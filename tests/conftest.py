@@ -36,3 +36,58 @@ def tiny_data(tmp_path):
         test_labels=test[1], class_names=np.array(["dark", "bright"]),
     )  # fmt: skip
     return f"npz:{path}"
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory):
+    """A folder with an untrained model for `shapes`: what pages need to open, made in no time."""
+    from dataclasses import asdict
+
+    import torch
+
+    from convae import checkpoints
+    from convae.builtin import SHAPES
+    from convae.config import DataConfig, ModelConfig, TrainConfig
+    from convae.model import ConvAutoencoder
+
+    config = TrainConfig(
+        data=DataConfig(spec="shapes"), model=ModelConfig("classic", latent_dim=8, base_channels=8)
+    )
+    torch.manual_seed(0)
+    model = ConvAutoencoder(config.model)
+    folder = tmp_path_factory.mktemp("weights")
+    card = {
+        "name": "tiny",
+        "config": asdict(config),
+        "data": {"name": "shapes", "images": 10_000},
+        "classes": list(SHAPES),
+        "metrics": {"val_psnr": 12.0, "val_loss": 0.06, "test": {"psnr": 12.3}},
+        "training": {"epoch": 1},
+        "parameters": model.parameter_count,
+    }
+    checkpoints.save(folder, model, card)
+    return folder
+
+
+@pytest.fixture
+def add_checkpoint(tiny_weights, own_folders):
+    """`add_checkpoint("name", spec=...)` puts the tiny model among the shipped ones."""
+    import json
+    import shutil
+
+    def add(name: str = "tiny", spec: str = "shapes", psnr: float = 12.3):
+        folder = own_folders / "checkpoints" / name
+        shutil.copytree(tiny_weights, folder)
+        card = json.loads((folder / "card.json").read_text())
+        card["config"]["data"]["spec"] = spec
+        card["metrics"]["test"]["psnr"] = psnr
+        (folder / "card.json").write_text(json.dumps(card))
+        return folder
+
+    return add
+
+
+@pytest.fixture
+def tiny_checkpoint(add_checkpoint):
+    """The folder of a shipped model called tiny, all that pages find."""
+    return add_checkpoint()

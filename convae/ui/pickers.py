@@ -133,18 +133,14 @@ def _no_model() -> None:
     st.stop()
 
 
-def image_sources() -> list[str]:
-    """The specs that can be chosen: the built-in ones, and the set of the chosen model if it is a
-    folder or file on this machine that a run of our own was trained on."""
-    found = list(data.SPECS)
-    entry = checkpoint_options().get(st.session_state.get("model", ""))
-    if entry is not None and entry.config.data.spec not in found:
-        # a card may come from anywhere; only a run that was started here may name a path
-        ours = (entry.path / "config.json").is_file()
-        spec = entry.config.data.spec
-        if ours and _exists(spec):
-            found.insert(0, spec)
-    return [*found, UPLOADS]
+def sources_of(entry: Entry | None) -> list[str]:
+    """The specs to choose from beside this model: the built-in ones, and the folder or file that it
+    was trained on, if it is a run of this machine: a card may come from anywhere and name any path.
+    """
+    spec = entry.config.data.spec if entry is not None else ""
+    ours = entry is not None and (entry.path / "config.json").is_file()
+    own = [spec] if ours and spec not in data.SPECS and _exists(spec) else []
+    return [*own, *data.SPECS, UPLOADS]
 
 
 def _exists(spec: str) -> bool:
@@ -169,9 +165,9 @@ def default_source(entry: Entry | None, sources: list[str]) -> str:
 
 def pick_source() -> str:
     """The chosen image set, a spec or UPLOADS; follows the model until one chooses otherwise."""
-    sources = image_sources()
-    model = st.session_state.get("model", "")
-    default = default_source(checkpoint_options().get(model), sources)
+    entry = checkpoint_options().get(st.session_state.get("model", ""))
+    sources = sources_of(entry)
+    default = default_source(entry, sources)
     before = st.session_state.get("data-default")
     if before is not None and before != default and st.session_state.get("data") == before:
         st.session_state["data"] = default

@@ -86,7 +86,9 @@ def style() -> None:
 
 def data_url(image: np.ndarray) -> str:
     """uint8 (H, W, 3) -> a PNG that stands in the address itself."""
-    return "data:image/png;base64," + base64.b64encode(sheets.png_bytes(image, small=False)).decode()
+    return (
+        "data:image/png;base64," + base64.b64encode(sheets.png_bytes(image, small=False)).decode()
+    )
 
 
 def image_rows(
