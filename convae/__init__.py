@@ -10,6 +10,8 @@ baselines    PCA, JPEG and WebP at the same size
 evaluation   a checkpoint beside its straw men
 latent       paths, neighbours, directions, priors
 projection   2-D maps of codes
+recipe       losses, optimizers, schedules; devices: where they run
+trainer      a model in training: one step, one validation, its whole state
 train        the training loop, a generator
 runs         one run folder: claim, start, follow, stop
 worker       a run, carried out

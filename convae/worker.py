@@ -21,8 +21,10 @@ from torch import distributed as dist
 from convae import __version__, baselines, checkpoints, data, evaluation, runs
 from convae.config import TrainConfig
 from convae.data import ImageSet
+from convae.devices import world
 from convae.errors import ConvaeError
-from convae.train import Ended, EpochRecord, Event, Progress, Requests, Trainer, fit, world
+from convae.train import Ended, EpochRecord, Event, Progress, Requests, fit
+from convae.trainer import Trainer
 
 PINNED = 8  # images whose reconstruction is kept after every epoch
 MAPPED = 500  # codes on the small map that moves with the epochs

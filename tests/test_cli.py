@@ -150,7 +150,7 @@ def test_a_full_disk_is_named_and_the_last_epoch_stays_whole(tiny_data, monkeypa
 
 
 def test_out_of_memory_is_named(tiny_data, monkeypatch, capsys):
-    from convae.train import Trainer
+    from convae.trainer import Trainer
 
     def starve(*_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 99 bytes")

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from convae import train
+from convae import devices, train
 from convae.config import from_flat
 from convae.errors import ConfigError
-from convae.train import Ended, EpochRecord, Event, Requests, Trainer, fit, loss_of
+from convae.recipe import learning_rate_share, loss_of
+from convae.train import Ended, EpochRecord, Event, Requests, fit
+from convae.trainer import Trainer
 
 SMALL = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=2)
 
@@ -151,7 +153,7 @@ def test_bce_reaches_the_entropy_of_the_pixels_at_a_perfect_reconstruction():
 
 
 def test_schedules_start_and_end_where_they_should():
-    share = train.learning_rate_share
+    share = learning_rate_share
     assert share("constant", 0.7) == 1 and share("cosine", 0.0) == 1
     assert share("cosine", 1.0) == pytest.approx(0) and share("onecycle", 0.05) == 1
     assert share("onecycle", 1.0) == 1e-4 and share("onecycle", 0.525) == pytest.approx(0.5)
@@ -160,7 +162,7 @@ def test_schedules_start_and_end_where_they_should():
 def test_a_device_that_is_not_there_is_refused():
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match=r"`device` \(=cuda\) is not on this machine"):
-            train.pick_device("cuda")
+            devices.pick_device("cuda")
 
 
 def test_the_last_item_is_always_the_end():

@@ -1,0 +1,56 @@
+"""Where and how numbers are multiplied: device, precision, memory layout, processes."""
+
+import os
+import resource
+import sys
+
+import torch
+
+from convae.errors import ConfigError
+
+
+def pick_device(wanted: str) -> torch.device:
+    """auto -> cuda, mps, cpu, in this order; ConfigError if a named one is absent."""
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        wanted = next((name for name, here in present.items() if here), "cpu")
+    if not present.get(wanted, True):
+        raise ConfigError(f"`device` (={wanted}) is not on this machine; auto or cpu will work.")
+    if wanted == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device(wanted)
+
+
+def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """auto -> bfloat16 where the device multiplies it natively: a rule, not a timing, so that the
+    same command gives the same weights. Measured in benchmarks/RESULTS.md."""
+    if wanted != "auto":
+        return torch.bfloat16 if wanted == "bf16" else torch.float32
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
+    else:
+        native = False
+    return torch.bfloat16 if native else torch.float32
+
+
+def pick_layout(architecture: str, device: torch.device) -> torch.memory_format:
+    """channels_last where it pays: on every GPU, and on the CPU for all but `strided`."""
+    if device.type == "cpu" and architecture == "strided":
+        return torch.contiguous_format
+    return torch.channels_last if device.type != "mps" else torch.contiguous_format
+
+
+def world() -> tuple[int, int]:
+    """(rank, processes) as torchrun says; (0, 1) without it."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def memory_mb(device: torch.device) -> float:
+    """Peak memory so far: allocated on a GPU, resident on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

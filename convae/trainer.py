@@ -1,0 +1,186 @@
+"""A model in training: its images on the device, one step, one validation, and its whole state.
+
+Fast by construction: all images stay on the device as uint8; each batch is drawn, flipped and
+scaled there; nothing waits for the device within a step; there are no worker processes.
+"""
+
+import math
+import random
+import time
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from convae.config import TrainConfig
+from convae.devices import pick_device, pick_layout, pick_precision, world
+from convae.errors import ConfigError
+from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
+from convae.recipe import learning_rate_share, loss_of, make_optimizer
+
+
+class Trainer:
+    """A model, its optimizer and where they are: all that resume needs is in ``state()``."""
+
+    def __init__(self, config: TrainConfig, images: np.ndarray, validation: np.ndarray):
+        """images uint8 (N, 32, 32, 3), N >= 2; validation uint8 (M, 32, 32, 3), M >= 1."""
+        self.config = config
+        self.rank, self.world = world()
+        self.device = pick_device(config.device)
+        self.precision = pick_precision(config.precision, self.device)
+        self.layout = pick_layout(config.model.architecture, self.device)
+        self.batch_size = min(config.batch_size, len(images))
+        if self.batch_size % self.world:
+            raise ConfigError(
+                f"`batch_size` (={self.batch_size}) must be divisible by the number of "
+                f"processes (={self.world})."
+            )
+        parameters = count_parameters(config.model)
+        if parameters > MAX_PARAMETERS:
+            raise ConfigError(
+                f"This model has {parameters:,} parameters, more than {MAX_PARAMETERS:,}: take a "
+                "smaller `latent_dim` or `base_channels`."
+            )
+        torch.manual_seed(config.seed)
+        np.random.seed(config.seed % 2**32)
+        random.seed(config.seed)
+        self.model = ConvAutoencoder(config.model)
+        self.data = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        self.validation = torch.from_numpy(np.ascontiguousarray(validation)).to(self.device)
+        self.steps_per_epoch = len(images) // self.batch_size
+        self.epoch = self.step = self.bad_epochs = 0
+        self.best_psnr = -math.inf
+        self.elapsed_s, self.rate_factor, self.asked_rate = 0.0, 1.0, 0.0
+        self.forget_time()
+        self.noise = torch.Generator(self.device)
+
+    def begin(self) -> None:
+        """Move the model to the device and make its optimizer; call after any change of weights."""
+        self.model.to(self.device, memory_format=self.layout)
+        self.optimizer = make_optimizer(self.config, self.model, self.device)
+        self.average = None
+        if decay := self.config.ema_decay:
+            self.average = AveragedModel(
+                self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+            )
+        self.network: nn.Module = self.model
+        if self.world > 1:
+            self.network = DistributedDataParallel(self.model)
+
+    @property
+    def result(self) -> ConvAutoencoder:
+        """The model to deliver: the average of the weights where one is kept."""
+        return self.average.module if self.average else self.model
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run; under a time budget an estimate from the speed so far."""
+        if self.config.time_budget_s:
+            return max(round(self.step / max(self.progress(), 1e-3)), self.step)
+        return self.config.epochs * self.steps_per_epoch
+
+    def progress(self) -> float:
+        """How much of the run is over, in [0, 1]: by time where there is a time budget."""
+        if self.config.time_budget_s:
+            return min(self.elapsed_s / self.config.time_budget_s, 1.0)
+        return min(self.step / (self.config.epochs * self.steps_per_epoch), 1.0)
+
+    def learning_rate(self) -> float:
+        share = learning_rate_share(self.config.schedule, self.progress())
+        return self.config.learning_rate * self.rate_factor * share
+
+    def ask_rate(self, wanted: float) -> None:
+        """Make this the learning rate now; the schedule goes on from there."""
+        self.asked_rate = wanted
+        self.rate_factor *= wanted / max(self.learning_rate(), 1e-12)
+
+    def forget_time(self) -> None:
+        """What passed since the last look does not count: a pause, or time between two sittings."""
+        self.looked_at = time.perf_counter()
+
+    def pass_time(self) -> None:
+        now = time.perf_counter()
+        self.elapsed_s, self.looked_at = self.elapsed_s + now - self.looked_at, now
+
+    def order(self) -> Tensor:
+        """This epoch's order of the images: a function of seed and epoch alone, on any device."""
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
+        self.noise.manual_seed((self.config.seed * 1_000_003 + self.epoch) * 64 + self.rank)
+        return torch.randperm(len(self.data), generator=generator).to(self.device)
+
+    def batch(self, chosen: Tensor) -> Tensor:
+        """float32 (B, 3, 32, 32) in [0, 1]; the order is random, so its first half is one too."""
+        x = self.data[chosen]
+        if self.config.flip:
+            half = len(x) // 2
+            x = torch.cat([x[:half].flip(2), x[half:]])
+        # (N, 32, 32, 3) seen as (N, 3, 32, 32) is channels_last already: no copy is made for it
+        return x.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.layout).div_(255)
+
+    def autocast(self):
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.precision)
+
+    def train_step(self, chosen: Tensor) -> Tensor:
+        target = self.batch(chosen)
+        x = target
+        if self.config.noise_std:
+            noise = torch.empty_like(x).normal_(0, self.config.noise_std, generator=self.noise)
+            x = (x + noise).clamp_(0, 1)
+        with self.autocast():
+            rebuilt = self.network(x)
+        loss = loss_of(self.config.loss, rebuilt.float(), target)
+        rate = self.learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        self.step += 1
+        return loss.detach()
+
+    @torch.no_grad()
+    def validate(self) -> tuple[float, float]:
+        """(loss, PSNR in dB over the whole validation set), float32, without flips or noise."""
+        model, loss, squared, count = self.result, 0.0, 0.0, len(self.validation)
+        was_training = model.training
+        model.eval()
+        for start in range(0, count, 500):
+            part = self.validation[start : start + 500]
+            x = part.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.layout).div_(255)
+            rebuilt = model(x)
+            loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
+            squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
+        model.train(was_training)
+        error = squared / count
+        return loss / count, 10 * math.log10(1 / error) if error > 0 else math.inf
+
+    def state(self) -> dict:
+        """Everything a bit-exact continuation needs; tensors and plain values only."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch, "step": self.step, "bad_epochs": self.bad_epochs,
+            "best_psnr": self.best_psnr, "elapsed_s": self.elapsed_s,
+            "rate_factor": self.rate_factor, "threads": torch.get_num_threads(),
+            "torch_rng": torch.get_rng_state(),
+        }  # fmt: skip
+
+    def restore(self, state: dict) -> None:
+        """Continue from ``state()``; call after ``begin``."""
+        torch.set_num_threads(state["threads"])  # sums are split by thread: same count, same bits
+        self.model.load_state_dict(state["model"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name in ("epoch", "step", "bad_epochs", "best_psnr", "elapsed_s", "rate_factor"):
+            setattr(self, name, state[name])
+        torch.set_rng_state(state["torch_rng"])
