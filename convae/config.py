@@ -18,7 +18,7 @@ def setting(default, help, *, low=None, high=None, choices=None, unit="", advanc
     return field(default=default, metadata=meta)
 
 
-def _check(config) -> None:
+def check(config) -> None:
     for f in fields(config):
         value, meta = getattr(config, f.name), f.metadata
         if not meta:
@@ -63,7 +63,7 @@ class ModelConfig:
     )  # fmt: skip
 
     def __post_init__(self):
-        _check(self)
+        check(self)
         if self.base_channels % 8:
             raise ConfigError(
                 f"`base_channels` (={self.base_channels}) must be a multiple of 8, "
@@ -85,7 +85,7 @@ class DataConfig:
     )
 
     def __post_init__(self):
-        _check(self)
+        check(self)
         if not self.spec:
             raise ConfigError("`spec` is empty: name a data set, for example shapes.")
 
@@ -160,7 +160,7 @@ class TrainConfig:
     )  # fmt: skip
 
     def __post_init__(self):
-        _check(self)
+        check(self)
 
     @property
     def image_values(self) -> int:

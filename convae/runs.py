@@ -280,7 +280,7 @@ def claim(config: TrainConfig, name: str = "") -> Run:
     return Run(path)
 
 
-def _lock(path: Path) -> int | None:
+def take_lock(path: Path) -> int | None:
     """An open file descriptor that holds this lock, or None if another has it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -301,7 +301,7 @@ def working_on(run: Run):
     handed = [int(n) for n in os.environ.pop(LOCK_VARIABLE, "").split(",") if n]
     for handle in handed:
         os.set_inheritable(handle, False)  # a child of ours must not keep a dead run alive
-    handles = handed or [_lock(run.path / "lock")]
+    handles = handed or [take_lock(run.path / "lock")]
     if handles[0] is None:
         raise RunError(f"Another trainer is at work on `{run.id}`: follow it, or stop it first.")
     try:
@@ -325,7 +325,7 @@ def start(
     so a run is alive from the first moment on. ``resume`` goes on with a run instead of claiming
     one."""
     root().mkdir(parents=True, exist_ok=True)
-    slot = _lock(root() / ".slot")
+    slot = take_lock(root() / ".slot")
     if slot is None or (busy := active()):
         if slot is not None:
             os.close(slot)
@@ -336,7 +336,7 @@ def start(
     lock = None
     try:
         run = get(resume) if resume else claim(config, name)
-        lock = _lock(run.path / "lock")
+        lock = take_lock(run.path / "lock")
         if lock is None:
             raise RunError(f"Another trainer is at work on `{run.id}`.")
         write_atomically(run.path / "control.json", b"{}")

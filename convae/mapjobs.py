@@ -1,0 +1,170 @@
+"""A map being made: one folder, one worker process that does nothing else.
+
+    CONVAE_CACHE_DIR/maps/jobs/<key>/  codes.npy      what is to be drawn
+                                       settings.json  how
+                                       status.json    the worker's latest word
+                                       lock           held by the worker as long as it lives
+                                       log.txt        its output
+
+The worker is `python -m convae.mapjobs FOLDER`. It loads umap and no torch, gives way to the pages,
+and outlives the visitor who asked; two visitors who ask for the same map wait for the same worker.
+One worker at a time: it needs a core and some hundred megabytes.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convae import config, projection, runs
+from convae.errors import ConvaeError
+from convae.projection import Settings
+
+LOCKS = "CONVAE_MAP_LOCKS"  # file descriptors of locks that a starter hands to its worker
+NICE = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a map stands. state: none, working, done or failed; share in [0, 1]; times in s."""
+
+    state: str = "none"
+    share: float = 0.0
+    stage: str = ""
+    message: str = ""
+    started: float = 0.0
+    pid: int = 0
+
+    @property
+    def remaining_s(self) -> float | None:
+        """How long it takes still, once enough is done to tell."""
+        if self.share < 0.15:
+            return None
+        return (time.time() - self.started) * (1 - self.share) / self.share
+
+
+def _jobs() -> Path:
+    return projection.folder() / "jobs"
+
+
+def start(key: str, codes: np.ndarray, settings: Settings) -> None:
+    """Have the map of these codes (N, d) made and kept under this key; returns at once.
+
+    Does nothing where it is being made already. ConvaeError where UMAP cannot do it, or another map
+    is being made.
+    """
+    projection.check_umap(len(codes), settings)
+    job = _jobs() / key
+    try:
+        job.mkdir(parents=True, exist_ok=True)
+        slot = runs.take_lock(_jobs() / ".slot")
+        if slot is None:
+            if status(key).state == "working":
+                return
+            raise ConvaeError("Another map is being made: wait for it, one at a time is made.")
+        lock = runs.take_lock(job / "lock")
+    except OSError as error:
+        raise ConvaeError(
+            f"The map cannot be kept in {projection.folder()} ({error.strerror}): set "
+            "CONVAE_CACHE_DIR to a folder of yours."
+        ) from None
+    try:
+        np.save(job / "codes.npy", codes)
+        (job / "settings.json").write_text(json.dumps(asdict(settings)))
+        _tell(job, state="working", stage="Starting", started=time.time())
+        _spawn(job, (lock, slot))
+    except OSError as error:
+        raise ConvaeError(f"The map could not be started: {error.strerror}.") from None
+    finally:
+        os.close(lock)
+        os.close(slot)
+
+
+def _spawn(job: Path, handles: tuple[int, int]) -> None:
+    environment = os.environ | {LOCKS: ",".join(map(str, handles))}
+    package = str(Path(__file__).resolve().parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(
+        part for part in (package, os.environ.get("PYTHONPATH", "")) if part
+    )
+    with open(job / "log.txt", "wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "convae.mapjobs", str(job)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            start_new_session=True, pass_fds=handles, env=environment,
+        )  # fmt: skip
+    # reaped when it ends, so that no zombie is left; it does not end with us
+    threading.Thread(target=worker.wait, daemon=True).start()
+
+
+def _tell(job: Path, **said) -> None:
+    runs.write_atomically(job / "status.json", json.dumps(said).encode())
+
+
+def status(key: str) -> Status:
+    """Where the map of this key stands; a worker that is gone without a word has failed."""
+    if (projection.folder() / f"{key}.npz").is_file():
+        return Status("done", 1.0)
+    job = _jobs() / key
+    told = runs.read_json(job / "status.json")
+    found = Status(**{k: v for k, v in told.items() if k in Status.__dataclass_fields__})
+    if found.state == "working" and not _locked(job):
+        if (projection.folder() / f"{key}.npz").is_file():
+            return Status("done", 1.0)
+        return Status("failed", message="The map was not finished: its worker is gone.")
+    return found
+
+
+def _locked(job: Path) -> bool:
+    return runs.Run(job).locked()
+
+
+def cancel(key: str) -> None:
+    """End the worker of this key, if there is one, and forget what it did."""
+    job = _jobs() / key
+    pid = status(key).pid
+    if _locked(job) and pid > 1:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        deadline = time.monotonic() + 5
+        while _locked(job) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    shutil.rmtree(job, ignore_errors=True)
+
+
+def work(job: Path) -> None:
+    """What the worker does: draw the map, keep it, tidy up. Its locks end with the process."""
+    for handle in filter(None, os.environ.pop(LOCKS, "").split(",")):
+        os.set_inheritable(int(handle), False)
+    started, last = time.time(), 0.0
+
+    def progress(share: float, stage: str) -> None:
+        nonlocal last
+        if time.monotonic() - last > 0.3 or share in (0.0, 1.0):
+            last = time.monotonic()
+            told = dict(state="working", share=share, stage=stage)
+            _tell(job, **told, started=started, pid=os.getpid())
+
+    try:
+        settings = config.from_dict(Settings, json.loads((job / "settings.json").read_text()))
+        progress(0.0, "Loading UMAP")
+        points = projection.fit_umap(np.load(job / "codes.npy"), settings, progress).embedding_
+        projection.save(projection.folder(), job.name, points)
+        shutil.rmtree(job, ignore_errors=True)
+    except Exception as error:
+        _tell(job, state="failed", message=f"UMAP could not draw this map: {error}"[:300])
+        raise
+
+
+if __name__ == "__main__":
+    os.nice(NICE)
+    work(Path(sys.argv[1]))
