@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch import distributed as dist
 
 from convae.devices import memory_mb
@@ -85,14 +86,22 @@ def agree(trainer: Trainer, requests: Callable[[], Requests]) -> Requests:
     return Requests(bool(told[0]), bool(told[1]), told[2].item())
 
 
+def mean_loss(trainer: Trainer, total: Tensor, taken: int) -> float:
+    """The mean over the steps taken and over all processes."""
+    if trainer.world > 1:
+        total = total / trainer.world
+        dist.all_reduce(total)
+    return (total / taken).item()
+
+
 def tell(trainer: Trainer, loss: float, images_per_s: float) -> Progress:
     """Where the run is; the time left is by the speed so far, or what the budget has left."""
     left = (trainer.total_steps - trainer.step) * trainer.batch_size / images_per_s
     if trainer.config.time_budget_s:
         left = trainer.config.time_budget_s * (1 - trainer.progress())
     return Progress(
-        trainer.epoch + 1, trainer.step, trainer.total_steps, loss, trainer.learning_rate(), images_per_s,
-        trainer.elapsed_s, left,
+        trainer.epoch + 1, trainer.step, trainer.total_steps, loss, trainer.learning_rate(),
+        images_per_s, trainer.elapsed_s, left,
     )  # fmt: skip
 
 
@@ -134,7 +143,7 @@ def one_epoch(
             if stop := wish.stop:
                 break
             if taken:
-                loss = (total / taken).item()
+                loss = mean_loss(trainer, total, taken)
                 if not math.isfinite(loss):
                     break
                 yield tell(trainer, loss, taken * trainer.batch_size / (now - began))
@@ -142,7 +151,7 @@ def one_epoch(
             break
         total += trainer.train_step(mine[i * share : (i + 1) * share])
         taken += 1
-    loss = (total / taken).item() if taken else 0.0
+    loss = mean_loss(trainer, total, taken) if taken else 0.0
     return taken, loss, taken * trainer.batch_size / (time.perf_counter() - began), stop
 
 

@@ -1,0 +1,167 @@
+"""Images per second of training and encoding: ours against the loop everyone writes, paired.
+
+    python benchmarks/throughput.py [--device cpu|cuda] [--threads 2] [--rounds 3] [--steps 6]
+
+Each round times every variant once, in turn, so that a noisy machine is noisy for all; a figure is
+the median over rounds. "Straightforward" is float32, a DataLoader over a torchvision data set with
+RandomHorizontalFlip and ToTensor, and Adam. "Limit" is our step on one batch that is already there:
+what no way of feeding can pass. Images are random: speed does not depend on what they show.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+from convae.config import ModelConfig, from_flat
+from convae.model import ConvAutoencoder
+from convae.trainer import Trainer
+
+BATCH = 256
+MODELS = {"classic": 256, "residual": 128, "strided": 128}
+
+
+class Images(datasets.VisionDataset):
+    """As torchvision's CIFAR10 hands images out: one PIL image a time, through the transform."""
+
+    def __init__(self, images, transform):
+        super().__init__(root="", transform=transform)
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.transform(Image.fromarray(self.images[index]))
+
+
+def loader(images, training):
+    steps = [transforms.RandomHorizontalFlip()] if training else []
+    data = Images(images, transforms.Compose([*steps, transforms.ToTensor()]))
+    return DataLoader(data, batch_size=BATCH, shuffle=training, drop_last=training)
+
+
+def synchronise(device):
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+class Straightforward:
+    def __init__(self, architecture, latent_dim, images, device):
+        self.model = ConvAutoencoder(ModelConfig(architecture, latent_dim)).to(device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+        self.images, self.device = images, device
+
+    def train(self, steps):
+        for step, x in enumerate(loader(self.images, True)):
+            if step == steps:
+                break
+            x = x.to(self.device)
+            loss = F.mse_loss(self.model(x), x)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            loss.item()
+
+    def encode(self, images):
+        self.model.eval()
+        with torch.no_grad():
+            codes = [self.model.f(x.to(self.device)).cpu() for x in loader(images, False)]
+        self.model.train()
+        return torch.cat(codes).numpy()
+
+
+class Ours:
+    def __init__(self, architecture, latent_dim, images, device, **changes):
+        asked = {"architecture": architecture, "latent_dim": latent_dim, "batch_size": BATCH,
+                 "optimizer": "adam", "device": device.type} | changes  # fmt: skip
+        self.trainer = Trainer(from_flat(asked), images, images[:2])
+        self.trainer.begin()
+        self.order = self.trainer.order()
+
+    def train(self, steps):
+        for step in range(steps):
+            at = step * BATCH % (len(self.order) - BATCH + 1)
+            self.trainer.train_step(self.order[at : at + BATCH])
+
+    def encode(self, images):
+        model = self.trainer.model.eval()
+        codes = model.encode(images)
+        model.train()
+        return codes
+
+
+class Limit(Ours):
+    """The same step on a batch that stays where it is."""
+
+    def train(self, steps):
+        batch = self.trainer.batch(self.order[:BATCH])
+        self.trainer.batch = lambda chosen: batch
+        super().train(steps)
+        del self.trainer.batch
+
+
+def speeds(variants, work, count, device, rounds):
+    """Median images/s of each variant: one warm-up, then `rounds` rounds in turn."""
+    found = {name: [] for name in variants}
+    for round_ in range(rounds + 1):
+        for name, variant in variants.items():
+            synchronise(device)
+            began = time.perf_counter()
+            work(variant)
+            synchronise(device)
+            if round_:
+                found[name].append(count / (time.perf_counter() - began))
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--images", type=int, default=10_000)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    device = torch.device(asked.device)
+    images = np.random.default_rng(0).integers(0, 256, (asked.images, 32, 32, 3), np.uint8)
+    name = torch.cuda.get_device_name() if device.type == "cuda" else (
+        torch.cpu.get_capabilities().get("cpu_name") or platform.processor())  # fmt: skip
+    print(f"{name}, {asked.threads} threads, torch {torch.__version__}, batch {BATCH}")
+    print("\ntraining, images/s")
+    print(f"{'':10}{'straightforward':>16}{'float32':>9}{'ours':>8}{'limit':>8}"
+          f"{'ratio':>8}{'of limit':>10}")  # fmt: skip
+    for architecture, latent_dim in MODELS.items():
+        make = (architecture, latent_dim, images, device)
+        variants = {
+            "straight": Straightforward(*make),
+            "float32": Ours(*make, precision="float32"),
+            "ours": Ours(*make),
+            "limit": Limit(*make),
+        }
+        s = speeds(variants, lambda v: v.train(asked.steps), asked.steps * BATCH, device,
+                   asked.rounds)  # fmt: skip
+        print(f"{architecture:10}{s['straight']:>16,.0f}{s['float32']:>9,.0f}{s['ours']:>8,.0f}"
+              f"{s['limit']:>8,.0f}{s['ours'] / s['straight']:>7.2f}x"
+              f"{s['ours'] / s['limit']:>10.0%}", flush=True)  # fmt: skip
+    print("\nencoding, images/s")
+    for architecture, latent_dim in MODELS.items():
+        make = (architecture, latent_dim, images, device)
+        variants = {"straight": Straightforward(*make), "ours": Ours(*make)}
+        part = images[:2000] if device.type == "cpu" else images
+        s = speeds(variants, lambda v, part=part: v.encode(part), len(part), device, asked.rounds)
+        print(f"{architecture:10}{s['straight']:>16,.0f}{s['ours']:>17,.0f}"
+              f"{s['ours'] / s['straight']:>15.2f}x", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
