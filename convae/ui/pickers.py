@@ -199,10 +199,19 @@ def pick_images(
 
     The sample is a function of its number: the same number draws the same images again.
     """
+    whole, rows = pick_rows(count, key, most=most, choose_class=choose_class)
+    return whole.take(rows)
+
+
+def pick_rows(
+    count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
+) -> tuple[ImageSet, np.ndarray]:
+    """The same as a whole set, and which of its images are chosen: their places in it."""
     with st.sidebar:
         source = pick_source()
     if source == UPLOADS:
-        return _uploads(most)
+        kept = _uploads()
+        return kept, np.arange(min(most, len(kept)))
     if source == "cifar10" and not data.cifar10_present():
         offer_cifar10()
     with frame.error_boundary():
@@ -242,8 +251,7 @@ def pick_images(
     fitting = np.arange(len(whole))
     if label is not None:
         fitting = np.flatnonzero(whole.labels == whole.class_names.index(label))
-    drawn = np.random.default_rng(sample).permutation(fitting)[:shown]
-    return whole.take(drawn)
+    return whole, np.random.default_rng(sample).permutation(fitting)[:shown]
 
 
 def many_images(limit: int = 500) -> ImageSet:
@@ -268,7 +276,7 @@ def offer_cifar10() -> None:
     st.stop()
 
 
-def _uploads(most: int) -> ImageSet:
+def _uploads() -> ImageSet:
     """What the visitor gave, kept for the session as 32x32 pixels; without any the page ends."""
     kept: ImageSet | None = st.session_state.get("uploads-set")
     with st.expander("Your images", expanded=kept is None, icon=":material/upload:"):
@@ -292,7 +300,7 @@ def _uploads(most: int) -> ImageSet:
             "Each image is cropped to a square and made 32 pixels wide: what the model reads."
         )
         st.stop()
-    return kept.take(np.arange(min(most, len(kept))))
+    return kept
 
 
 def _as_set(decoded: np.ndarray) -> ImageSet:
