@@ -7,7 +7,8 @@ data         image sets: CIFAR-10, folders, built-in ones (store, folders, downl
 model        encoder, bottleneck, decoder
 metrics      MSE, PSNR, SSIM, ROC, neighbours kept
 baselines    PCA, JPEG and WebP at the same size
-evaluation   a checkpoint beside its straw men
+methods      a checkpoint and its straw men, ready to be compared
+evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors
 projection   2-D maps of codes
 recipe       losses, optimizers, schedules; devices: where they run

@@ -58,13 +58,23 @@ def make_parser() -> argparse.ArgumentParser:
             "--nice", type=int, default=0, help="give way to others by this much (0-19)"
         )
 
-    evaluate = verbs.add_parser("evaluate", help="measure a checkpoint beside PCA on a test split")
+    evaluate = verbs.add_parser("evaluate", help="measure a checkpoint beside PCA, JPEG, WebP")
     evaluate.add_argument("checkpoint", help="a name that `list` shows, or a folder")
     evaluate.add_argument(
         "--data", default="", help="test split of this data; default: the model's own"
     )
     evaluate.add_argument(
         "--fit-data", default="", help="fit PCA on the training split of this data"
+    )
+    evaluate.add_argument(
+        "--bits", type=int, default=16, choices=(1, 2, 3, 4, 5, 6, 7, 8, 16),
+        help="bits a value of the code is kept in; 16, the default: as float16",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--limit", type=int, default=0, help="measure on so many images; 0, the default: on all"
+    )
+    evaluate.add_argument(
+        "--beside", nargs="+", default=[], metavar="NAME", help="other checkpoints to measure too"
     )
 
     download = verbs.add_parser("download", help="fetch CIFAR-10 (170 MB, resumable, verified)")
@@ -198,24 +208,12 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     test = data.load(spec, "test", bars)
     fit_spec = asked.fit_data or spec
     fitted_on = data.load(fit_spec, "train", bars) if "train" in data.splits(fit_spec) else None
-    found = evaluation.evaluate(checkpoint, test, fitted_on)
+    if asked.limit > 0:
+        test = test.sample(asked.limit)
+    beside = [checkpoints.load(name) for name in asked.beside]
+    found = evaluation.evaluate(checkpoint, test, fitted_on, asked.bits, beside)
     bars.close()
-    if asked.json:
-        print(json.dumps(found))
-        return 0
-    pca = found["baselines"]["pca"]
-    print(f"{found['checkpoint']} on {found['n']:,} test images of {found['data']}")
-    print(f"{'':22}{'MSE':>10}{'PSNR (dB)':>12}{'SSIM':>9}")
-    rows = [(f"{found['latent_dim']} values, model", found)]
-    if pca["psnr"] is not None:
-        rows.append((f"{found['latent_dim']} values, PCA", pca))
-    for label, row in rows:
-        print(f"{label:22}{row['mse']:>10.5f}{row['psnr']:>12.2f}{row['ssim']:>9.4f}")
-    if pca["psnr"] is None:
-        print("No training split is at hand to fit PCA on: name one with --fit-data.")
-    else:
-        print(f"PCA fitted on the training split of {pca['fitted_on']}.")
-    print(f"{found['images_per_s']:,.0f} images/s")
+    print(json.dumps(found) if asked.json else evaluation.as_text(found))
     return 0
 
 

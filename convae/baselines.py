@@ -19,6 +19,7 @@ from PIL import Image
 from convae.metrics import set_psnr
 
 BLOCK = 5_000
+PACKED = 256  # images in the file of a codec at least
 
 
 class PCA(NamedTuple):
@@ -188,10 +189,10 @@ def jpeg(images: np.ndarray, quality: int) -> tuple[np.ndarray, float]:
     """What JPEG makes of images at a quality of 1 to 95, and the bytes it needs for each.
 
     images: uint8 (N, 32, 32, 3). All are packed into one sheet, and the bytes are those of the
-    whole file over N: of the header (about 300 bytes) an image carries 1/N, which is next to
-    nothing from a few hundred images up. Colour is not subsampled (4:4:4): in RGB that gives the
-    better PSNR from about 70 bytes an image, and as every block of 8 x 8 pixels lies inside one
-    tile, no image touches its neighbour. Huffman tables are optimised.
+    whole file over N: of the header (about 300 bytes) an image carries next to nothing. Where there
+    are fewer than 256 they are repeated up to that, so that it stays so. Colour is not subsampled
+    (4:4:4): in RGB that gives the better PSNR from about 70 bytes an image, and as every block of
+    8 x 8 pixels lies inside one tile, no image touches its neighbour. Huffman tables are optimised.
     """
     return _coded(images, "JPEG", quality=int(quality), subsampling=0, optimize=True)
 
@@ -236,6 +237,9 @@ def _coded(images: np.ndarray, form: str, **options) -> tuple[np.ndarray, float]
     n = len(images)
     if not n:
         return images.copy(), 0.0
+    if n < PACKED:
+        rebuilt, size = _coded(np.tile(images, (-(-PACKED // n), 1, 1, 1)), form, **options)
+        return rebuilt[:n], size
     columns = math.ceil(math.sqrt(n))
     rows = -(-n // columns)
     tiles = np.full((rows * columns, 32, 32, 3), 128, np.uint8)

@@ -60,6 +60,13 @@ class ImageSet:
             digest,
         )
 
+    def sample(self, limit: int) -> "ImageSet":
+        """`limit` of these images, drawn once and for all, as the first ones may be all of one
+        class; the set itself where it has no more."""
+        if len(self) <= limit:
+            return self
+        return self.take(np.sort(np.random.default_rng(0).permutation(len(self))[:limit]))
+
 
 def check_spec(spec: str) -> None:
     """DataError if `spec` is not the name of an image set or its path does not exist. Cheap."""

@@ -1,17 +1,42 @@
 """How good is a checkpoint, beside its straw men on the same images? One answer for page and
 command line."""
 
+import csv
+import io
 import time
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from convae import baselines, metrics
+from convae import metrics
 from convae.data import ImageSet
+from convae.methods import FLOAT, Method, contenders, model_method, reference_of
 
 
 class Reconstructs(Protocol):
     def reconstruct(self, images: np.ndarray) -> np.ndarray: ...
+
+
+class Row(NamedTuple):
+    """One line of the table: a method, the size of its code, and what `metrics.summary` says."""
+
+    name: str
+    values: int | None
+    bytes_per_image: float
+    n: int
+    mse: float
+    psnr: float
+    ssim: float
+    psnr_mean: float
+    psnr_spread: float
+    ssim_spread: float
+
+
+def row(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> Row:
+    """The line of the table for what `method` made of images: uint8 (N, 32, 32, 3) each."""
+    summary = metrics.summary(images, rebuilt)
+    return Row(method.name, method.values, method.bytes_per_image, *summary)
 
 
 def measure(model: Reconstructs, images: np.ndarray) -> dict[str, float | int]:
@@ -20,25 +45,128 @@ def measure(model: Reconstructs, images: np.ndarray) -> dict[str, float | int]:
 
     images: uint8 (N, 32, 32, 3). Reconstructions are uint8 too, as people see them.
     """
+    rebuilt, speed = _timed(model.reconstruct, images)
+    return metrics.summary(images, rebuilt)._asdict() | {"images_per_s": speed}
+
+
+def _timed(rebuild, images) -> tuple[np.ndarray, float]:
     began = time.perf_counter()
-    rebuilt = model.reconstruct(images)
-    speed = len(images) / max(time.perf_counter() - began, 1e-9)
-    return metrics.summary(images, rebuilt)._asdict() | {"images_per_s": round(speed, 1)}
+    rebuilt = rebuild(images)
+    return rebuilt, round(len(images) / max(time.perf_counter() - began, 1e-9), 1)
 
 
-def evaluate(checkpoint, test: ImageSet, fitted_on: ImageSet | None) -> dict[str, Any]:
-    """The figures of ``measure`` with latent_dim and, beside them, PCA with as many values.
+def evaluate(
+    checkpoint,
+    test: ImageSet,
+    fitted_on: ImageSet | None,
+    bits: int = FLOAT,
+    beside: Iterable[Any] = (),
+) -> dict[str, Any]:
+    """The checkpoint's line of the table with n, latent_dim and images_per_s. Its straw men's are
+    under "baselines" (pca is full of None where there is nothing to fit it on), those of other
+    checkpoints under "beside"."""
+    own, *straw = contenders(checkpoint, test, fitted_on, bits)
+    rebuilt, speed = _timed(own.rebuild, test.images)
+    mine = _figures(own, test.images, rebuilt)
+    lines: dict[str, Any] = {"pca": dict.fromkeys(mine) | {"fitted_on": None}}
+    for method in straw:
+        rebuilt = method.rebuild(test.images)
+        told = {"fitted_on" if method.name == "PCA" else "made_with": method.told}
+        lines[method.name.lower()] = _figures(method, test.images, rebuilt) | told
+    reference = reference_of(test, fitted_on)
+    others = [model_method(other, reference, bits) for other in beside]
+    return {
+        "checkpoint": checkpoint.name,
+        "data": test.name,
+        "n": len(test),
+        "latent_dim": own.values,
+        "bits": bits,
+        **mine,
+        "images_per_s": speed,
+        "baselines": lines,
+        "beside": [
+            {"checkpoint": m.name, "latent_dim": m.values}
+            | _figures(m, test.images, m.rebuild(test.images))
+            for m in others
+        ],
+    }
 
-    PCA is fitted on ``fitted_on``; its figures are None where no such images are at hand.
+
+def _figures(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
+    line = row(method, images, rebuilt)._asdict()
+    return {k: v for k, v in line.items() if k not in ("name", "values", "n")}
+
+
+def as_text(found: Mapping[str, Any]) -> str:
+    """What `evaluate` found, as a table to print."""
+    straw = found["baselines"]
+    named = {found["checkpoint"]: found} | {
+        name: straw[name.lower()] for name in ("PCA", "JPEG", "WebP") if straw[name.lower()]["mse"]
+    }
+    named |= {each["checkpoint"]: each for each in found["beside"]}
+    width = max(map(len, named))
+    lines = [
+        f"{found['n']:,} test images of {found['data']}, {found['latent_dim']} values of "
+        f"{found['bits']} bits",
+        f"{'':{width}}{'Bytes':>8}{'PSNR (dB)':>11}{'mean':>8}{'spread':>8}{'SSIM':>8}{'spread':>8}"
+        f"{'MSE':>10}",
+    ]
+    lines += [
+        f"{name:{width}}{line['bytes_per_image']:>8.1f}{line['psnr']:>11.2f}"
+        f"{line['psnr_mean']:>8.2f}{line['psnr_spread']:>8.2f}{line['ssim']:>8.4f}"
+        f"{line['ssim_spread']:>8.4f}{line['mse']:>10.6f}"
+        for name, line in named.items()
+    ]
+    if straw["pca"]["fitted_on"]:
+        lines.append(f"PCA is fitted on the training split of {straw['pca']['fitted_on']}.")
+    else:
+        lines.append("No training split is at hand to fit PCA on: name one with --fit-data.")
+    lines.append(f"{found['images_per_s']:,.0f} images/s")
+    return "\n".join(lines)
+
+
+def by_class(test: ImageSet, rebuilt: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """A line for each class that has images: its name, how many, the PSNR (dB) of each method."""
+    lines = []
+    for label, name in enumerate(test.class_names):
+        mine = test.labels == label
+        if mine.any():
+            each = {
+                k: metrics.set_psnr(test.images[mine], images[mine])
+                for k, images in rebuilt.items()
+            }
+            lines.append({"class": name, "n": int(mine.sum())} | each)
+    return lines
+
+
+def misleading(image: np.ndarray, rebuilt: np.ndarray) -> dict[str, np.ndarray]:
+    """One image, uint8 (32, 32, 3), changed in ways that MSE and people judge differently.
+
+    Two are scaled to the very MSE of `rebuilt`: noise, and an even change of brightness.
     """
-    latent_dim = checkpoint.config.latent_dim
-    found = {"checkpoint": checkpoint.name, "data": test.name, "latent_dim": latent_dim}
-    found |= measure(checkpoint, test.images)
-    linear = {"mse": None, "psnr": None, "ssim": None, "fitted_on": None}
-    if fitted_on is not None and len(fitted_on):
-        pca = baselines.pca_for(fitted_on)
-        rebuilt = pca.reconstruct(test.images, latent_dim)
-        figures = metrics.summary(test.images, rebuilt)._asdict()
-        linear = {k: figures[k] for k in ("mse", "psnr", "ssim")}
-        linear["fitted_on"] = f"{fitted_on.name}, {len(fitted_on):,} images"
-    return found | {"baselines": {"pca": linear}}
+    spread = float(np.sqrt(np.mean((image.astype(float) - rebuilt) ** 2)))
+    half = image.copy()
+    half[16:] = 128
+    noise = np.random.default_rng(0).standard_normal(image.shape)
+    towards = 1 if image.mean() < 128 else -1
+    return {
+        "rebuilt": rebuilt,
+        "noise": _pixels(image + spread * noise),
+        "brightness": _pixels(image + towards * spread),
+        "shifted by a pixel": np.concatenate([image[:, :1], image[:, :-1]], axis=1),
+        "half masked": half,
+    }
+
+
+def _pixels(values: np.ndarray) -> np.ndarray:
+    return np.rint(values.clip(0, 255)).astype(np.uint8)
+
+
+def to_csv(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Lines of one kind as the text of a CSV file, numbers in full."""
+    file = io.StringIO()
+    if lines:
+        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    return file.getvalue()

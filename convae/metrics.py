@@ -8,12 +8,19 @@ BLOCK = 500
 
 
 class Summary(NamedTuple):
-    """A whole set in four numbers: mean MSE, the PSNR of that mean in dB, mean SSIM."""
+    """A whole set in a few numbers: mean MSE, the PSNR of that mean in dB, mean SSIM.
+
+    psnr_mean, psnr_spread, ssim_spread: mean and standard deviation over the images, of those whose
+    value is finite.
+    """
 
     n: int
     mse: float
     psnr: float
     ssim: float
+    psnr_mean: float
+    psnr_spread: float
+    ssim_spread: float
 
 
 class BandError(NamedTuple):
@@ -125,11 +132,15 @@ def _window(side: int) -> np.ndarray:
 
 
 def summary(images: np.ndarray, rebuilt: np.ndarray) -> Summary:
-    """A whole set in four numbers; nan where the set is empty."""
+    """A whole set in a few numbers; nan where the set is empty."""
     if not len(images):
-        return Summary(0, float("nan"), float("nan"), float("nan"))
-    mean = float(_mse(images, rebuilt).mean())
-    return Summary(len(images), mean, float(_decibel(mean)), float(ssim(images, rebuilt).mean()))
+        return Summary(0, *[float("nan")] * 6)
+    errors, likeness = _mse(images, rebuilt), ssim(images, rebuilt)
+    mean, each = float(errors.mean()), _decibel(errors)
+    each = each[np.isfinite(each)]
+    of_each = (float(each.mean()), float(each.std())) if len(each) else (float("nan"),) * 2
+    ssim_mean, ssim_spread = float(likeness.mean()), float(likeness.std())
+    return Summary(len(images), mean, float(_decibel(mean)), ssim_mean, *of_each, ssim_spread)
 
 
 def pixel_entropy(images: np.ndarray) -> float:

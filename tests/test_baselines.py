@@ -179,6 +179,12 @@ def test_a_codec_gives_every_image_back_in_its_place(codec, n, images):
     assert size > 0
 
 
+@pytest.mark.parametrize("codec", [baselines.jpeg, baselines.webp])
+def test_a_single_image_carries_no_header_of_its_own(codec, images):
+    alone = [codec(images[i : i + 1], 40)[1] for i in range(20)]
+    assert np.mean(alone) == pytest.approx(codec(images[:20], 40)[1], rel=0.1)
+
+
 def test_no_image_touches_its_neighbour_in_jpeg(images):
     beside_black, beside_white = images[:4].copy(), images[:4].copy()
     beside_black[1:], beside_white[1:] = 0, 255

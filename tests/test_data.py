@@ -161,3 +161,11 @@ def test_unknown_corruptions_and_amounts_are_refused():
         data.corrupt(PIXELS, "rain", 0.1)
     with pytest.raises(DataError, match=r"`amount` \(=1.5\) must lie in 0..1"):
         data.corrupt(PIXELS, "noise", 1.5)
+
+
+def test_a_sample_is_drawn_once_and_for_all_and_keeps_the_order():
+    whole = data.load("digits", "test")
+    some = whole.sample(20)
+    assert len(some) == 20 and some.fingerprint == whole.sample(20).fingerprint
+    assert len(set(some.labels.tolist())) > 3
+    assert whole.sample(len(whole)) is whole

@@ -132,7 +132,18 @@ def test_summary_holds_the_figures_of_the_set():
         pytest.approx(metrics.mse(images, rebuilt).mean()),
         metrics.set_psnr(images, rebuilt),
         pytest.approx(metrics.ssim(images, rebuilt).mean()),
+        pytest.approx(metrics.psnr(images, rebuilt).mean()),
+        pytest.approx(metrics.psnr(images, rebuilt).std(), rel=1e-3),
+        pytest.approx(metrics.ssim(images, rebuilt).std()),
     )
+
+
+def test_an_exact_image_does_not_upset_the_mean_of_the_others():
+    images = noise(3)
+    rebuilt = np.concatenate([images[:1], noise(2, 1)])
+    summary = metrics.summary(images, rebuilt)
+    assert summary.psnr_mean == pytest.approx(metrics.psnr(images, rebuilt)[1:].mean())
+    assert np.isnan(metrics.summary(images, images).psnr_mean)
 
 
 def test_pixel_entropy_is_the_least_cross_entropy():

@@ -111,5 +111,4 @@ def sample(images: ImageSet, limit: int) -> ImageSet:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _sample(fingerprint: str, limit: int, _images) -> ImageSet:
-    chosen = np.random.default_rng(0).permutation(len(_images))[:limit]
-    return _images.take(np.sort(chosen))
+    return _images.sample(limit)

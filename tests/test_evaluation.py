@@ -1,0 +1,106 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from convae import __main__ as cli
+from convae import data, evaluation, metrics
+from convae.methods import FLOAT
+
+
+class Halver:
+    """A model of four values that darkens: enough for a table."""
+
+    name, sha256 = "halver", "abc"
+    config = SimpleNamespace(latent_dim=4)
+
+    def encode(self, images):
+        return images.reshape(len(images), -1)[:, :4].astype(np.float32) / 255
+
+    def decode(self, codes):
+        return np.repeat(np.rint(codes * 255).astype(np.uint8), 768, axis=1).reshape(-1, 32, 32, 3)
+
+    def reconstruct(self, images):
+        return self.decode(self.encode(images))
+
+
+@pytest.fixture
+def splits(tiny_data):
+    return data.load(tiny_data, "test"), data.load(tiny_data, "train")
+
+
+def test_the_table_holds_every_method_on_the_same_images(splits):
+    found = evaluation.evaluate(Halver(), *splits, beside=[Halver()])
+    assert found["n"] == 24 and found["latent_dim"] == 4 and found["bits"] == FLOAT
+    assert found["bytes_per_image"] == 8
+    assert set(found["baselines"]) == {"pca", "jpeg", "webp"}
+    for line in (found, *found["baselines"].values(), *found["beside"]):
+        for key in ("bytes_per_image", "mse", "psnr", "ssim", "psnr_mean", "psnr_spread"):
+            assert np.isfinite(line[key])
+    assert "tiny.npz, 160 images" in found["baselines"]["pca"]["fitted_on"]
+    assert found["psnr"] == found["beside"][0]["psnr"]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_figures_are_those_of_metrics(splits):
+    test, _ = splits
+    found = evaluation.evaluate(Halver(), *splits)
+    rebuilt = Halver().reconstruct(test.images)
+    assert found["psnr"] == metrics.set_psnr(test.images, rebuilt)
+    assert found["ssim"] == pytest.approx(metrics.ssim(test.images, rebuilt).mean())
+    assert evaluation.measure(Halver(), test.images)["mse"] == found["mse"]
+
+
+def test_fewer_bits_take_fewer_bytes_from_everyone(splits):
+    found = evaluation.evaluate(Halver(), *splits, bits=2)
+    assert found["bytes_per_image"] == found["baselines"]["pca"]["bytes_per_image"] == 1
+
+
+def test_the_text_names_everyone_once_and_says_what_pca_saw(splits):
+    told = evaluation.as_text(evaluation.evaluate(Halver(), *splits)).splitlines()
+    assert [line.split()[0] for line in told[2:6]] == ["halver", "PCA", "JPEG", "WebP"]
+    assert "160 images" in told[6] and "images/s" in told[7]
+    told = evaluation.as_text(evaluation.evaluate(Halver(), splits[0], None))
+    assert "--fit-data" in told and "\nPCA" not in told
+
+
+def test_every_class_with_images_has_a_line(splits):
+    test, _ = splits
+    lines = evaluation.by_class(test, {"same": test.images, "halver": test.images // 2})
+    assert [line["class"] for line in lines] == ["dark", "bright"]
+    assert sum(line["n"] for line in lines) == 24
+    bright = test.images[test.labels == 1]
+    assert lines[1]["halver"] == metrics.set_psnr(bright, bright // 2)
+    assert lines[0]["same"] == float("inf")
+
+
+def test_what_misleads_squared_error_has_the_same_squared_error():
+    image = data.load("photos", "test").images[3] // 2 + 64  # nothing to clip
+    rebuilt = np.clip(image.astype(int) + 12, 0, 255).astype(np.uint8)
+    changed = evaluation.misleading(image, rebuilt)
+    errors = {k: metrics.mse(image[None], each[None])[0] for k, each in changed.items()}
+    assert errors["noise"] == pytest.approx(errors["rebuilt"], rel=0.1)
+    assert errors["brightness"] == pytest.approx(errors["rebuilt"], rel=0.1)
+    assert (changed["shifted by a pixel"][:, 1:] == image[:, :-1]).all()
+    assert (changed["half masked"][:16] == image[:16]).all()
+
+
+def test_csv_has_a_header_and_numbers_in_full():
+    lines = [{"name": "a, b", "psnr": 0.1 + 0.2}, {"name": "c", "psnr": None}]
+    assert evaluation.to_csv(lines) == 'name,psnr\n"a, b",0.30000000000000004\nc,\n'
+    assert evaluation.to_csv([]) == ""
+
+
+def test_the_command_line_measures_at_bits_on_a_limit_and_beside_others(tiny_data, capsys):
+    small = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--quiet"]
+    for name in ("a", "b"):
+        cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", name, *small])
+    capsys.readouterr()
+    asked = ["evaluate", "a", "--bits", "3", "--limit", "10", "--beside", "b"]
+    assert cli.main([*asked, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 10 and found["bytes_per_image"] == 2
+    assert found["beside"][0]["checkpoint"] == "b"
+    assert cli.main(asked) == 0
+    assert f"{found['psnr']:.2f}" in capsys.readouterr().out
