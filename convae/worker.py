@@ -18,16 +18,25 @@ import numpy as np
 import torch
 from torch import distributed as dist
 
-from convae import __version__, baselines, checkpoints, data, evaluation, runs
+from convae import (
+    __version__,
+    baselines,
+    checkpoints,
+    data,
+    evaluation,
+    hosting,
+    rungs,
+    runs,
+    snapshots,
+)
 from convae.config import TrainConfig
 from convae.data import ImageSet
 from convae.devices import world
 from convae.errors import ConvaeError
+from convae.scalars import Scalars
 from convae.train import Ended, EpochRecord, Event, Progress, Requests, fit
 from convae.trainer import Trainer
 
-PINNED = 8  # images whose reconstruction is kept after every epoch
-MAPPED = 500  # codes on the small map that moves with the epochs
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -72,47 +81,6 @@ def prepare(trainer: Trainer, whole: ImageSet) -> None:
     trainer.begin()
 
 
-class Snapshots:
-    """The pinned images and the small map after each epoch: the Train page's time machine."""
-
-    def __init__(self, folder, images: np.ndarray, labels: np.ndarray):
-        self.folder, self.images = folder, images[:MAPPED]
-        self.previous = None
-        folder.mkdir(exist_ok=True)
-        pinned = self.images[:PINNED]
-        np.savez(folder / "pinned.npz", images=pinned, labels=np.asarray(labels)[:MAPPED])
-
-    def take(self, epoch: int, trainer: Trainer) -> None:
-        """Write <epoch>.npz: rebuilt uint8 (8, 32, 32, 3) and points float32 (500, 2).
-
-        Each map is turned onto the one before (orthogonal Procrustes: R = U V^T from the SVD of the
-        product; Schoenemann 1966), so that it moves with the training and does not jump.
-        """
-        model = trainer.result
-        was_training = model.training
-        model.eval()
-        rebuilt = model.reconstruct(self.images[:PINNED])
-        codes = model.encode(self.images)
-        model.train(was_training)
-        centred = codes - codes.mean(0)
-        _, _, directions = np.linalg.svd(centred, full_matrices=False)
-        points = centred @ directions[:2].T
-        if points.shape[1] < 2:
-            points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
-        if self.previous is None and epoch > 1:
-            before = sorted(self.folder.glob("[0-9]*.npz"))
-            before = [p for p in before if int(p.stem) < epoch]
-            if before:
-                self.previous = np.load(before[-1])["points"]
-        if self.previous is not None and self.previous.shape == points.shape:
-            u, _, v = np.linalg.svd(points.T @ self.previous)
-            points = points @ (u @ v)
-        self.previous = points.astype(np.float32)
-        temporary = self.folder / ".next.npz"
-        np.savez(temporary, rebuilt=rebuilt, points=self.previous)
-        os.replace(temporary, self.folder / f"{epoch:05d}.npz")
-
-
 def describe_machine(device: torch.device) -> str:
     """One line a reader can compare with: processor or GPU, cores, threads."""
     if device.type == "cuda":
@@ -134,7 +102,7 @@ class Sitting:
     def requests(self) -> Requests:
         wish = runs.read_json(self.run.path / "control.json")
         return Requests(
-            self.stopping or bool(wish.get("stop")),
+            self.stopping or bool(wish.get("stop")) or self._out_of_time(),
             bool(wish.get("pause")),
             float(wish.get("learning_rate") or 0.0),
         )
@@ -214,9 +182,10 @@ class Sitting:
         )
         shown = test.images if test is not None and len(test) else held
         labels = test.labels if test is not None and len(test) else np.zeros(len(held), np.int64)
-        snapshots = None
+        recorder, scalars = None, Scalars(self.run.path)
         if not self.rank:
-            snapshots = Snapshots(self.run.path / "snapshots", shown[:MAPPED], labels[:MAPPED])
+            recorder = snapshots.Recorder(self.run.path / "snapshots", shown, labels)
+            self._measure_rungs(config, whole, held)
         self.say(state="running", message="", epoch=trainer.epoch, epochs=config.epochs,
                  step=trainer.step, steps=trainer.total_steps)  # fmt: skip
         ended = Ended("done", "Trained already.")
@@ -230,12 +199,14 @@ class Sitting:
             elif isinstance(item, EpochRecord) and not self.rank:
                 # the line first: resume cuts one too many, but could not make up one too few
                 self.append("history.jsonl", item._asdict())
-                snapshots.take(item.epoch, trainer)
+                recorder.take(item.epoch, trainer.result)
+                scalars.add(item._asdict())
                 self._save(trainer, whole, item)
                 self.say(epoch=item.epoch, step=item.step, elapsed_s=item.elapsed_s,
                          memory_mb=item.memory_mb)  # fmt: skip
             elif isinstance(item, Ended):
                 ended = item
+        scalars.close()
         if not self.rank:
             self._deliver(ended, test)
         if self.world > 1:
@@ -251,9 +222,19 @@ class Sitting:
             rows, _ = runs.read_lines(self.run.path / name)
             kept = [json.dumps(row) + "\n" for row in rows if row.get("epoch", 0) <= epoch]
             runs.write_atomically(self.run.path / name, "".join(kept).encode())
-        for path in (self.run.path / "snapshots").glob("[0-9]*.npz"):
-            if int(path.stem) > epoch:
-                path.unlink()
+        snapshots.forget_after(self.run.path / "snapshots", epoch)
+
+    def _out_of_time(self) -> bool:
+        return hosting.out_of_time(self.told.get("elapsed_s", 0.0))
+
+    def _measure_rungs(self, config: TrainConfig, whole: ImageSet, held: np.ndarray) -> None:
+        """The straw men on the validation images, once a run: what its curve is held against."""
+        if rungs.read(self.run.path):
+            return
+        self.say(message="Fitting PCA, the straw man to beat.")
+        pca = baselines.pca_for(whole)
+        levels = rungs.measure(config.loss, config.model.latent_dim, pca, held)
+        rungs.write(self.run.path, levels)
 
     def _save(self, trainer: Trainer, whole: ImageSet, record: EpochRecord) -> None:
         best = record.val_psnr == trainer.best_psnr

@@ -1,0 +1,38 @@
+"""Following a file that grows: each look reads what is new, and only that."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from convae import runs
+
+
+class Tail:
+    """The rows of a .jsonl file, kept up to date at the price of what was appended.
+
+    A file that was replaced (a resumed run cuts its history) is read from the start again. Several
+    threads may look at once: all visitors of a run share one Tail.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock = threading.Lock()
+        self._rows: list[dict[str, Any]] = []
+        self._after, self._file = 0, (0, 0)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows up to now; the list is the caller's own, its rows are shared."""
+        with self._lock:
+            try:
+                found = os.stat(self.path)
+            except OSError:
+                self._rows, self._after = [], 0
+                return []
+            file = (found.st_dev, found.st_ino)
+            if file != self._file or found.st_size < self._after:
+                self._rows, self._after, self._file = [], 0, file
+            if found.st_size > self._after:
+                new, self._after = runs.read_lines(self.path, self._after)
+                self._rows += new
+            return list(self._rows)

@@ -1,0 +1,130 @@
+"""The chart of a run under way, as a Vega-Lite specification that never changes with the data.
+
+It is the one chart that is not Plotly's: Streamlit makes Plotly's node anew whenever its figure
+changes, which flickers with every epoch. A Vega chart stays where it is as long as its
+specification is the same, so everything that grows (curves, rungs, events, the cursor) is rows of
+one table. benchmarks/live.py counts the frames.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from convae import plots
+
+MOST = 500  # points of a curve: more cannot be told apart on a screen
+AXES = {"epoch": "Epoch", "step": "Step", "elapsed_s": "Time (s)"}
+Row = Mapping[str, Any]
+
+
+def thinned(history: Sequence[Row], most: int = MOST) -> list[Row]:
+    """At most `most` records, evenly spread, the first, the last and the best of them included."""
+    if len(history) <= most:
+        return list(history)
+    chosen = set(np.linspace(0, len(history) - 1, most - 1).round().astype(int).tolist())
+    chosen.add(max(range(len(history)), key=lambda i: history[i]["val_psnr"]))
+    return [history[i] for i in sorted(chosen)]
+
+
+def table(
+    history: Sequence[Row],
+    *,
+    by: str = "epoch",
+    show: str = "psnr",
+    levels: Mapping[str, Mapping[str, float]] | None = None,
+    events: Sequence[Row] = (),
+    cursor: int | None = None,
+) -> dict[str, list]:
+    """Columns kind (curve, rung, event, cursor), x, y, name: all the chart shows.
+
+    show: psnr or loss. levels: name -> {"psnr", "loss"}, drawn where they have that number.
+    events: dicts with step and what. cursor: the epoch that the time machine stands at.
+    """
+    rows: list[tuple[str, float | None, float | None, str]] = []
+    keys = {"val_psnr": "validation"}
+    if show == "loss":
+        keys = {"train_loss": "training", "val_loss": "validation"}
+    kept = thinned(history)
+    for key, name in keys.items():
+        rows += [("curve", r[by], r[key], name) for r in kept if np.isfinite(r[key])]
+    for name, level in (levels or {}).items():
+        if show in level:
+            rows.append(("rung", None, level[show], name))
+    if history:
+        steps, places = [0, *(r["step"] for r in history)], [0, *(r[by] for r in history)]
+        for event in events:
+            place = float(np.interp(event["step"], steps, places))
+            rows.append(("event", place, None, str(event["what"])[:40]))
+        standing = next((r for r in history if r["epoch"] == cursor), None)
+        if standing is not None:
+            rows.append(("cursor", standing[by], None, f"epoch {cursor}"))
+    kind, x, y, name = (list(column) for column in zip(*rows, strict=True)) if rows else [[]] * 4
+    return {"kind": kind, "x": x, "y": y, "name": name}
+
+
+def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str = "") -> dict:
+    """The chart for ``table`` with the same `by` and `show`; loss: the kind, for the axis."""
+    x_title, y_title = AXES[by], "PSNR (dB)" if show == "psnr" else f"Loss ({loss})".upper()
+    y_title = y_title if show == "psnr" else y_title.replace("LOSS", "Loss")
+    x = {"field": "x", "type": "quantitative", "title": x_title}
+    x["axis"] = {"grid": False, "tickMinStep": 1 if by != "elapsed_s" else 0.1}
+    x["scale"] = {"zero": by != "epoch", "nice": False}
+    y = {"field": "y", "type": "quantitative", "title": y_title}
+    y["scale"] = {"type": "log" if log and show == "loss" else "linear", "zero": False}
+    colour = {
+        "field": "name", "type": "nominal", "title": None,
+        "scale": {"domain": ["training", "validation"],
+                  "range": [plots.COLOURS["training"], plots.COLOURS["validation"]]},
+        "legend": {"orient": "top"} if show == "loss" else None,
+    }  # fmt: skip
+    told = [
+        {"field": "name", "type": "nominal", "title": "curve"},
+        {"field": "x", "type": "quantitative", "title": x_title.lower()},
+        {"field": "y", "type": "quantitative", "title": y_title, "format": ".4~f"},
+    ]
+    grey = plots.GREY
+
+    def only(kind: str) -> list[dict]:
+        return [{"filter": f"datum.kind === '{kind}'"}]
+
+    layers = [
+        {
+            "transform": only("curve"),
+            "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 16}, "clip": True},
+            "encoding": {"x": x, "y": y, "color": colour},
+        },
+        {
+            "transform": only("curve"),
+            "mark": {"type": "point", "size": 160, "opacity": 0},
+            "encoding": {"x": x, "y": y, "tooltip": told},
+        },
+        {
+            "transform": only("rung"),
+            "mark": {"type": "rule", "strokeDash": [5, 4], "color": grey},
+            "encoding": {"y": y},
+        },
+        {
+            "transform": only("rung"),
+            "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3,
+                     "color": grey, "fontSize": 12},
+            "encoding": {"x": {"value": "width"}, "y": y, "text": {"field": "name"}},
+        },
+        {
+            "transform": only("event"),
+            "mark": {"type": "rule", "strokeDash": [2, 3], "color": grey},
+            "encoding": {"x": x},
+        },
+        {
+            "transform": only("event"),
+            "mark": {"type": "text", "angle": 270, "align": "left", "baseline": "bottom",
+                     "dy": -3, "dx": 3, "color": grey, "fontSize": 11},
+            "encoding": {"x": x, "y": {"value": "height"}, "text": {"field": "name"}},
+        },
+        {
+            "transform": only("cursor"),
+            "mark": {"type": "rule", "strokeWidth": 2, "color": plots.TEAL},
+            "encoding": {"x": x},
+        },
+    ]  # fmt: skip
+    return {"layer": layers, "height": 320, "autosize": {"type": "fit", "contains": "padding"}}

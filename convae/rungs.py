@@ -1,0 +1,83 @@
+"""The ladder beside a loss curve: what a run must pass to be worth its name.
+
+Levels are measured on the validation images of the run, the ones its curve is drawn from.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convae import metrics, runs
+from convae.baselines import PCA
+
+Levels = dict[str, dict[str, float]]
+FLOOR = "floor: entropy of the pixels"
+
+
+def measure(loss: str, latent_dim: int, pca: PCA, validation: np.ndarray) -> Levels:
+    """{"PCA, 16 values": {"psnr": dB, "loss": as configured}}; for bce the floor too, loss alone.
+
+    validation: uint8 (N, 32, 32, 3), N >= 1. The floor is the mean entropy of the pixels: no
+    model's cross-entropy is below it.
+    """
+    rebuilt = pca.reconstruct(validation, latent_dim)
+    levels = {
+        f"PCA, {latent_dim} values": {
+            "psnr": metrics.set_psnr(validation, rebuilt),
+            "loss": _loss(loss, validation, rebuilt),
+        }
+    }
+    if loss == "bce":
+        levels[FLOOR] = {"loss": metrics.pixel_entropy(validation)}
+    return {name: {k: float(v) for k, v in each.items()} for name, each in levels.items()}
+
+
+def _loss(kind: str, images: np.ndarray, rebuilt: np.ndarray) -> float:
+    x, y = images.astype(np.float32) / 255, rebuilt.astype(np.float32) / 255
+    if kind == "mse":
+        return float(np.mean((x - y) ** 2, dtype=np.float64))
+    if kind == "l1":
+        return float(np.mean(np.abs(x - y), dtype=np.float64))
+    y = y.clip(1e-4, 1 - 1e-4)
+    return float(np.mean(-x * np.log(y) - (1 - x) * np.log1p(-y), dtype=np.float64))
+
+
+def write(folder: Path, levels: Levels) -> None:
+    runs.write_atomically(folder / "rungs.json", json.dumps(levels).encode())
+
+
+def read(folder: Path) -> Levels:
+    """What ``write`` kept; {} where there is nothing or it is damaged."""
+    found = {}
+    for name, each in runs.read_json(folder / "rungs.json").items():
+        if isinstance(each, dict):
+            found[str(name)] = {k: v for k, v in each.items() if isinstance(v, int | float)}
+    return found
+
+
+def passed(history: Sequence[Mapping[str, Any]], levels: Levels) -> dict[str, int | None]:
+    """Rung -> the first epoch whose validation PSNR is above it, or None. Rungs without a PSNR are
+    left out: the floor cannot be passed."""
+    return {
+        name: next((row["epoch"] for row in history if row["val_psnr"] > level["psnr"]), None)
+        for name, level in levels.items()
+        if "psnr" in level
+    }
+
+
+def sentence(history: Sequence[Mapping[str, Any]], levels: Levels) -> str:
+    """What the ladder says of a run, in one line: 'Passed PCA, 16 values (20.1 dB) at epoch 7.'"""
+    if not history:
+        return ""
+    best = max(row["val_psnr"] for row in history)
+    told = []
+    for name, epoch in passed(history, levels).items():
+        level = levels[name]["psnr"]
+        if epoch is not None:
+            told.append(f"Passed {name} ({level:.2f} dB) at epoch {epoch}.")
+        else:
+            told.append(f"{level - best:.2f} dB to go to {name} ({level:.2f} dB).")
+    return " ".join(told)

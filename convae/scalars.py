@@ -1,0 +1,48 @@
+"""A run's curves as TensorBoard events, for those who have it: `tensorboard --logdir runs`."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+NAMES = {
+    "train_loss": "loss/training",
+    "val_loss": "loss/validation",
+    "val_psnr": "PSNR (dB)/validation",
+    "learning_rate": "learning rate",
+    "images_per_s": "speed/images per second",
+}
+
+
+class Scalars:
+    """Writes to runs/<id>/tensorboard/, or does nothing where tensorboard is not installed.
+
+    It is imported with the first epoch: a second that a run without one need not wait.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.writer, self.tried = folder / "tensorboard", None, False
+
+    def add(self, record: dict[str, Any]) -> None:
+        """One EpochRecord as a dict."""
+        if not self.tried:
+            self.tried = True
+            self.writer = _writer(self.folder, purge_step=record["step"])
+        if self.writer is None:
+            return
+        for key, name in NAMES.items():
+            self.writer.add_scalar(name, record[key], record["step"])
+        self.writer.flush()
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _writer(folder: Path, purge_step: int):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # those of its own dependencies
+            from torch.utils.tensorboard import SummaryWriter
+    except Exception:  # absent, or at odds with its own dependencies: a run must not fail for it
+        return None
+    return SummaryWriter(str(folder), purge_step=purge_step)

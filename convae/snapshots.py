@@ -1,0 +1,117 @@
+"""The time machine of a run: what its model made of the same images after every epoch.
+
+snapshots/ holds pinned.npz (images uint8 (8, 32, 32, 3), labels int64 (500,)) and for every epoch
+NNNNN.npz (rebuilt uint8 (8, 32, 32, 3), points float32 (500, 2)). No torch here: pages read this.
+"""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+PINNED = 8  # images whose reconstruction is kept after every epoch
+MAPPED = 500  # codes on the small map that moves with the epochs
+
+
+class Snapshot(NamedTuple):
+    """rebuilt: uint8 (8, 32, 32, 3); points: float32 (500, 2). Fewer where the set is smaller."""
+
+    rebuilt: np.ndarray
+    points: np.ndarray
+
+
+def aligned_map(codes: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
+    """Codes (N, latent_dim) -> points float32 (N, 2): their PCA, turned onto the map before.
+
+    Orthogonal Procrustes: R = U V^T from the SVD of the product (Schoenemann 1966), so that the map
+    moves with the training and does not jump.
+    """
+    centred = codes - codes.mean(0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    points = centred @ directions[:2].T
+    if points.shape[1] < 2:
+        points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+    if previous is not None and previous.shape == points.shape:
+        u, _, v = np.linalg.svd(points.T @ previous)
+        points = points @ (u @ v)
+    return points.astype(np.float32)
+
+
+class Recorder:
+    """Writes a snapshot after each epoch."""
+
+    def __init__(self, folder: Path, images: np.ndarray, labels: np.ndarray):
+        """images uint8 (N, 32, 32, 3), labels (N,): 500 of them, drawn once and for all, as a set
+        may be sorted by class."""
+        chosen = np.random.default_rng(0).permutation(len(images))[:MAPPED]
+        self.folder, self.images = folder, images[chosen]
+        self.previous: np.ndarray | None = None
+        folder.mkdir(exist_ok=True)
+        before = pinned(folder)
+        if before is None or not np.array_equal(before[0], self.images[:PINNED]):
+            forget_after(folder, 0)  # they show other images
+        labels = np.asarray(labels)[chosen]
+        np.savez(folder / "pinned.npz", images=self.images[:PINNED], labels=labels)
+
+    def take(self, epoch: int, model) -> None:
+        """Write NNNNN.npz for this epoch; `model` encodes and reconstructs numpy images."""
+        was_training = model.training
+        model.eval()
+        rebuilt = model.reconstruct(self.images[:PINNED])
+        codes = model.encode(self.images)
+        model.train(was_training)
+        if self.previous is None:
+            before = [e for e in epochs(self.folder) if e < epoch]
+            found = read(self.folder, before[-1]) if before else None
+            self.previous = found.points if found else None
+        self.previous = aligned_map(codes, self.previous)
+        temporary = self.folder / ".next.npz"
+        np.savez(temporary, rebuilt=rebuilt, points=self.previous)
+        os.replace(temporary, self.folder / f"{epoch:05d}.npz")
+
+
+def epochs(folder: Path) -> list[int]:
+    """The epochs that have a snapshot, in order."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted(int(n[:-4]) for n in names if n.endswith(".npz") and n[:-4].isdecimal())
+
+
+def pinned(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """(images, labels) that all snapshots of this run are of; None where there are none."""
+    return _arrays(folder / "pinned.npz", "images", "labels")
+
+
+def read(folder: Path, epoch: int) -> Snapshot | None:
+    """The snapshot of one epoch; None where it is missing or damaged."""
+    found = _arrays(folder / f"{epoch:05d}.npz", "rebuilt", "points")
+    return Snapshot(*found) if found else None
+
+
+def forget_after(folder: Path, epoch: int) -> None:
+    """Remove what a killed sitting wrote after its last whole save."""
+    for later in epochs(folder):
+        if later > epoch:
+            (folder / f"{later:05d}.npz").unlink(missing_ok=True)
+
+
+def _arrays(path: Path, *names: str) -> tuple | None:
+    try:
+        # opened here: numpy leaves the file of a damaged zip open
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return tuple(file[name] for name in names)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def kept_epochs(found: list[int], most: int = 60) -> list[int]:
+    """At most about `most` of these epochs: every second, fourth, eighth one, the first and the
+    last. A longer run keeps a part of what a shorter one kept, so nothing is sent twice."""
+    stride = 1
+    while len(found) > most * stride:
+        stride *= 2
+    return [e for i, e in enumerate(found) if i % stride == 0 or e == found[-1]]
