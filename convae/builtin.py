@@ -226,3 +226,26 @@ def photo_region(photo: np.ndarray, split: str) -> np.ndarray:
 
 def _base(path: str) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def outside(image: np.ndarray) -> dict[str, np.ndarray]:
+    """Images that no training set holds, and `image`, (32, 32, 3), shifted by a pixel: by name."""
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    fine, coarse = (_checkerboard(side) for side in (1, 4))
+    ramp = np.linspace(0, 255, 32).round().astype(np.uint8)
+    gradient = np.stack(np.broadcast_arrays(ramp, ramp[:, None], np.uint8(128)), axis=2)
+    return {
+        "noise": noise,
+        "flat colour": np.full((32, 32, 3), (230, 60, 150), np.uint8),
+        "checkerboard, 1 pixel": fine,
+        "checkerboard, 4 pixels": coarse,
+        "gradient": gradient,
+        "an image": image,
+        "shifted by a pixel": np.roll(image, 1, axis=1),
+    }
+
+
+def _checkerboard(side: int) -> np.ndarray:
+    place = np.arange(32) // side
+    light = (place[:, None] + place) % 2
+    return np.repeat((light * 255).astype(np.uint8)[:, :, None], 3, axis=2)

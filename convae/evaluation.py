@@ -139,6 +139,18 @@ def by_class(test: ImageSet, rebuilt: Mapping[str, np.ndarray]) -> list[dict[str
     return lines
 
 
+def ranked(scores: np.ndarray, which: str, count: int) -> np.ndarray:
+    """The places of the `count` highest ("best", the very best first), lowest ("worst", the very
+    worst first) or middlemost ("median", rising) of scores (N,)."""
+    rising = np.argsort(scores, kind="stable")
+    if which == "best":
+        return rising[::-1][:count]
+    if which == "worst":
+        return rising[:count]
+    start = max(0, (len(rising) - count) // 2)
+    return rising[start : start + count]
+
+
 def misleading(image: np.ndarray, rebuilt: np.ndarray) -> dict[str, np.ndarray]:
     """One image, uint8 (32, 32, 3), changed in ways that MSE and people judge differently.
 

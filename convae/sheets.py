@@ -33,6 +33,22 @@ def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
     return np.asarray(images).repeat(scale, axis=-3).repeat(scale, axis=-2)
 
 
+def map_pictures(maps: np.ndarray, count: int, size: int = 32) -> np.ndarray:
+    """The `count` feature maps of float (C, H, W) that vary most, as grey pictures.
+
+    uint8 (count, size, size, 3), each from its own darkest to its own brightest value; black where
+    there are fewer maps. H and W must divide `size`.
+    """
+    order = np.sort(np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:count])
+    chosen = maps[order]
+    low, high = (f(chosen, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
+    grey = (chosen - low) / np.maximum(high - low, 1e-12) * 255
+    pictures = np.zeros((count, size, size, 3), np.uint8)
+    large = grey.repeat(size // maps.shape[1], axis=1).repeat(size // maps.shape[2], axis=2)
+    pictures[: len(chosen)] = np.rint(large)[..., None]
+    return pictures
+
+
 def png_bytes(image: np.ndarray, small: bool = True) -> bytes:
     """uint8 (H, W, 3) -> the bytes of a PNG file; not `small` is much faster, a little larger."""
     buffer = io.BytesIO()

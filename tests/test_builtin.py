@@ -109,3 +109,13 @@ def test_photo_crops_see_their_own_region_alone(monkeypatch, sets):
 
 def fake(found, photos):
     return type(found)(images=photos, filenames=found.filenames)
+
+
+def test_images_from_outside_are_images_and_the_last_is_shifted():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    found = builtin.outside(image)
+    for each in found.values():
+        assert each.shape == (32, 32, 3) and each.dtype == np.uint8
+    assert (found["shifted by a pixel"][:, 1:] == image[:, :-1]).all()
+    assert len(np.unique(found["checkerboard, 1 pixel"])) == 2
+    assert np.ptp(found["flat colour"], axis=(0, 1)).max() == 0

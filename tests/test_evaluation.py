@@ -104,3 +104,11 @@ def test_the_command_line_measures_at_bits_on_a_limit_and_beside_others(tiny_dat
     assert found["beside"][0]["checkpoint"] == "b"
     assert cli.main(asked) == 0
     assert f"{found['psnr']:.2f}" in capsys.readouterr().out
+
+
+def test_best_median_and_worst_are_what_they_say():
+    scores = np.array([3.0, 1, 5, 2, 4])
+    assert evaluation.ranked(scores, "best", 2).tolist() == [2, 4]
+    assert evaluation.ranked(scores, "worst", 2).tolist() == [1, 3]
+    assert evaluation.ranked(scores, "median", 1).tolist() == [0]
+    assert len(evaluation.ranked(scores, "median", 9)) == 5

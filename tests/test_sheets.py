@@ -62,3 +62,13 @@ def test_a_film_has_every_frame_at_its_pace(make):
 def test_a_film_of_one_frame_is_a_picture():
     assert opened(images.gif_bytes(numbered(1))).size == (128, 128)
     assert opened(images.webp_bytes(numbered(1))).size == (128, 128)
+
+
+def test_feature_maps_are_stretched_from_black_to_white_and_the_flat_ones_come_last():
+    maps = np.zeros((3, 4, 4), np.float32)
+    maps[1, 0, 0], maps[2, :2] = 5, -1
+    pictures = sheets.map_pictures(maps, 2)
+    assert pictures.shape == (2, 32, 32, 3) and pictures.dtype == np.uint8
+    assert (pictures[0, :8, :8] == 255).all() and pictures[0, 8:].max() == 0
+    assert (pictures[1, :16] == 0).all() and (pictures[1, 16:] == 255).all()
+    assert sheets.map_pictures(maps, 5)[3:].max() == 0
