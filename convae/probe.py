@@ -1,0 +1,118 @@
+"""How fast would it train? One second of the real thing, in a process of its own, kept on disk.
+
+The page asks `known` and, where nothing is known yet, `start`: the answer appears in the cache a
+few seconds later. No torch is imported by asking.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from convae import runs
+from convae.config import TrainConfig, from_json
+from convae.errors import ConvaeError
+
+SECONDS = 1.0  # of training steps, after two to warm up
+# images of the training splits, less those kept for validation: known without making them
+IMAGES = {"cifar10": 49_000, "shapes": 9_800, "digits": 1_409, "photos": 5_000}
+
+
+def _path(config: TrainConfig) -> Path:
+    model = config.model
+    words = [model.architecture, model.base_channels, model.latent_dim, config.batch_size]
+    words += [config.device, config.precision]
+    folder = Path(os.environ.get("CONVAE_CACHE_DIR", "cache"))
+    return folder / f"speed-{'-'.join(map(str, words))}.json"
+
+
+def known(config: TrainConfig) -> float | None:
+    """Training speed in images/s where it was measured; None where it was not yet.
+
+    Raises ConvaeError with the probe's own sentence where such a model cannot be trained here.
+    """
+    found = runs.read_json(_path(config))
+    if "error" in found:
+        raise ConvaeError(str(found["error"]))
+    speed = found.get("images_per_s")
+    return float(speed) if isinstance(speed, int | float) and speed > 0 else None
+
+
+def start(config: TrainConfig) -> bool:
+    """Begin to measure in the background; False where a measurement is under way already."""
+    path = _path(config)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.parent / "speed.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError:
+        return False  # nowhere to keep the answer: the page does without
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        package = str(Path(__file__).resolve().parent.parent)
+        before = [p for p in (os.environ.get("PYTHONPATH"),) if p]
+        probe = subprocess.Popen(
+            [sys.executable, "-m", "convae.probe", config.to_json()],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True, pass_fds=(lock,),
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([package, *before])},
+        )  # fmt: skip
+        threading.Thread(target=probe.wait, daemon=True).start()
+        return True
+    except OSError:  # another probe holds the lock, or no process can be made
+        return False
+    finally:
+        os.close(lock)
+
+
+def measure(config: TrainConfig, seconds: float = SECONDS) -> float:
+    """Images per second of training with these settings on this machine, images made up."""
+    import numpy as np
+
+    from convae.trainer import Trainer
+
+    count = config.batch_size
+    images = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
+    trainer = Trainer(config, images, images[:1])
+    trainer.begin()
+    trainer.model.train()
+    order = trainer.order()
+    for _ in range(2):
+        trainer.train_step(order).item()
+    began, steps = time.perf_counter(), 0
+    while not steps or time.perf_counter() - began < seconds:
+        trainer.train_step(order).item()
+        steps += 1
+    return steps * len(order) / (time.perf_counter() - began)
+
+
+def estimate_s(config: TrainConfig, images: int, images_per_s: float) -> float:
+    """Seconds that the whole run will take, from the click to the model."""
+    if config.time_budget_s:
+        return config.time_budget_s + STARTUP_S
+    used = min(config.data.limit or images, images)
+    return STARTUP_S + config.epochs * used / max(images_per_s, 1e-9) * 1.05
+
+
+STARTUP_S = 6.0  # importing torch, reading the images, PCA; validation is the 5 % above
+
+
+def main(text: str) -> None:
+    config = from_json(text)
+    os.nice(5)
+    try:
+        found = {"images_per_s": round(measure(config), 1), "measured": time.time()}
+    except (ConvaeError, RuntimeError, MemoryError) as error:
+        sentence = str(error) if isinstance(error, ConvaeError) else (
+            "Out of memory: take a smaller batch or fewer channels."
+        )  # fmt: skip
+        found = {"error": sentence}
+    _path(config).parent.mkdir(parents=True, exist_ok=True)
+    runs.write_atomically(_path(config), json.dumps(found).encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,47 @@
+import time
+
+import pytest
+
+from convae import data, probe, worker
+from convae.config import from_flat
+from convae.errors import ConvaeError
+
+SMALL = {"architecture": "strided", "base_channels": 8, "latent_dim": 4, "batch_size": 8}
+
+
+def wait_for(condition, seconds=90.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.1)
+
+
+def test_a_probe_runs_beside_the_page_and_its_answer_is_kept():
+    config = from_flat(SMALL)
+    assert probe.known(config) is None and probe.start(config)
+    assert not probe.start(config), "one at a time"
+    wait_for(lambda: probe.known(config) is not None)
+    assert probe.known(config) > 1
+    assert probe.known(from_flat(SMALL | {"epochs": 99})) == probe.known(config)
+    assert probe.known(from_flat(SMALL | {"latent_dim": 8})) is None
+
+
+def test_what_cannot_be_trained_is_refused_in_a_sentence():
+    config = from_flat({"architecture": "classic", "base_channels": 128, "latent_dim": 1024})
+    probe.main(config.to_json())
+    with pytest.raises(ConvaeError, match="more than 12,000,000"):
+        probe.known(config)
+
+
+def test_the_time_is_epochs_times_images_over_speed():
+    config = from_flat(SMALL | {"epochs": 10, "limit": 500})
+    assert probe.estimate_s(config, 1000, 100.0) == pytest.approx(probe.STARTUP_S + 52.5)
+    assert probe.estimate_s(config, 300, 100.0) == pytest.approx(probe.STARTUP_S + 31.5)
+    budget = from_flat(SMALL | {"time_budget_s": 60.0})
+    assert probe.estimate_s(budget, 1000, 100.0) == probe.STARTUP_S + 60
+
+
+@pytest.mark.parametrize("spec", ["digits", "photos"])
+def test_the_sizes_known_by_heart_are_true(spec):
+    kept, _ = worker.split_off_validation(data.load(spec, "train").images)
+    assert len(kept) == probe.IMAGES[spec]
