@@ -1,0 +1,78 @@
+"""The quality table: every shipped checkpoint beside PCA with as many values, on the same images.
+
+    python -m benchmarks.quality --data SPEC --fit-data SPEC [NAME ...] [--curves]
+
+NAMEs are further checkpoints or runs, such as a reference trained by the same budget. PSNR is that
+of the whole set, 10 log10(1 / mean squared error), of 8-bit images. --curves adds, for runs at hand,
+when each passed PCA on its own validation images.
+"""
+
+import argparse
+import platform
+
+import torch
+
+from convae import checkpoints, data, evaluation, rungs, runs
+from convae.baselines import pca_for
+
+
+def passed_pca(path) -> str:
+    """'epoch 1, 40 s' for the first epoch above PCA's rung; '-' where that is not known."""
+    levels = [v["psnr"] for k, v in rungs.read(path).items() if k.startswith("PCA") and "psnr" in v]
+    rows, _ = runs.read_lines(path / "history.jsonl")
+    for row in rows:
+        if levels and row["val_psnr"] > levels[0]:
+            return f"epoch {row['epoch']}, {row['elapsed_s']:,.0f} s"
+    return "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="further checkpoints or runs")
+    parser.add_argument("--data", required=True, help="images to measure on: the test split")
+    parser.add_argument("--fit-data", required=True, help="PCA is fitted on the training split")
+    parser.add_argument("--curves", action="store_true", help="when each run passed PCA")
+    asked = parser.parse_args()
+    test = data.load(asked.data, "test")
+    pca = pca_for(data.load(asked.fit_data, "train"))
+    classes = set(test.class_names)
+    shipped = [
+        e.name for e in checkpoints.listing()
+        if e.path.parent == checkpoints.root() and classes <= set(e.card.get("classes", []))
+    ]  # fmt: skip
+    print(
+        f"{len(test)} test images of {test.name}; PCA fitted on {asked.fit_data}; torch "
+        f"{torch.__version__}, Python {platform.python_version()}\n"
+    )
+    print(
+        "| model | values | parameters | epochs | training | PSNR (dB) | PCA (dB) | gain | SSIM |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in dict.fromkeys([*shipped, *asked.names]):
+        checkpoint = checkpoints.load(name)
+        dims = checkpoint.config.latent_dim
+        found = evaluation.measure(checkpoint, test.images)
+        straight = evaluation.measure(_Linear(pca, dims), test.images)["psnr"]
+        training = checkpoint.card.get("training", {})
+        print(
+            f"| {name} | {dims} | {checkpoint.model.parameter_count:,} | "
+            f"{training.get('epoch', '-')} | {training.get('elapsed_s', 0) / 60:.0f} min | "
+            f"{found['psnr']:.2f} | {straight:.2f} | {found['psnr'] - straight:+.2f} | "
+            f"{found['ssim']:.4f} |"
+        )
+        if asked.curves:
+            print(f"  passed PCA: {passed_pca(checkpoints.find(name))}")
+
+
+class _Linear:
+    """PCA with so many values, as something that reconstructs."""
+
+    def __init__(self, pca, latent_dim):
+        self.pca, self.latent_dim = pca, latent_dim
+
+    def reconstruct(self, images):
+        return self.pca.reconstruct(images, self.latent_dim)
+
+
+if __name__ == "__main__":
+    main()
