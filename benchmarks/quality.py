@@ -3,7 +3,7 @@
     python -m benchmarks.quality --data SPEC --fit-data SPEC [NAME ...] [--curves]
 
 NAMEs are further checkpoints or runs, such as a reference trained by the same budget. PSNR is that
-of the whole set, 10 log10(1 / mean squared error), of 8-bit images. --curves adds, for runs at hand,
+of the whole set, 10 log10(1 / mean squared error), of 8-bit images. --curves adds, for runs here,
 when each passed PCA on its own validation images.
 """
 
