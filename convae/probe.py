@@ -4,7 +4,6 @@ The page asks `known` and, where nothing is known yet, `start`: the answer appea
 few seconds later. No torch is imported by asking.
 """
 
-import fcntl
 import json
 import os
 import subprocess
@@ -45,13 +44,12 @@ def known(config: TrainConfig) -> float | None:
 def start(config: TrainConfig) -> bool:
     """Begin to measure in the background; False where a measurement is under way already."""
     path = _path(config)
+    lock = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path.parent / "speed.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError:
-        return False  # nowhere to keep the answer: the page does without
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = runs.take_lock(path.parent / "speed.lock")
+        if lock is None:
+            return False
         package = str(Path(__file__).resolve().parent.parent)
         before = [p for p in (os.environ.get("PYTHONPATH"),) if p]
         probe = subprocess.Popen(
@@ -62,10 +60,11 @@ def start(config: TrainConfig) -> bool:
         )  # fmt: skip
         threading.Thread(target=probe.wait, daemon=True).start()
         return True
-    except OSError:  # another probe holds the lock, or no process can be made
+    except OSError:  # nowhere to keep the answer, or no process can be made: the page does without
         return False
     finally:
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
 
 
 def measure(config: TrainConfig, seconds: float = SECONDS) -> float:

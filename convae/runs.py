@@ -26,10 +26,11 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from convae import hosting
 from convae.config import TrainConfig, from_json
 from convae.errors import ConvaeError, RunError
 
@@ -317,13 +318,19 @@ def active() -> Run | None:
 
 
 def start(
-    config: TrainConfig | None, name: str = "", *, resume: str = "", processes: int = 1
+    config: TrainConfig | None,
+    name: str = "",
+    *,
+    resume: str = "",
+    epochs: int = 0,
+    processes: int = 1,
 ) -> Run:
     """Start a trainer that outlives this process and return its run at once.
 
     One at a time: RunError names the run that is at work. The locks are taken here and handed down,
     so a run is alive from the first moment on. ``resume`` goes on with a run instead of claiming
-    one."""
+    one, to ``epochs`` in all where they are given. What the host allows is kept to."""
+    hosting.check_allowed()
     root().mkdir(parents=True, exist_ok=True)
     slot = take_lock(root() / ".slot")
     if slot is None or (busy := active()):
@@ -335,10 +342,15 @@ def start(
         )
     lock = None
     try:
-        run = get(resume) if resume else claim(config, name)
+        if not resume:
+            hosting.check_room(len(listing()))
+        run = get(resume) if resume else claim(hosting.capped(config)[0], name)
         lock = take_lock(run.path / "lock")
         if lock is None:
             raise RunError(f"Another trainer is at work on `{run.id}`.")
+        if resume and epochs:
+            longer = hosting.capped(replace(run.config(), epochs=epochs))[0]
+            write_atomically(run.path / "config.json", longer.to_json().encode())
         write_atomically(run.path / "control.json", b"{}")
         told = {"state": "starting", "message": "", "pid": 0, "updated": time.time()}
         write_atomically(run.path / "status.json", json.dumps(told).encode())

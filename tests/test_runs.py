@@ -170,6 +170,22 @@ def test_fifty_simultaneous_starts_make_one_run(tiny_data, monkeypatch):
         os.close(handle)
 
 
+def test_a_start_keeps_to_what_the_host_allows(monkeypatch):
+    monkeypatch.setattr(runs, "_spawn", lambda *_: None)
+    monkeypatch.setenv("CONVAE_MAX_EPOCHS", "4")
+    assert runs.start(config(epochs=50), "a").config().epochs == 4
+    assert runs.start(None, resume="a", epochs=99).config().epochs == 4
+    monkeypatch.delenv("CONVAE_MAX_EPOCHS")
+    assert runs.start(None, resume="a", epochs=99).config().epochs == 99
+    monkeypatch.setenv("CONVAE_MAX_RUNS", "1")
+    with pytest.raises(RunError, match="at most 1 runs"):
+        runs.start(config(), "b")
+    monkeypatch.setenv("CONVAE_TRAINING", "off")
+    with pytest.raises(RunError, match="for looking only"):
+        runs.start(None, resume="a")
+    assert [run.id for run in runs.listing()] == ["a"]
+
+
 def test_reading_runs_loads_no_torch():
     code = "import sys, convae.runs; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
