@@ -238,7 +238,7 @@ class ConvAutoencoder(nn.Module):
         with torch.inference_mode():
             parts = [
                 pixels.from_batch(
-                    self.g(torch.from_numpy(codes[i : i + batch_size]).to(self.device))
+                    self.g(torch.tensor(codes[i : i + batch_size], device=self.device))
                 )
                 for i in range(0, len(codes), batch_size)
             ]
