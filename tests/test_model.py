@@ -31,6 +31,7 @@ def test_codes_and_images_have_the_promised_shapes_and_types(architecture, laten
     model = ConvAutoencoder(ModelConfig(architecture, latent_dim, base_channels=8)).eval()
     codes = model.encode(images(3))
     assert codes.shape == (3, latent_dim) and codes.dtype == np.float32
+    codes.flags.writeable = False  # as cached ones are
     rebuilt = model.decode(codes)
     assert rebuilt.shape == (3, 32, 32, 3) and rebuilt.dtype == np.uint8
     assert np.array_equal(rebuilt, model.reconstruct(images(3)))
