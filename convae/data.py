@@ -63,9 +63,11 @@ class ImageSet:
     def sample(self, limit: int) -> "ImageSet":
         """`limit` of these images, drawn once and for all, as the first ones may be all of one
         class; the set itself where it has no more."""
-        if len(self) <= limit:
-            return self
-        return self.take(np.sort(np.random.default_rng(0).permutation(len(self))[:limit]))
+        return self if len(self) <= limit else self.take(self.sample_rows(limit))
+
+    def sample_rows(self, limit: int) -> np.ndarray:
+        """Where in this set the images of `sample` are: rising, int64."""
+        return np.sort(np.random.default_rng(0).permutation(len(self))[:limit])
 
 
 def check_spec(spec: str) -> None:

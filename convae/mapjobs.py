@@ -129,15 +129,14 @@ def _locked(job: Path) -> bool:
 def cancel(key: str) -> None:
     """End the worker of this key, if there is one, and forget what it did."""
     job = _jobs() / key
-    pid = status(key).pid
-    if _locked(job) and pid > 1:
-        try:
-            os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
-        deadline = time.monotonic() + 5
-        while _locked(job) and time.monotonic() < deadline:
-            time.sleep(0.05)
+    deadline = time.monotonic() + 10
+    while _locked(job) and time.monotonic() < deadline:
+        if (pid := status(key).pid) > 1:  # it tells its number as soon as it is up
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)
     shutil.rmtree(job, ignore_errors=True)
 
 

@@ -224,7 +224,7 @@ def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = 
                 "file": report,
                 "disable": False,
                 "bar_format": "epoch {n_fmt}/{total_fmt}",
-                "mininterval": 0.5,
+                "mininterval": 1.0,
             },
         )
         with redirect_stdout(report):

@@ -192,6 +192,18 @@ def pick_source() -> str:
     )
 
 
+def pick_set() -> ImageSet:
+    """The chosen image set: its whole test split, or what the visitor has uploaded."""
+    with st.sidebar:
+        source = pick_source()
+    if source == UPLOADS:
+        return _uploads()
+    if source == "cifar10" and not data.cifar10_present():
+        offer_cifar10()
+    with frame.error_boundary():
+        return caches.image_set(source, "test")
+
+
 def pick_images(
     count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
 ) -> ImageSet:
@@ -207,15 +219,9 @@ def pick_rows(
     count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
 ) -> tuple[ImageSet, np.ndarray]:
     """The same as a whole set, and which of its images are chosen: their places in it."""
-    with st.sidebar:
-        source = pick_source()
-    if source == UPLOADS:
-        kept = _uploads()
-        return kept, np.arange(min(most, len(kept)))
-    if source == "cifar10" and not data.cifar10_present():
-        offer_cifar10()
-    with frame.error_boundary():
-        whole = caches.image_set(source, "test")
+    whole = pick_set()
+    if whole.name == UPLOADS:
+        return whole, np.arange(min(most, len(whole)))
     with st.sidebar:
         label = None
         if choose_class and len(whole.class_names) > 1:

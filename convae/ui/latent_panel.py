@@ -1,0 +1,251 @@
+"""What stands beside and below the map: a point, a spot or a loop looked at, walks, uploads,
+how true the map is, and what one takes along."""
+
+import io
+import zipfile
+
+import numpy as np
+import streamlit as st
+
+from convae import images as pixels
+from convae import latent as space
+from convae import metrics, projection, sheets
+from convae.projection import Settings
+from convae.ui import frame, latent, pictures
+from convae.ui.latent import View
+
+NEAR = 8
+STEPS = 11
+
+
+def names(view: View, rows: np.ndarray) -> list[str]:
+    """A word for each image: its class, else its number."""
+    if len(view.images.class_names) < 2:
+        return [f"image {row}" for row in rows]
+    return [view.images.class_names[view.images.labels[row]] for row in rows]
+
+
+def nearest(view: View, code: np.ndarray, leave_out: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """The eight images whose codes are nearest: (distances, rows)."""
+    distances, rows = space.neighbours(view.codes, code[None], NEAR + 1)
+    keep = np.flatnonzero(rows[0] != leave_out)[:NEAR]
+    return distances[0][keep], rows[0][keep]
+
+
+def marks_of_point(view: View, chosen: int) -> tuple[list[dict], list[dict]]:
+    """A ring around a point and lines to its nearest in code space."""
+    at, points = view.map.points[chosen].tolist(), view.map.points
+    rows = nearest(view, view.codes[chosen], chosen)[1]
+    lines = [{"points": [at, points[row].tolist()], "kind": "near"} for row in rows]
+    dots = [{"at": points[row].tolist(), "kind": "near", "small": True} for row in rows]
+    return lines, [*dots, {"at": at, "kind": "chosen"}]
+
+
+def marks_of_walk(view: View, start: int | None, chosen: int) -> tuple[list[dict], list[dict]]:
+    """The walk, straight in code space, as the map sees it."""
+    if start is None or start == chosen:
+        return [], []
+    codes = space.lerp(view.codes[start], view.codes[chosen], STEPS)
+    points = view.map.place(codes)
+    points[[0, -1]] = view.map.points[[start, chosen]]
+    line = {"points": points.tolist(), "kind": "walk", "dashed": True}
+    return [line], [{"at": points[0].tolist(), "kind": "start"}]
+
+
+def marks_of_spot(at: np.ndarray) -> tuple[list[dict], list[dict]]:
+    return [], [{"at": at.tolist(), "kind": "spot"}]
+
+
+def point(view: View, chosen: int) -> None:
+    """One image, what the model makes of it, and the images nearest to it in code space."""
+    image = view.images.images[chosen][None]
+    rebuilt = view.checkpoint.decode(view.codes[chosen][None])
+    st.subheader(f"Image {chosen}: {names(view, [chosen])[0]}", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        pictures.large_image(image[0], "original", side=160)
+    with right:
+        psnr = metrics.psnr(image, rebuilt)[0]
+        pictures.large_image(rebuilt[0], f"rebuilt, {psnr:.1f} dB", side=160)
+    distances, rows = nearest(view, view.codes[chosen], chosen)
+    if len(rows):
+        st.markdown("**Nearest in code space**, with their distances")
+        latent.bars(view.images.images[rows], names(view, rows), distances)
+        st.caption("Lines lead to them on the map. A long line is a lie of the map.")
+
+
+def spot(view: View, at: np.ndarray) -> None:
+    """A place where no image is: the code there, decoded, and whether anybody lives nearby."""
+    st.subheader("A place between the images", anchor=False)
+    ways = {"Mean of nearby codes": view.map.code_at(at)}
+    if (exact := view.map.inverse(at)) is not None:
+        ways["The map's own inverse"] = exact
+    way = next(iter(ways))
+    if len(ways) > 1:
+        way = st.segmented_control(
+            "The code there", list(ways), default=way, required=True, key="latent-way",
+            help="The mean weighs the codes of the eight nearest points by 1 / distance\u00b2. The "
+            "inverse of a PCA takes what the map shows and leaves all else average.",
+        )  # fmt: skip
+    code = ways[way]
+    pictures.large_image(view.checkpoint.decode(code[None])[0], "decoded from that code", side=160)
+    in_space, on_map = view.map.support(code, at)
+    st.progress(on_map / 100, f"On the map: emptier than {on_map:.0f} % of where images lie")
+    st.progress(in_space / 100, f"In code space: further out than {in_space:.0f} % of the images")
+    if max(in_space, on_map) >= 99:
+        st.caption(":material/warning: Nobody lives here: the decoder was never taught this place.")
+    distances, rows = nearest(view, code)
+    st.markdown("**Nearest real images** in code space, with their distances")
+    latent.bars(view.images.images[rows], names(view, rows), distances)
+
+
+def loop(view: View, ids: np.ndarray) -> None:
+    """A group: its images, its mix of classes, its mean image and its mean code, decoded."""
+    found = view.images
+    st.subheader(f"{len(ids):,} images in your loop", anchor=False)
+    mean = found.images[ids].mean(axis=0).round().astype(np.uint8)
+    decoded = view.checkpoint.decode(view.codes[ids].mean(axis=0, keepdims=True))[0]
+    left, right = st.columns(2)
+    with left:
+        pictures.large_image(mean, "mean of the images", side=130)
+    with right:
+        pictures.large_image(decoded, "mean of the codes, decoded", side=130)
+    if len(found.class_names) > 1:
+        counts = np.bincount(found.labels[ids], minlength=len(found.class_names))
+        order = [i for i in np.argsort(-counts, kind="stable") if counts[i]][:6]
+        firsts = [ids[found.labels[ids] == i][0] for i in order]
+        latent.bars(
+            found.images[firsts], [found.class_names[i] for i in order],
+            100 * counts[order] / len(ids), " %",
+        )  # fmt: skip
+    some = ids[np.linspace(0, len(ids) - 1, min(len(ids), latent.SHOWN)).astype(int)]
+    pictures.image_rows({"": found.images[some]}, columns=8, scale=2)
+    with st.container(horizontal=True):
+        st.button(
+            "Isolate", key="latent-isolate", icon=":material/filter_center_focus:",
+            on_click=latent.isolate, args=(view, ids),
+            help="Draw these images alone; then they can have a map of their own.",
+        )  # fmt: skip
+        frame.download(
+            "Images (zip)", lambda: zip_of(found.images[ids], ids), "loop.zip", "application/zip"
+        )
+        frame.download("Points (CSV)", lambda: csv_of(view, ids), "loop.csv", "text/csv")
+    st.caption("The rest is grey until you double-click the map.")
+
+
+def zip_of(images: np.ndarray, ids: np.ndarray) -> bytes:
+    """PNG files in a zip, named by the number of each image."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for image, row in zip(images, ids, strict=True):
+            archive.writestr(f"image-{row:05d}.png", sheets.png_bytes(image, small=False))
+    return buffer.getvalue()
+
+
+def csv_of(view: View, rows: np.ndarray) -> str:
+    """A line for each image: its number, class and place on the map."""
+    axes = "xyz"[: view.map.points.shape[1]]
+    lines = [",".join(["image", "class", *axes])]
+    for row in rows:
+        place = ",".join(f"{value:.5g}" for value in view.map.points[row])
+        name = view.images.class_names[view.images.labels[row]].replace('"', '""')
+        lines.append(f'{row},"{name}",{place}')
+    return "\n".join(lines) + "\n"
+
+
+def walk(view: View, start: int | None, chosen: int) -> None:
+    """The walk between the last two points, decoded."""
+    st.header("A walk between two points", anchor=False)
+    if start is None or start == chosen:
+        st.caption("Click two points, one after the other: here is what lies between them.")
+        return
+    codes = space.lerp(view.codes[start], view.codes[chosen], STEPS)
+    pictures.image_rows({"walk": view.checkpoint.decode(codes)}, columns=STEPS)
+    st.caption(
+        f"From image {start} to image {chosen}, straight in code space; the dotted line is "
+        "the same walk as the map sees it."
+    )
+    if (frame.ROOT / "pages/interpolate.py").is_file():
+        st.page_link(
+            "pages/interpolate.py",
+            label="Go on in Interpolate",
+            icon=":material/gradient:",
+            query_params={"interpolate-frames": latent.frames(view, [start, chosen])},
+        )
+
+
+def uploads(view: View) -> list[dict]:
+    """Images of one's own, placed on the map; gives a ring for each."""
+    with st.expander("Put an image of your own on the map", icon=":material/add_photo_alternate:"):
+        files = st.file_uploader(
+            "Up to eight images; they stay in this session only",
+            type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
+            accept_multiple_files=True,
+            key="latent-files",
+        )
+        if not files:
+            return []
+        given, problems = pixels.decode_uploads([file.getvalue() for file in files[:8]])
+        for problem in problems:
+            st.warning(problem, icon=":material/warning:")
+        if not len(given):
+            return []
+        codes = view.checkpoint.encode(given)
+        rebuilt = view.checkpoint.decode(codes)
+        pictures.image_rows({"yours": given, "rebuilt": rebuilt}, scale=2)
+        st.markdown("**Nearest to the first** in code space, with their distances")
+        distances, rows = nearest(view, codes[0])
+        latent.bars(view.images.images[rows], names(view, rows), distances)
+        st.caption("A ring with a cross shows its place on the map.")
+    return [{"at": at.tolist(), "kind": "spot"} for at in view.map.place(codes)]
+
+
+def how_true(view: View) -> None:
+    """What the map keeps of the code space, beside PCA."""
+    st.header("How true is this map?", anchor=False)
+    flat = Settings(dimensions=view.settings.dimensions)
+    key = projection.key(view.checkpoint.sha256, view.images.fingerprint, flat)
+    maps = {"PCA": (key, latent._map(view.checkpoint, key, view.codes, flat))}
+    if view.settings.method != "PCA":
+        maps = {"This UMAP": (view.key, view.map)} | maps
+    found = {name: latent._truth(*each, view.images.labels) for name, each in maps.items()}
+    rows = [
+        {
+            "Map": name,
+            "Trustworthiness": each.trustworthiness,
+            **{f"Neighbours kept, k = {k}": share for k, share in each.kept.items()},
+            "Right class by 15 neighbours, map": each.accuracy_map,
+            "in code space": each.accuracy_codes,
+        }
+        for name, each in found.items()
+    ]
+    percent = st.column_config.NumberColumn(format="percent")
+    shares = [name for name in rows[0] if name not in ("Map", "Trustworthiness")]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={name: percent for name in shares}
+        | {"Trustworthiness": st.column_config.NumberColumn(format="%.3f")},
+    )
+    st.caption(
+        "Trustworthiness is 1 where all neighbours on the map are neighbours in fact. Kept: of "
+        "the k nearest codes, the share that is still among the k nearest on the map. Measured on "
+        "up to 1,000 images against all."
+    )
+
+
+def take_along(view: View) -> None:
+    """The chart as a page of its own, the points as CSV; the address is the view."""
+    with st.container(horizontal=True):
+        frame.download(
+            "Chart (HTML)",
+            lambda: latent.figure_of(view).to_html(include_plotlyjs=True),
+            "latent-map.html",
+            "text/html",
+        )
+        frame.download(
+            "Points (CSV)", lambda: csv_of(view, view.shown), "latent-map.csv", "text/csv"
+        )
+    st.caption(
+        "The camera above the chart keeps it as a PNG; the address of this page is the view."
+    )

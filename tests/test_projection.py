@@ -1,0 +1,204 @@
+"""Maps of codes: kept, found again, walked both ways; made by a worker that is on its own."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import KNeighborsClassifier
+
+from convae import mapjobs, metrics, projection, truth
+from convae.errors import ConfigError, ConvaeError
+from convae.projection import Map, Settings
+
+
+@pytest.fixture(scope="module")
+def codes():
+    """300 codes of 12 values around three middles, and their labels."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    middles = rng.standard_normal((3, 12)) * 2
+    return (middles[labels] + rng.standard_normal((300, 12))).astype(np.float32), labels
+
+
+def test_pca_map_is_scikit_learns_up_to_signs(codes):
+    ours = projection.pca_map(codes[0], 3).points
+    theirs = PCA(3).fit_transform(codes[0])
+    assert np.allclose(np.abs(ours), np.abs(theirs), atol=1e-3)
+
+
+def test_pca_map_of_fewer_values_than_dimensions_is_flat():
+    found = projection.pca_map(np.random.default_rng(0).standard_normal((9, 2), np.float32), 3)
+    assert found.points.shape == (9, 3)
+    assert not found.points[:, 2].any()
+
+
+def test_places_of_a_pca_map_and_its_inverse_agree(codes):
+    found = projection.pca_map(codes[0])
+    assert np.allclose(found.place(codes[0][:5]), found.points[:5], atol=1e-5)
+    assert np.allclose(found.place(found.inverse([0.5, -1.0])[None]), [[0.5, -1.0]], atol=1e-5)
+
+
+def test_a_known_code_is_placed_on_its_own_point(codes):
+    points = np.random.default_rng(1).standard_normal((300, 2)).astype(np.float32)
+    found = Map(codes[0], points)
+    assert np.allclose(found.place(codes[0][:20]), points[:20], atol=1e-5)
+    assert found.inverse([0, 0]) is None
+
+
+def test_a_new_code_is_placed_among_its_neighbours(codes):
+    flat = projection.pca_map(codes[0])
+    found = Map(codes[0], flat.points)
+    middle = codes[0][codes[1] == 1].mean(axis=0, keepdims=True)
+    at = found.place(middle)[0]
+    near = metrics.neighbours(flat.points, at[None], 15)[1][0]
+    assert (codes[1][near] == 1).mean() > 0.9
+
+
+def test_the_code_at_a_point_is_the_code_of_that_point(codes):
+    found = projection.pca_map(codes[0])
+    assert np.allclose(found.code_at(found.points[7]), codes[0][7], atol=1e-3)
+
+
+def test_support_tells_the_middle_of_nowhere(codes):
+    found = projection.pca_map(codes[0])
+    far = np.array([1e3, 1e3], np.float32)
+    assert found.support(found.inverse(far), far) == (100.0, 100.0)
+    assert max(found.support(codes[0][3], found.points[3])) < 5
+
+
+def test_a_map_comes_back_from_disk_within_a_step_of_65536(codes, tmp_path):
+    points = projection.pca_map(codes[0], 3).points
+    name = projection.key("a", "b", Settings())
+    path = projection.save(projection.folder(), name, points)
+    assert np.abs(projection.load(name) - points).max() <= np.ptp(points, axis=0).max() / 65535
+    path.rename(tmp_path / path.name)
+    assert projection.load(name) is None
+    assert projection.load(name, shipped=tmp_path) is not None
+
+
+def test_ten_thousand_points_are_below_200_kb():
+    points = np.random.default_rng(0).standard_normal((10_000, 3)).astype(np.float32)
+    path = projection.save(projection.folder(), "0" * 24, points)
+    assert path.stat().st_size < 200_000
+
+
+def test_a_damaged_map_is_no_map(codes):
+    path = projection.save(projection.folder(), "0" * 24, np.zeros((3, 2), np.float32))
+    assert projection.load("0" * 24).tolist() == [[0, 0]] * 3
+    path.write_bytes(path.read_bytes()[:100])
+    assert projection.load("0" * 24) is None
+    with pytest.raises(ValueError, match="not a key"):
+        projection.load("../../etc/passwd")
+
+
+def test_key_depends_on_weights_images_and_settings_alone():
+    one = projection.key("weights", "images", Settings("UMAP"))
+    assert one == projection.key("weights", "images", Settings("UMAP"))
+    others = [
+        projection.key("w", "images", Settings("UMAP")),
+        projection.key("weights", "i", Settings("UMAP")),
+        projection.key("weights", "images", Settings("UMAP", seed=1)),
+    ]
+    assert len({one, *others}) == 4
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ConfigError, match="n_neighbors"):
+        Settings(n_neighbors=1)
+    with pytest.raises(ConvaeError, match="at least 16 images, these are 9"):
+        projection.check_umap(9, Settings("UMAP"))
+
+
+def test_trustworthiness_is_scikit_learns(codes):
+    points = projection.pca_map(codes[0]).points
+    everyone = np.arange(300)
+    near = metrics.neighbours(points, points, 15, skip_self=True)[1]
+    ours = truth.trustworthiness(codes[0], near, everyone, 15)
+    assert ours == pytest.approx(trustworthiness(codes[0], points, n_neighbors=15), abs=1e-9)
+
+
+def test_truth_of_a_map_agrees_with_scikit_learn_and_metrics(codes):
+    points = projection.pca_map(codes[0]).points
+    found = truth.measure(codes[0], points, codes[1])
+    for k in truth.KS:
+        expected = metrics.neighbour_preservation(codes[0], points, k)
+        assert found.kept[k] == pytest.approx(expected, abs=1e-6)
+    for values, ours in ((codes[0], found.accuracy_codes), (points, found.accuracy_map)):
+        right = [
+            KNeighborsClassifier(15)
+            .fit(np.delete(values, i, 0), np.delete(codes[1], i))
+            .predict(values[i : i + 1])[0]
+            == codes[1][i]
+            for i in range(60)
+        ]
+        alone = truth._accuracy(truth._others(values, np.arange(60), 15), codes[1], np.arange(60))
+        assert alone == np.mean(right)
+        assert ours > 0.5
+
+
+def test_a_map_that_is_the_code_space_is_wholly_true(codes):
+    flat = codes[0][:, :2]
+    found = truth.measure(flat, flat, codes[1])
+    assert found.trustworthiness == 1
+    assert set(found.kept.values()) == {1.0}
+    assert truth.kept_neighbours(flat, flat).min() == 1
+
+
+def test_equal_codes_are_their_own_neighbours_all_the_same():
+    same = np.zeros((80, 4), np.float32)
+    found = truth.measure(same, same[:, :2], np.zeros(80, np.int64))
+    assert 0 <= found.kept[5] <= 1
+    assert np.isnan(found.accuracy_codes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_truth_of_next_to_nothing_is_not_an_error(count):
+    few = np.random.default_rng(0).standard_normal((count, 4)).astype(np.float32)
+    assert np.isnan(truth.measure(few, few[:, :2], np.arange(count)).trustworthiness)
+    assert len(truth.kept_neighbours(few, few[:, :2])) == count
+
+
+def test_nothing_imports_umap_or_torch_until_it_is_asked():
+    code = (
+        "import sys, convae.projection, convae.mapjobs, convae.truth;"
+        "assert not {'umap', 'numba', 'torch', 'streamlit'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_worker_draws_the_map_tells_its_progress_and_tidies_up(codes):
+    key = projection.key("w", "i", Settings("UMAP", n_neighbors=5))
+    mapjobs.start(key, codes[0][:80], Settings("UMAP", n_neighbors=5))
+    seen, deadline = set(), time.monotonic() + 120
+    while (now := mapjobs.status(key)).state == "working" and time.monotonic() < deadline:
+        seen.add(now.stage)
+        mapjobs.start(key, codes[0][:80], Settings("UMAP", n_neighbors=5))  # no second worker
+        with pytest.raises(ConvaeError, match="one at a time"):
+            mapjobs.start("f" * 24, codes[0], Settings("UMAP"))
+        time.sleep(0.1)
+    assert now.state == "done", now
+    assert "Loading UMAP" in seen
+    assert projection.load(key).shape == (80, 2)
+
+
+def test_worker_that_is_cancelled_leaves_nothing(codes):
+    key = "a" * 24
+    mapjobs.start(key, codes[0], Settings("UMAP"))
+    mapjobs.cancel(key)
+    assert mapjobs.status(key).state == "none"
+    assert not (projection.folder() / "jobs" / key).exists()
+
+
+def test_worker_that_fails_says_so(codes, tmp_path):
+    key = "b" * 24
+    bad = np.full((40, 4), np.nan, np.float32)
+    mapjobs.start(key, bad, Settings("UMAP"))
+    deadline = time.monotonic() + 120
+    while mapjobs.status(key).state == "working" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert mapjobs.status(key).state == "failed"
+    assert "UMAP could not draw" in mapjobs.status(key).message
