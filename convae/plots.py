@@ -30,6 +30,11 @@ COLOURS = {
     "validation": BLUE,
     "normal": BLUE,
     "odd": RED,
+    "Cross-fade": GREY,
+    "Straight line": BLUE,
+    "Sphere": ORANGE,
+    "Through real images": GREEN,
+    "Spline": PURPLE,
 }
 FAINT = "rgba(127, 135, 148, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
@@ -443,10 +448,13 @@ def latent_scatter(
     return figure
 
 
-def path_inspector(values: Mapping[str, Any], frame: int | None = None) -> go.Figure:
-    """What happens along a path: a row for each name (with its unit) over the frames.
+def path_inspector(
+    values: Mapping[str, Any], frame: int | None = None, marks: Sequence[int] = ()
+) -> go.Figure:
+    """What happens along paths: a row for each quantity (with its unit) over the frames.
 
-    values: a number for each frame. frame: where the slider stands.
+    values: numbers for each frame, or such numbers by path. frame: where the slider stands. marks:
+    frames to draw a faint line at.
     """
     if not values:
         return _figure("Frame", "")
@@ -457,15 +465,23 @@ def path_inspector(values: Mapping[str, Any], frame: int | None = None) -> go.Fi
     )
     # each title stands over the left end of its row, where a long one has room
     figure.update_annotations(x=0, xanchor="left", font_size=13)
-    height = 70 + 130 * len(values)
+    height = 100 + 130 * len(values)
     figure.update_layout(template=STYLE, height=height, hovermode="x unified", showlegend=False)
     figure.update_xaxes(_SPIKE | dict(unifiedhovertitle_text="Frame: %{x}"))
-    for i, numbers in enumerate(values.values()):
-        numbers = np.asarray(numbers, float).tolist()
-        series = Series(names[i], list(range(len(numbers))), numbers)
-        line = _line(series, PALETTE[i % len(PALETTE)], hovertemplate="%{y:.4g}<extra></extra>")
-        figure.add_trace(line, row=i + 1, col=1)
+    for i, (quantity, by_path) in enumerate(zip(names, values.values(), strict=True)):
+        several = isinstance(by_path, Mapping)
+        colours = _colours(by_path) if several else {quantity: PALETTE[i % len(PALETTE)]}
+        for name, numbers in by_path.items() if several else [(quantity, by_path)]:
+            numbers = np.asarray(numbers, float).tolist()
+            series = Series(name, list(range(len(numbers))), numbers)
+            form = "%{y:.4g}" + ("" if several else "<extra></extra>")
+            line = _line(series, colours[name], hovertemplate=form, legendgroup=name)
+            figure.add_trace(line.update(showlegend=several and i == 0), row=i + 1, col=1)
+        figure.update_layout(showlegend=several, margin_t=64 if several else None)
+    figure.update_layout(legend=dict(yref="container", y=1, yanchor="top"))
     figure.update_xaxes(title_text="Frame", row=len(values), col=1)
+    for mark in marks:
+        figure.add_vline(mark, line=dict(color=FAINT, width=1), layer="below")
     if frame is not None:
         figure.add_vline(frame, line=dict(color=GREY, width=1, dash="dot"))
     return figure

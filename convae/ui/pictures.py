@@ -32,7 +32,7 @@ STYLE = """<style>
 .cv-label { width: 5.5rem; font-size: .8rem; line-height: 1.15; opacity: .75; text-align: right;
   padding-right: .25rem; }
 .cv-caption { font-size: .75rem; line-height: 1.2; opacity: .75; text-align: center;
-  overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+  overflow-wrap: anywhere; white-space: pre-line; font-variant-numeric: tabular-nums; }
 @container (max-width: 640px) {
   .cv-rows { --tile: min(var(--most), (100cqw - 1.3rem) / var(--g) - 6px); }
   .cv-line { flex-direction: column; gap: 14px; }
@@ -189,11 +189,27 @@ def _words(value, unit: str) -> str:
     return f"{value:.1f} {unit}".strip()
 
 
-def large_image(image: np.ndarray, caption: str = "", *, side: int = 320) -> None:
-    """One image, uint8 (H, W, 3), enlarged without smoothing to at most `side` pixels wide."""
-    told = html.escape(caption, quote=True)
+def large_image(image: np.ndarray, caption: str = "", *, side: int = 320, alt: str = "") -> None:
+    """One image, uint8 (H, W, 3), enlarged without smoothing to at most `side` pixels wide.
+
+    alt: what it shows, for those who do not see it; by default the caption.
+    """
+    told, alt = html.escape(caption, quote=True), html.escape(alt or caption, quote=True)
     below = f"<figcaption>{told}</figcaption>" if caption else ""
-    st.html(f'<div class="cv"><figure>{_img(image, told, side)}{below}</figure></div>')
+    st.html(f'<div class="cv"><figure>{_img(image, alt, side)}{below}</figure></div>')
+
+
+def equation(images: Sequence[np.ndarray], signs: Sequence[str], words: Sequence[str]) -> None:
+    """Images uint8 (32, 32, 3) with a sign between each two, and words below each."""
+    parts = []
+    for number, (image, word) in enumerate(zip(images, words, strict=True)):
+        told = html.escape(word, quote=True)
+        parts.append(f"<figure>{_img(image, told, 192)}<figcaption>{told}</figcaption></figure>")
+        if number < len(signs):
+            parts.append(f'<div class="cv-arrow"><s>{html.escape(signs[number])}</s></div>')
+    size = f"--high: min(11rem, {56 / len(images):.0f}cqw)"
+    shown = f'<div class="cv-journey" style="{size}">{"".join(parts)}</div>'
+    st.html(f'<div class="cv">{shown}</div>')
 
 
 def _img(image: np.ndarray, alt: str, side: int) -> str:
