@@ -174,6 +174,21 @@ def _pixels(values: np.ndarray) -> np.ndarray:
     return np.rint(values.clip(0, 255)).astype(np.uint8)
 
 
+def verdict(rows: Sequence[Row]) -> str:
+    """The model (the first row) against each straw man, in a sentence."""
+    model, *others = rows
+    told = {}
+    for row in others:
+        if row.name in ("PCA", "JPEG", "WebP"):
+            ahead = "behind" if row.psnr > model.psnr else "ahead of"
+            told[row.name] = f"{abs(model.psnr - row.psnr):.2f} dB {ahead} {row.name}"
+    if not told:
+        return ""
+    return (
+        f"At {model.bytes_per_image:,.0f} bytes an image the model is {', '.join(told.values())}."
+    )
+
+
 def to_csv(lines: Sequence[Mapping[str, Any]]) -> str:
     """Lines of one kind as the text of a CSV file, numbers in full."""
     file = io.StringIO()

@@ -130,7 +130,7 @@ def pca_curve(pca: PCA, images: np.ndarray, reference: np.ndarray) -> list[tuple
     most = max(1, min(512, len(pca.components)))
     codes, ranges = pca.encode(images, most), pca.encode(reference, most)
     points = []
-    for d in sorted({min(each, most) for each in (8, 16, 32, 64, 128, 256, 512)}):
+    for d in sorted({min(each, most) for each in (16, 32, 64, 128, 256, 512)}):
         points += baselines.rate_distortion(
             images, codes[:, :d], pca.decode, ranges[:, :d], (3, 4, 5, 6)
         )
@@ -144,3 +144,12 @@ def pareto(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
         if not kept or quality > kept[-1][1]:
             kept.append((size, quality))
     return kept
+
+
+def codec_curves(images: np.ndarray) -> dict[str, list[tuple[float, float]]]:
+    """(bytes an image, PSNR of the set in dB) of JPEG and WebP over their qualities."""
+    qualities = (1, 3, 6, 10, 15, 20, 30, 40, 55, 70, 80, 90)
+    return {
+        "JPEG": baselines.codec_curve(baselines.jpeg, images, qualities),
+        "WebP": baselines.codec_curve(baselines.webp, images, (0, *qualities)),
+    }

@@ -96,6 +96,7 @@ def _plain(text: str) -> str:
 
 def _colours(names) -> dict[str, str]:
     """A colour for each name: its own where it has one, otherwise the next that is free."""
+    names = list(dict.fromkeys(names))
     taken = {COLOURS[name] for name in names if name in COLOURS}
     free = [colour for colour in PALETTE if colour not in taken] or PALETTE
     others = [name for name in names if name not in COLOURS]
@@ -280,19 +281,21 @@ def histogram(values, label: str, bins: int = 40) -> go.Figure:
     middles = [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
     for name, heights in counts.items():
         opacity = 0.65 if len(groups) > 1 else 1.0
+        median = float(np.median(_finite(groups[name]))) if any(heights) else None
+        # words over the lines would overlap where medians lie close together
+        with_median = f"{name}, median {median:.3g}" if any(heights) else name
         figure.add_bar(
             x=middles,
             y=heights,
-            name=_plain(name),
+            name=_plain(with_median),
             marker=dict(color=colours[name], line_width=0),
             opacity=opacity,
             hovertemplate="%{y}<extra>" + _plain(name) + "</extra>",
         )
-        if any(heights):
-            median = float(np.median(_finite(groups[name])))
+        if median is not None:
             line = dict(color=colours[name] if len(groups) > 1 else GREY, dash="dash", width=1.5)
             text = dict(text=f"median {median:.3g}", yref="paper", y=1, yanchor="bottom")
-            figure.add_vline(median, line=line, annotation=text)
+            figure.add_vline(median, line=line, annotation=text if len(groups) == 1 else None)
     return figure
 
 

@@ -2,51 +2,62 @@
 
 import streamlit as st
 
-from convae import metrics, plots, ui
+from convae import ui
+from convae.ui import reconstruct, scoreboard
+from convae.ui.contest import contest
+
+PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
 
 ui.page("Reconstruct")
 st.markdown("Each image goes through the bottleneck and is rebuilt. What is kept, what is lost?")
 
 checkpoint = ui.pick_checkpoint()
-found = ui.pick_images(16, key="reconstruct")
+sample = ui.pick_images(16, key="reconstruct")
 
-rebuilt = checkpoint.reconstruct(found.images)
-lost = ui.error_picture(found.images, rebuilt)
-psnr = metrics.psnr(found.images, rebuilt)
-ui.image_rows(
-    {"original": found.images, "rebuilt": rebuilt, "error": lost}, captions=psnr, unit="dB"
-)
-st.caption("PSNR below each image: higher is better. The error is dark where nothing is lost.")
+part = reconstruct.pick_part(PARTS)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    bits = reconstruct.pick_bits()
+    beside = reconstruct.pick_beside(checkpoint)
+    measured = ui.many_images(reconstruct.pick_many() if part == "The whole set" else 500)
 
-with st.container(horizontal=True):
-    ui.download(
-        "Images (PNG)",
-        lambda: ui.sheet_png([found.images, rebuilt, lost]),
-        "reconstruct.png",
-        "image/png",
+with ui.error_boundary():
+    held = contest(checkpoint, measured, bits, beside)
+
+if part == "Images":
+    shown, names = reconstruct.pick_shown(sample, held)
+    reconstruct.show_rows(held, shown, beside, names)
+
+if part == "One image":
+    st.markdown("Click an image, then drag across it: left the original, right what came back.")
+    reconstruct.show_one(held, sample)
+
+if part == "The whole set":
+    st.markdown(
+        f"The same {len(measured):,} images for everyone, and as many bytes: is the model worth "
+        "its size? PCA is the best linear code, JPEG and WebP are what everybody uses."
     )
-    ui.download(
-        "Numbers (CSV)",
-        lambda: "image,psnr_db\n" + "".join(f"{i},{v:.4f}\n" for i, v in enumerate(psnr, 1)),
-        "reconstruct.csv",
-        "text/csv",
+    scoreboard.show_table(held)
+    st.subheader("Spread", anchor=False)
+    scoreboard.show_spread(held, beside)
+
+if part == "Bits":
+    st.markdown(
+        "A code is a few numbers, and a number need not be exact. Each value is cut into $2^b$ "
+        "steps over the range it has on training images; then every code takes fewer bytes."
+    )
+    scoreboard.show_bits(held, beside)
+    st.caption(
+        "PSNR over bytes: each model at 1 to 8 bits and float16; PCA with the number of values and "
+        "bits that suit each size best; JPEG and WebP at many qualities. Higher and further left "
+        "is better. Measured on up to 200 images."
     )
 
-many = ui.many_images(500)
-summary = ui.summary_of(checkpoint, many)
-st.header(f"Over {summary.n:,} images", anchor=False)
-ui.figures(
-    {
-        "PSNR": f"{summary.psnr:.2f} dB",
-        "SSIM": f"{summary.ssim:.3f}",
-        "MSE": f"{summary.mse:.5f}",
-        "Fewer numbers": f"{checkpoint.train_config.compression:.3g} : 1",
-    },
-    {
-        "PSNR": "Peak signal-to-noise ratio of the whole set: 10 log10(1 / mean MSE).",
-        "SSIM": "Structural similarity, mean over the images: 1 for equal images.",
-        "MSE": "Mean squared error, pixels in [0, 1].",
-    },
-)
-each = metrics.psnr(many.images, ui.rebuilt_of(checkpoint, many))
-st.plotly_chart(plots.histogram(each, "PSNR (dB)"), key="reconstruct-psnr")
+if part == "What is lost":
+    scoreboard.show_loss(held, beside)
+    st.markdown(
+        "Most of what an image holds is in its large shapes. A code that minimises squared error "
+        "spends its values there first; fine detail would cost many values and mend little error, "
+        "so it is left out. That is the blur."
+    )
+    st.header("Why squared error misleads", anchor=False)
+    reconstruct.show_misleading(held, sample)

@@ -112,3 +112,12 @@ def test_best_median_and_worst_are_what_they_say():
     assert evaluation.ranked(scores, "worst", 2).tolist() == [1, 3]
     assert evaluation.ranked(scores, "median", 1).tolist() == [0]
     assert len(evaluation.ranked(scores, "median", 9)) == 5
+
+
+def test_the_verdict_says_who_is_ahead_and_by_how_much():
+    def line(name, psnr):
+        return evaluation.Row(name, 4, 80.0, 9, 0.1, psnr, 0.5, psnr, 1.0, 0.1)
+
+    told = evaluation.verdict([line("m", 24.0), line("PCA", 23.25), line("JPEG", 25.5)])
+    assert told == "At 80 bytes an image the model is 0.75 dB ahead of PCA, 1.50 dB behind JPEG."
+    assert evaluation.verdict([line("m", 24.0)]) == ""

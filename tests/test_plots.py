@@ -253,3 +253,8 @@ def test_the_path_inspector_has_a_row_for_each_value():
     assert [list(trace.y) for trace in figure.data] == [[1, 2], [3, 4], [5, 6]]
     assert [trace.yaxis for trace in figure.data] == ["y", "y2", "y3"]
     assert [note.text for note in figure.layout.annotations[:3]] == ["one", "two", "three"]
+
+
+def test_a_name_that_is_also_marked_keeps_the_first_free_colour():
+    figure = plots.rate_distortion({"mine": [(16, 10.0)]}, marked={"mine": (16, 10.0)})
+    assert [trace.marker.color or trace.line.color for trace in figure.data] == [plots.BLUE] * 2

@@ -297,7 +297,7 @@ def _uploads() -> ImageSet:
             decoded, problems = images.decode_uploads([file.getvalue() for file in files])
             st.session_state["uploads-given"] = given
             st.session_state["uploads-problems"] = problems
-            kept = _as_set(decoded) if len(decoded) else None
+            kept = as_set(decoded) if len(decoded) else None
             st.session_state["uploads-set"] = kept
         for problem in st.session_state.get("uploads-problems", [])[:10]:
             st.warning(problem, icon=":material/warning:")
@@ -309,7 +309,8 @@ def _uploads() -> ImageSet:
     return kept
 
 
-def _as_set(decoded: np.ndarray) -> ImageSet:
+def as_set(decoded: np.ndarray) -> ImageSet:
+    """Images that belong to no set, uint8 (N, 32, 32, 3), as one."""
     labels = np.zeros(len(decoded), np.int64)
     digest = store.fingerprint(decoded, labels, ("all",))
     return ImageSet(decoded, labels, ("all",), "test", UPLOADS, digest)

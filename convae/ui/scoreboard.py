@@ -1,0 +1,188 @@
+"""The Reconstruct page, its numbers: the table, the spread, bits, frequencies."""
+
+import streamlit as st
+
+from convae import evaluation, methods, plots
+from convae.methods import FLOAT
+from convae.ui import frame, pickers
+from convae.ui.contest import (
+    STRAW,
+    Contest,
+    curves,
+    each_image,
+    frequencies_of,
+    rebuilt_by,
+    row_of,
+    scores_of,
+)
+
+
+def show_table(held: Contest) -> None:
+    """Every method on the same images: the table, the spread, by class, and how to get it again."""
+    rows = [row_of(method, held.measured) for method in held.by_name.values()]
+    st.dataframe(
+        [
+            {
+                "Method": row.name,
+                "Values": row.values,
+                "Bytes": row.bytes_per_image,
+                "PSNR (dB)": row.psnr,
+                "mean PSNR": row.psnr_mean,
+                "PSNR spread": row.psnr_spread,
+                "SSIM": row.ssim,
+                "SSIM spread": row.ssim_spread,
+                "MSE": row.mse,
+            }
+            for row in rows
+        ],
+        hide_index=True,
+        column_config={
+            "Bytes": _number("%.1f", "Of an image; a codec's: all images packed into one file."),
+            "PSNR (dB)": _number("%.2f", "Of the whole set: 10 log10(1 / mean MSE)."),
+            "mean PSNR": _number("%.2f", "The mean over the images, dB."),
+            "PSNR spread": _number("%.2f", "Standard deviation over the images, dB."),
+            "SSIM": _number("%.4f", "Structural similarity, mean over the images: 1 if equal."),
+            "SSIM spread": _number("%.4f", "Standard deviation over the images."),
+            "MSE": _number("%.6f", "Mean squared error, pixels in [0, 1]."),
+        },
+        placeholder="-",
+        key="reconstruct-table",
+    )
+    st.markdown(evaluation.verdict(rows))
+    st.caption(told(held))
+    with st.container(horizontal=True):
+        frame.download(
+            "Table (CSV)",
+            lambda: evaluation.to_csv([row._asdict() for row in rows]),
+            "table.csv",
+            "text/csv",
+        )
+        frame.download(
+            "Every image (CSV)",
+            lambda: evaluation.to_csv(each_image(held.measured, held.by_name)),
+            "images.csv",
+            "text/csv",
+        )
+    command = same_on_the_command_line(held)
+    if command:
+        st.caption("The same table on the command line:")
+        st.code(command, language="bash", wrap_lines=True)
+
+
+def _number(form: str, told: str):
+    return st.column_config.NumberColumn(format=form, help=told)
+
+
+def told(held: Contest) -> str:
+    """How the straw men were made."""
+    parts = []
+    for name in STRAW:
+        if name in held.by_name:
+            made = held.by_name[name].told
+            parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
+        else:
+            parts.append("No training images are at hand to fit PCA on")
+    return (
+        "; ".join(parts) + ". JPEG and WebP get the best quality at which all images, packed into "
+        "one file, take no more bytes than the codes: their headers count next to nothing."
+    )
+
+
+def same_on_the_command_line(held: Contest) -> str:
+    """The command that prints the same table; none for uploads, which the command line lacks."""
+    if held.measured.name == pickers.UPLOADS:
+        return ""
+    words = ["python -m convae evaluate", held.checkpoint.name, "--data", held.measured.name]
+    words += ["--limit", str(len(held.measured))]
+    if held.fitted_on is not None:
+        words += ["--fit-data", held.fitted_on.name]
+    if held.bits != FLOAT:
+        words += ["--bits", str(held.bits)]
+    others = [n for n in held.by_name if n != held.checkpoint.name and n not in STRAW]
+    return " ".join(words + (["--beside", *others] if others else []))
+
+
+def show_spread(held: Contest, beside) -> None:
+    """A histogram over the images, and the PSNR of each class."""
+    what = st.segmented_control(
+        "Spread of",
+        ["PSNR", "SSIM"],
+        default="PSNR",
+        required=True,
+        key="reconstruct-spread",
+        bind="query-params",
+        persist_state="session",
+    )
+    chosen = held.chosen(beside or ("PCA",))
+    values = {name: scores_of(method, held.measured)[what] for name, method in chosen.items()}
+    st.plotly_chart(
+        plots.histogram(values, "PSNR (dB)" if what == "PSNR" else "SSIM"),
+        key="reconstruct-histogram",
+    )
+    if len(held.measured.class_names) > 1:
+        st.subheader("By class", anchor=False)
+        rebuilt = {name: rebuilt_by(method, held.measured) for name, method in held.by_name.items()}
+        lines = evaluation.by_class(held.measured, rebuilt)
+        number = _number("%.2f", "PSNR of the images of this class, dB.")
+        st.dataframe(
+            [
+                {"Class": line["class"], "Images": line["n"]} | {n: line[n] for n in rebuilt}
+                for line in lines
+            ],
+            hide_index=True,
+            column_config=dict.fromkeys(rebuilt, number),
+            key="reconstruct-classes",
+        )
+
+
+def show_bits(held: Contest, beside) -> None:
+    """PSNR over bytes of this model, those beside it and the straw men; and what the bits cost."""
+    names = [name for name in held.by_name if name not in STRAW]
+    options = pickers.checkpoint_options()
+    seen = pickers.trained_on(options[held.checkpoint.name])
+    alike = [name for name, entry in options.items() if pickers.trained_on(entry) == seen]
+    if len({*names, *alike}) > len(names) and st.toggle(
+        f"All {len({*names, *alike})} models that learnt from {seen}",
+        key="reconstruct-all",
+        help="Each is measured at nine sizes the first time: seconds a model.",
+        bind="query-params",
+        persist_state="session",
+    ):
+        names = list(dict.fromkeys([*names, *alike]))
+    found = curves(held, names)
+    mine = dict(found[held.checkpoint.name])
+    sizes = {bits: methods.code_bytes(held.model.values, bits) for bits in methods.BITS}
+    size = sizes[held.bits]
+    st.plotly_chart(
+        plots.rate_distortion(found, {held.checkpoint.name: (size, mine[size])}),
+        key="reconstruct-rate",
+    )
+    loss, full = mine[sizes[FLOAT]] - mine[size], sizes[FLOAT]
+    if held.bits == FLOAT:
+        few = next((b for b in methods.BITS if mine[sizes[FLOAT]] - mine[sizes[b]] < 0.5), FLOAT)
+        st.markdown(
+            f"As float16 a code takes **{full:,} bytes**. Move the slider: **{few} bits** a value, "
+            f"{sizes[few]:,} bytes, lose only {mine[full] - mine[sizes[few]]:.2f} dB."
+        )
+    else:
+        st.markdown(
+            f"**{held.bits} bits** a value make **{size:,} bytes** of {full:,} and lose "
+            f"**{loss:.2f} dB**."
+        )
+
+
+def show_loss(held: Contest, beside) -> None:
+    """Spectra, and the error by band."""
+    chosen = held.chosen(beside or STRAW)
+    found = {name: frequencies_of(method, held.measured) for name, method in chosen.items()}
+    left, right = st.columns(2, gap="medium")
+    originals = {"original": frequencies_of(None, held.measured)[0]}
+    left.markdown("**How much detail there is**, from coarse to fine")
+    left.plotly_chart(
+        plots.spectrum(originals | {name: each[0] for name, each in found.items()}),
+        key="reconstruct-spectrum",
+    )
+    right.markdown("**How much of it is lost**, by its size")
+    right.plotly_chart(
+        plots.bands({name: each[1] for name, each in found.items()}), key="reconstruct-bands"
+    )
