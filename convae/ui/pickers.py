@@ -134,12 +134,13 @@ def _no_model() -> None:
 
 
 def sources_of(entry: Entry | None) -> list[str]:
-    """The specs to choose from beside this model: the built-in ones, and the folder or file that it
-    was trained on, if it is a run of this machine: a card may come from anywhere and name any path.
+    """The specs to choose from beside this model: the built-in ones, and the folders and files that
+    runs of this machine were trained on, its own first: a card may come from anywhere and name any
+    path, so others do not count.
     """
-    spec = entry.config.data.spec if entry is not None else ""
-    ours = entry is not None and (entry.path / "config.json").is_file()
-    own = [spec] if ours and spec not in data.SPECS and _exists(spec) else []
+    entries = [*([entry] if entry is not None else []), *checkpoint_options().values()]
+    ours = [each.config.data.spec for each in entries if (each.path / "config.json").is_file()]
+    own = [spec for spec in dict.fromkeys(ours) if spec not in data.SPECS and _exists(spec)]
     return [*own, *data.SPECS, UPLOADS]
 
 
