@@ -231,3 +231,16 @@ def to_flat(config: TrainConfig) -> dict[str, Any]:
         value = getattr(config, f.name)
         flat |= asdict(value) if is_dataclass(value) else {f.name: value}
     return flat
+
+
+def compared(configs: dict[str, TrainConfig]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """(settings that differ: name -> {run: value}; settings that are the same: name -> value)."""
+    flat = {name: to_flat(config) for name, config in configs.items()}
+    apart, same = {}, {}
+    for f in settings():
+        values = {name: each[f.name] for name, each in flat.items()}
+        if len(set(values.values())) > 1:
+            apart[f.name] = values
+        else:
+            same[f.name] = next(iter(values.values()), f.default)
+    return apart, same

@@ -108,7 +108,7 @@ def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str 
             "transform": only("rung"),
             "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3,
                      "color": grey, "fontSize": 12},
-            "encoding": {"x": {"value": "width"}, "y": y, "text": {"field": "name"}},
+            "encoding": {"x": {"value": 4}, "y": y, "text": {"field": "name"}},
         },
         {
             "transform": only("event"),
@@ -127,4 +127,10 @@ def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str 
             "encoding": {"x": x},
         },
     ]  # fmt: skip
-    return {"layer": layers, "height": 320, "autosize": {"type": "fit", "contains": "padding"}}
+    return {
+        "layer": layers,
+        "height": 320,
+        "autosize": {"type": "fit", "contains": "padding"},
+        # rows that are not there yet (no event, no cursor) are no reason to warn
+        "usermeta": {"embedOptions": {"logLevel": 1}},
+    }

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from convae import config
 from convae.config import (
     DataConfig,
     ModelConfig,
@@ -67,3 +68,11 @@ def test_compression_is_values_in_over_values_kept():
 def test_broken_json_is_one_sentence(text):
     with pytest.raises(ConfigError):
         from_json(text)
+
+
+def test_settings_of_runs_are_told_apart():
+    one, two = from_flat({"latent_dim": 4}), from_flat({"latent_dim": 8})
+    apart, same = config.compared({"a": one, "b": two})
+    assert apart == {"latent_dim": {"a": 4, "b": 8}} and same["epochs"] == one.epochs
+    assert len(apart) + len(same) == len(config.settings())
+    assert config.compared({"a": one, "c": one})[0] == {}

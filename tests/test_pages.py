@@ -184,40 +184,6 @@ def test_uploads_survive_a_change_of_page(tiny_checkpoint):
     assert app.sidebar.selectbox(key="data").value == "uploads"
 
 
-def test_train_starts_a_run_with_the_settings_of_the_form(monkeypatch):
-    started = []
-
-    def start(config, name="", **_):
-        started.append(config)
-        return runs.claim(config, "mine")
-
-    monkeypatch.setattr(runs, "start", start)
-    app = healthy(visit("pages/train.py"))
-    app.number_input(key="train-latent_dim").set_value(7)
-    app.number_input(key="train-seed").set_value(3)
-    app.button(key="train-start").click()
-    healthy(app.run())
-    assert (started[0].model.latent_dim, started[0].seed) == (7, 3)
-    assert started[0].data.spec == "shapes"
-
-
-def test_train_preset_fills_the_form():
-    app = healthy(visit("pages/train.py"))
-    app.pills(key="train-preset").set_value("The classic model")
-    healthy(app.run())
-    assert app.selectbox(key="train-architecture").value == "classic"
-    assert app.number_input(key="train-latent_dim").value == 256
-
-
-def test_train_says_in_a_sentence_what_does_not_fit():
-    app = visit("pages/train.py")
-    app.number_input(key="train-base_channels").set_value(20)
-    app.button(key="train-start").click()
-    app.run()
-    assert not app.exception
-    assert "multiple of 8" in app.error[0].value
-
-
 def test_finished_run_is_chosen_on_every_page(add_checkpoint, tiny_weights):
     add_checkpoint("shipped", "cifar10")
     run = runs.claim(TrainConfig(), "mine")

@@ -5,6 +5,7 @@ import pytest
 from convae import data, probe, worker
 from convae.config import from_flat
 from convae.errors import ConvaeError
+from convae.probe import start
 
 SMALL = {"architecture": "strided", "base_channels": 8, "latent_dim": 4, "batch_size": 8}
 
@@ -18,8 +19,8 @@ def wait_for(condition, seconds=90.0):
 
 def test_a_probe_runs_beside_the_page_and_its_answer_is_kept():
     config = from_flat(SMALL)
-    assert probe.known(config) is None and probe.start(config)
-    assert not probe.start(config), "one at a time"
+    assert probe.known(config) is None and start(config)
+    assert not start(config), "one at a time"
     wait_for(lambda: probe.known(config) is not None)
     assert probe.known(config) > 1
     assert probe.known(from_flat(SMALL | {"epochs": 99})) == probe.known(config)

@@ -1,0 +1,261 @@
+"""A run as it is watched: where it stands, its curve with the rungs, its controls, its epochs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import streamlit as st
+
+from convae import checkpoints, hosting, live_chart, rungs, runs
+from convae.errors import ConvaeError
+from convae.follow import Tail
+from convae.parcel import is_uploaded
+from convae.runs import Run, Status
+from convae.ui import frame, pickers
+from convae.ui.time_machine import time_machine
+from convae.ui.training_form import duration
+
+STATES = {
+    "starting": ("Getting ready", "blue", ":material/hourglass_top:"),
+    "running": ("Training", "blue", ":material/play_arrow:"),
+    "paused": ("Paused", "orange", ":material/pause:"),
+    "done": ("Done", "green", ":material/check:"),
+    "stopped": ("Stopped", "green", ":material/stop:"),
+    "diverged": ("Diverged", "red", ":material/error:"),
+    "out of memory": ("Out of memory", "red", ":material/error:"),
+    "disk full": ("Disk full", "red", ":material/error:"),
+    "killed": ("Killed", "red", ":material/error:"),
+    "failed": ("Failed", "red", ":material/error:"),
+}
+BY = {"epoch": "epochs", "step": "steps", "elapsed_s": "seconds"}
+TICK_S = 1.0
+IDLE_TICK_S = 5.0  # a run that has ended may be resumed in another window
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _tail(path: str) -> Tail:
+    return Tail(Path(path))
+
+
+def history_of(run: Run) -> list[dict[str, Any]]:
+    """The epochs of a run so far; a look costs what is new."""
+    return _tail(str(run.path / "history.jsonl")).rows()
+
+
+def events_of(run: Run) -> list[dict[str, Any]]:
+    return _tail(str(run.path / "events.jsonl")).rows()
+
+
+@st.cache_data(max_entries=64, show_spinner=False, ttl=60)
+def rungs_of(run_id: str, changed: float) -> rungs.Levels:
+    """The straw men of this run, and the shipped models that learnt from the same images."""
+    run = runs.Run(runs.root() / run_id)
+    levels = rungs.read(run.path)
+    try:
+        config = run.config()
+        card = runs.read_json(run.path / "card.json")
+    except ConvaeError:
+        return levels
+    here = checkpoints.Entry(run.id, run.path, card | {"config": _plain(config)})
+    shipped = checkpoints.root().resolve()
+    for entry in checkpoints.listing():
+        if entry.path.resolve().parent != shipped:
+            continue
+        same = pickers.trained_on(entry) == pickers.trained_on(here)
+        told = entry.card.get("metrics") or {}
+        if same and told.get("val_psnr"):
+            name = f"{entry.name}, {entry.config.model.latent_dim} values"
+            levels[name] = {"psnr": float(told["val_psnr"])}
+            if entry.config.loss == config.loss and told.get("val_loss"):
+                levels[name]["loss"] = float(told["val_loss"])
+    return levels
+
+
+def _plain(config) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(config)
+
+
+def pick_run(key: str = "train-run") -> Run | None:
+    """The run to watch: the one at work, else the newest, or what is chosen."""
+    found = runs.listing()
+    if not found:
+        return None
+    names = [run.id for run in found]
+    at_work = runs.active()
+    if st.session_state.get(f"{key}-next") in names:
+        st.session_state[key] = st.session_state.pop(f"{key}-next")
+    if st.session_state.get(key, names[0]) not in names:
+        st.session_state[key] = names[0]
+        st.info("That run is no longer here: it was deleted.", icon=":material/info:")
+    default = at_work.id if at_work else names[0]
+    name = st.selectbox(
+        "Run", names, index=names.index(default), key=key, bind="query-params",
+        persist_state="session", label_visibility="collapsed" if len(names) == 1 else "visible",
+    )  # fmt: skip
+    return runs.Run(runs.root() / name)
+
+
+def watch(run: Run) -> None:
+    """Everything one sees of a run; while it is at work, drawn anew every second."""
+    status = run.status()
+    st.session_state["train-watched"] = (run.id, status.state)
+    if status.alive:
+        frame.follow(run)
+    st.fragment(_watch, run_every=TICK_S if status.alive else IDLE_TICK_S)(run)
+
+
+def _watch(run: Run) -> None:
+    status = run.status()
+    before = st.session_state.get("train-watched")
+    if before is not None and before[1] != status.state and before[0] == run.id:
+        alive = before[1] not in runs.ENDED
+        if alive != status.alive:
+            st.rerun()
+    history = history_of(run)
+    _headline(run, status, history)
+    if not history:
+        if status.alive:
+            st.caption("The chart begins with the end of the first epoch.")
+        elif is_uploaded(run):
+            st.caption("It was trained elsewhere: there is no history of it here.")
+    if status.alive:
+        _controls(run, status)
+    if history:
+        left, right = st.columns([10, 11], gap="medium")
+        with right:
+            st.caption(
+                "The same test images after every epoch, and the codes of 500 as a map, coloured "
+                "by class. Drag to go back in time."
+            )
+            epoch = time_machine(run)
+        with left:
+            _curve(run, history, epoch)
+
+
+def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) -> None:
+    word, colour, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
+    with st.container(horizontal=True, vertical_alignment="center", key="train-headline"):
+        st.badge(word, color=colour, icon=icon)
+        st.markdown(_facts(run))
+    if colour == "red":
+        st.error(status.message or "It ended without a word.", icon=":material/error:")
+    elif status.message:
+        st.caption(status.message)
+    if status.alive:
+        share = min(status.step / status.steps, 1.0) if status.steps else 0.0
+        told = (
+            f"Epoch {status.epoch:,} of {status.epochs:,}, step {status.step:,} of {status.steps:,}"
+        )
+        if status.remaining_s:
+            told += f"; {duration(status.remaining_s)} left"
+        st.progress(share, told if status.epochs else "Getting ready")
+    if history or status.images_per_s:
+        last = history[-1] if history else {}
+        best = max((row["val_psnr"] for row in history), default=None)
+        frame.figures(
+            {
+                "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
+                "Loss": f"{status.train_loss or last.get('train_loss', 0.0):.5f}",
+                "Speed": f"{status.images_per_s or last.get('images_per_s', 0.0):,.0f} images/s",
+                "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
+                "Memory": f"{status.memory_mb or last.get('memory_mb', 0.0):,.0f} MB",
+            },
+            {
+                "Best PSNR": "On validation images, which are not trained on; the kept model is "
+                "that of the best epoch.",
+                "Memory": f"Peak so far. Device: {status.device or 'unknown'}.",
+            },
+        )
+
+
+def _facts(run: Run) -> str:
+    try:
+        config = run.config()
+    except ConvaeError as error:
+        return str(error)
+    model = config.model
+    facts = [model.architecture, f"{model.latent_dim} values", pickers.spec_name(config.data.spec)]
+    return f"**{run.id}**: " + " · ".join([*facts, config.loss, config.optimizer])
+
+
+def _controls(run: Run, status: Status) -> None:
+    """Pause, stop, learning rate: each is a wish that the trainer reads four times a second."""
+    if not hosting.training_allowed():
+        return
+    with st.container(horizontal=True, key="train-controls"):
+        paused = bool(runs.read_json(run.path / "control.json").get("pause"))
+        if st.button(
+            "Resume" if paused else "Pause",
+            icon=":material/play_arrow:" if paused else ":material/pause:",
+            key="train-pause",
+            disabled=status.state == "starting",
+        ):
+            run.ask(pause=not paused)
+            st.rerun(scope="fragment")
+        if st.button("Stop and keep the model", icon=":material/stop:", key="train-stop"):
+            with st.spinner("Stopping; the model so far is saved"):
+                run.stop()
+            st.rerun()
+        with st.popover("Learning rate", icon=":material/speed:"):
+            st.caption(f"Now {status.learning_rate:.3g}. The schedule goes on from the new one.")
+            rate = st.number_input(
+                "New learning rate", 1e-7, 100.0, max(status.learning_rate, 1e-7) or 1e-3,
+                step=1e-4, format="%.6f", key=f"train-rate-{run.id}",
+                help="Size of a step; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
+            )  # fmt: skip
+            if st.button("Apply", key="train-rate-apply", type="primary"):
+                run.ask(learning_rate=float(rate))
+                st.rerun(scope="fragment")
+
+
+def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train-chart-options"):
+        show = st.segmented_control(
+            "Show", ["psnr", "loss"], default="psnr", required=True, key="train-show",
+            format_func={"psnr": "PSNR", "loss": "Loss"}.get, persist_state="session",
+            help="PSNR: 10 log10(1 / mean squared error), higher is better. "
+            "Loss: what is minimised.",
+        )  # fmt: skip
+        by = st.segmented_control(
+            "Over", list(BY), default="epoch", required=True, key="train-by",
+            format_func=BY.get, persist_state="session",
+        )  # fmt: skip
+        log = st.toggle(
+            "Logarithmic", key="train-log", disabled=show != "loss", persist_state="session",
+            help="A logarithmic axis for the loss.",
+        )  # fmt: skip
+        held = st.toggle(
+            "Hold the chart", key="train-hold",
+            help="The training goes on; the chart stays as it is, to be read in peace.",
+        )  # fmt: skip
+    if held:
+        kept = st.session_state.setdefault("train-held", (run.id, len(history)))
+        if kept[0] == run.id:
+            history = history[: kept[1]]
+    else:
+        st.session_state.pop("train-held", None)
+    levels = rungs_of(run.id, _stamp(run.path / "rungs.json"))
+    table = live_chart.table(
+        history, by=by, show=show, levels=levels, events=events_of(run), cursor=epoch
+    )
+    st.vega_lite_chart(
+        pa.table(table),
+        live_chart.spec(by=by, show=show, log=log, loss=run.config().loss),
+        key=f"train-chart-{run.id}",
+        alt="The curve of the run, its rungs and events",
+    )
+    st.markdown(rungs.sentence(history, levels))
+    if epoch is not None:
+        record = next((row for row in history if row["epoch"] == epoch), None)
+        if record:
+            st.caption(f"Looking back at epoch {epoch}: {record['val_psnr']:.2f} dB.")
+
+
+def _stamp(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
