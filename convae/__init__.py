@@ -23,4 +23,10 @@ ui           everything Streamlit
 Importing this package imports nothing heavy; take the module you need.
 """
 
+import os
+
+# Threads that wait for each other by spinning stall one another where cores are shared, as they are
+# between the app and a training; set before torch is imported, and never over a wish of the user's.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __version__ = "0.1.0"

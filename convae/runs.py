@@ -370,7 +370,6 @@ def _spawn(run: Run, verb: str, handles: tuple[int, int], processes: int) -> Non
         program += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     asked = ["--run", str(run.path)] if verb == "train" else [run.id]
     environment = os.environ | {LOCK_VARIABLE: ",".join(map(str, handles))}
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # do not spin on cores that pages need
     package = str(Path(__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(
         p for p in (package, os.environ.get("PYTHONPATH", "")) if p
