@@ -4,6 +4,9 @@
     pickers    pick_checkpoint, pick_images, pick_one: choices that all pages share and a URL keeps
     caches     models, image sets, codes and PCAs, shared by all sessions and never changed
     pictures   image_rows, large_image, journey: images as people see them, crisp on any screen
+    keyframes  pick_ground, pick_keyframes: what to walk between, chosen by clicks
+    walking    settings, walks, knobs and files of the Interpolate page
+    scrubber   walks under a slider that moves in the browser
     training   settings_form, run_progress, loss_chart: what the Train page is made of
 
 A page reads ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
@@ -18,7 +21,16 @@ from convae.ui.caches import (
     sample,
     summary_of,
 )
-from convae.ui.frame import download, error_boundary, figures, follow, next_pages, page, progress
+from convae.ui.frame import (
+    download,
+    error_boundary,
+    figures,
+    follow,
+    link,
+    next_pages,
+    page,
+    progress,
+)
 from convae.ui.pickers import (
     checkpoint_options,
     choose_checkpoint,
@@ -53,6 +65,7 @@ __all__ = [
     "image_set",
     "journey",
     "large_image",
+    "link",
     "load_checkpoint",
     "loss_chart",
     "many_images",

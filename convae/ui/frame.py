@@ -10,7 +10,7 @@ import streamlit as st
 
 from convae import runs
 from convae.errors import ConvaeError
-from convae.ui import pictures
+from convae.ui import choices, pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +44,7 @@ def page(title: str, *, wide: bool = True) -> None:
         layout="wide" if wide else "centered",
     )
     _settle()
+    st.session_state["page"] = title
     pictures.style()
     with st.sidebar:
         _menu()
@@ -68,7 +69,12 @@ def _menu() -> None:
             if here:
                 st.caption(section)
             for path, label, icon, _ in here:
-                st.page_link(path, label=label, icon=icon, width="stretch")
+                link(path, label, icon, width="stretch")
+
+
+def link(path: str, label: str, icon: str | None = None, *, width="content") -> None:
+    """A link to another page that takes the chosen model and images along."""
+    st.page_link(path, label=label, icon=icon, width=width, query_params=choices.address())
 
 
 def next_pages() -> None:
@@ -76,7 +82,7 @@ def next_pages() -> None:
     entries = [entry for section in MENU.values() for entry in section]
     for path, label, icon, told in entries[1:]:
         if (ROOT / path).is_file():
-            st.page_link(path, label=f"**{label}**: {told}", icon=icon)
+            link(path, f"**{label}**: {told}", icon)
 
 
 def follow(run: runs.Run) -> None:
@@ -103,12 +109,8 @@ def _training_now() -> None:
     status = run.status()
     share = min(status.step / status.steps, 1.0) if status.steps else 0.0
     with st.container(key="training", gap="small"):
-        st.page_link(
-            TRAIN,
-            label=f"{run.id}: {share:.0%} trained",
-            icon=":material/progress_activity:",
-            width="stretch",
-        )
+        label = f"{run.id}: {share:.0%} trained"
+        link(TRAIN, label, ":material/progress_activity:", width="stretch")
         st.progress(share)
 
 

@@ -7,25 +7,10 @@ import streamlit as st
 from convae import checkpoints, data, images, store
 from convae.checkpoints import Checkpoint, Entry
 from convae.data import ImageSet
-from convae.ui import caches, frame, pictures
+from convae.ui import caches, choices, frame, pictures
+from convae.ui.choices import NAMES, UPLOADS, spec_name
 
-UPLOADS = "uploads"
-NAMES = {
-    "cifar10": "CIFAR-10",
-    "shapes": "Shapes",
-    "digits": "Digits",
-    "photos": "Photos",
-    UPLOADS: "Your images",
-}
 MEGABYTES = 170  # what CIFAR-10 weighs on its way
-
-
-def spec_name(spec: str) -> str:
-    """What people call an image set: CIFAR-10 for cifar10, the last part of a path for a folder."""
-    if spec in NAMES:
-        return NAMES[spec]
-    kind, _, path = spec.partition(":")
-    return f"{kind} {path.rstrip('/').rsplit('/', 1)[-1]}"
 
 
 def is_cifar10(entry: Entry) -> bool:
@@ -109,6 +94,7 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
             f"The address names a model that is not here; this is `{default}` instead.",
             icon=":material/info:",
         )
+    choices.remind(key, options)
     if st.session_state.get(f"{key}-next") in options:
         st.session_state[key] = st.session_state.pop(f"{key}-next")
     if st.session_state.get(key, default) not in options:
@@ -122,14 +108,14 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
             bind="query-params",
             persist_state="session",
         )
-        st.caption(describe(options[name]))
+        st.caption(describe(options[choices.keep(key, name)]))
     with frame.error_boundary():
         return caches.load_checkpoint(name)
 
 
 def _no_model() -> None:
     st.info("There is no model yet: train one first, the drawn shapes take a minute.")
-    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+    frame.link("pages/train.py", "Train a model", ":material/model_training:")
     st.stop()
 
 
@@ -169,6 +155,7 @@ def pick_source() -> str:
     entry = checkpoint_options().get(st.session_state.get("model", ""))
     sources = sources_of(entry)
     default = default_source(entry, sources)
+    choices.remind("data", sources)
     before = st.session_state.get("data-default")
     if before is not None and before != default and st.session_state.get("data") == before:
         st.session_state["data"] = default
@@ -181,7 +168,7 @@ def pick_source() -> str:
             f"The address names images that are not here; these are {spec_name(default)} instead.",
             icon=":material/info:",
         )
-    return st.selectbox(
+    chosen = st.selectbox(
         "Images",
         sources,
         index=sources.index(default),
@@ -191,6 +178,7 @@ def pick_source() -> str:
         persist_state="session",
         help="\n".join(f"* {spec_name(spec)}: {told}" for spec, told in data.SPECS.items()),
     )
+    return choices.keep("data", chosen)
 
 
 def pick_set() -> ImageSet:

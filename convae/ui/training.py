@@ -11,7 +11,17 @@ from convae.config import TrainConfig
 from convae.runs import Status
 from convae.ui import pickers
 
-LABELS = {"spec": "Learn from", "latent_dim": "Code size", "init_from": "Start from"}
+LABELS = {
+    "spec": "Learn from",
+    "limit": "Images at most",
+    "latent_dim": "Code size",
+    "base_channels": "Channels",
+    "init_from": "Start from",
+    "time_budget_s": "Time budget (s)",
+    "flip": "Mirror images",
+    "noise_std": "Noise on the input",
+    "ema_decay": "Average of weights",
+}
 STATES = {
     "starting": ("Getting ready", "blue"),
     "running": ("Training", "blue"),
@@ -63,8 +73,6 @@ def _widgets(fields: Sequence[Field], key: str) -> dict[str, Any]:
 def _widget(place, f: Field, key: str) -> Any:
     meta = f.metadata
     label = LABELS.get(f.name, f.name.replace("_", " ").capitalize())
-    if meta["unit"] == "s":
-        label += " (s)"
     told = {"key": f"{key}-{f.name}", "help": meta["help"], "persist_state": "session"}
     if f.name == "spec":
         return place.selectbox(label, list(data.SPECS), format_func=pickers.spec_name, **told)

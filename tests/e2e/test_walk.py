@@ -1,0 +1,123 @@
+"""A visitor's walk through the app, in a browser."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.e2e.conftest import settle
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["", *sorted(path.stem for path in (ROOT / "pages").glob("*.py"))]
+
+
+def assert_healthy(page) -> None:
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def pixels(locator) -> np.ndarray:
+    """What a reader sees of an element, uint8 (H, W, 3)."""
+    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB"))
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_drawn_without_error_and_without_sideways_scrolling(open_page, name, width):
+    page = open_page(name, width=width)
+    assert_healthy(page)
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('.cv-journey, .cv-rows, h1')]
+        .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+    )
+    assert cut == []
+
+
+def test_first_screen_shows_an_image_its_code_and_what_comes_back(open_page):
+    page = open_page()
+    for picture in page.locator(".cv-journey img").all():
+        box = picture.bounding_box()
+        assert box["y"] + box["height"] < 900, "below the first screen"
+        assert pixels(picture).std() > 5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_follows_the_colours_of_the_system(open_page, scheme):
+    page = open_page("train", scheme=scheme)
+    brightness = np.median(pixels(page.locator('[data-testid="stMain"]')))
+    assert brightness > 200 if scheme == "light" else brightness < 60
+
+
+def test_click_on_a_thumbnail_changes_the_picture(open_page):
+    page = open_page()
+    picture = page.locator(".cv-journey img").first
+    before = picture.get_attribute("src")
+    page.locator('[class*="st-key-thumbs"] button').nth(4).click()
+    page.wait_for_function(
+        "before => document.querySelector('.cv-journey img').src !== before", arg=before
+    )
+    assert_healthy(page)
+
+
+def test_pixels_are_enlarged_without_smoothing(open_page):
+    page = open_page("reconstruct")
+    tile = page.locator(".cv-tile").first
+    assert tile.bounding_box()["width"] == 96
+    inside = pixels(tile)[6:-6, 6:-6].reshape(-1, 3)
+    assert len(np.unique(inside, axis=0)) <= 32 * 32, "smoothing makes new colours"
+
+
+def choose(page, key: str, option: str) -> None:
+    page.locator(f".st-key-{key} [role=combobox], .st-key-{key} input").first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.wait_for_url(f"**{key}={option}**", wait_until="commit")
+    settle(page)
+
+
+def chosen(page, key: str) -> str:
+    return page.locator(f".st-key-{key} input").first.input_value()
+
+
+def test_choice_survives_a_change_of_page_and_a_reload(open_page):
+    page = open_page("reconstruct")
+    choose(page, "data", "Digits")
+    page.get_by_role("link", name="Overview").click()
+    page.wait_for_selector(".cv-journey")
+    page.wait_for_url("**data=Digits**", wait_until="commit")
+    page.reload()
+    settle(page)
+    assert "data=Digits" in page.url
+    assert "Digits" in chosen(page, "data")
+    assert_healthy(page)
+
+
+def test_address_says_what_is_shown(open_page):
+    page = open_page("reconstruct?data=Digits&reconstruct-count=5")
+    assert page.locator(".cv-tile").count() == 15
+    assert "Digits" in chosen(page, "data")
+    page.get_by_role("link", name="Overview").click()
+    page.wait_for_selector(".cv-journey")
+    settle(page)
+    assert "Digits" in chosen(page, "data"), "what came with the address was forgotten"
+
+
+def test_a_model_is_trained_to_its_end_and_chosen_to_reconstruct(open_page):
+    page = open_page("train")
+    page.get_by_text("More settings").first.click()
+    for name, value in {"epochs": 2, "latent_dim": 8, "base_channels": 8, "limit": 300}.items():
+        field = page.locator(f".st-key-train-{name} input")
+        field.fill(str(value))
+        field.press("Tab")
+    page.locator(".st-key-train-start button").click()
+    page.locator(".st-key-train-stop").wait_for(timeout=60_000)
+    page.get_by_text("Done", exact=True).first.wait_for(timeout=120_000)
+    assert_healthy(page)
+    page.get_by_role("link", name="Reconstruct").first.click()
+    page.wait_for_selector(".cv-tile")
+    settle(page)
+    assert "tiny" not in chosen(page, "model")
+    assert pixels(page.locator(".cv-tile").first).std() > 5
+    assert_healthy(page)
