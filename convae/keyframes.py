@@ -93,6 +93,15 @@ def examples(test: ImageSet, count: int) -> list[Keyframe]:
     return [Keyframe("", int(place)) for place in np.resize(order, count)]
 
 
+def example_terms(test: ImageSet) -> list[Keyframe]:
+    """A - B + C to begin with: the last class instead of the first, on an image of the first."""
+    present = np.unique(test.labels)
+    if len(present) < 2:
+        return examples(test, 3)
+    image = int(np.argmax(test.labels == present[0]))
+    return [Keyframe("c", int(present[-1])), Keyframe("c", int(present[0])), Keyframe("", image)]
+
+
 def named(keyframe: Keyframe, test: ImageSet) -> str:
     """What people call it: `frog`, `your image 1`, `generated 7`, `mean frog`, `mean image`."""
     kind, number = keyframe

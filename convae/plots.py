@@ -468,7 +468,7 @@ def path_inspector(
     )
     # each title stands over the left end of its row, where a long one has room
     figure.update_annotations(x=0, xanchor="left", font_size=13)
-    height = 100 + 130 * len(values)
+    height = 110 + 130 * len(values)
     figure.update_layout(template=STYLE, height=height, hovermode="x unified", showlegend=False)
     figure.update_xaxes(_SPIKE | dict(unifiedhovertitle_text="Frame: %{x}"))
     for i, (quantity, by_path) in enumerate(zip(names, values.values(), strict=True)):
@@ -480,7 +480,7 @@ def path_inspector(
             form = "%{y:.4g}" + ("" if several else "<extra></extra>")
             line = _line(series, colours[name], hovertemplate=form, legendgroup=name)
             figure.add_trace(line.update(showlegend=several and i == 0), row=i + 1, col=1)
-        figure.update_layout(showlegend=several, margin_t=64 if several else None)
+        figure.update_layout(showlegend=several, margin_t=76 if several else None)
     figure.update_layout(legend=dict(yref="container", y=1, yanchor="top"))
     figure.update_xaxes(title_text="Frame", row=len(values), col=1)
     for mark in marks:

@@ -217,13 +217,13 @@ def _speed(frames: np.ndarray, loop: bool) -> np.ndarray:
 def inspected(walks: Mapping[str, Walk]) -> dict[str, dict[str, np.ndarray]]:
     """What `plots.path_inspector` draws of walks: quantity with unit -> name -> values (F,)."""
     return {
-        "Change from frame to frame (RMS, pixels in [0, 1])": {
+        "Change of the pixels (RMS, 0 to 1)": {
             name: walk.speed for name, walk in walks.items()
         },
-        "Distance to the nearest real code (percentile of real codes' own)": {
+        "Distance to real codes (percentile)": {
             name: walk.off_data for name, walk in walks.items()
         },
-        "Off its code when decoded and encoded again (% of the spread of codes)": {
+        "Off when encoded again (% of spread)": {
             name: walk.echo for name, walk in walks.items()
         },
     }

@@ -7,13 +7,16 @@ chosen images (places in their test split, from 0): what other pages link to.
 import numpy as np
 import streamlit as st
 
-from convae import plots, steering, ui, walks
-from convae.ui import keyframes, walking
+from convae import steering, ui, walks
+from convae.keyframes import example_terms, examples
+from convae.ui import walking
+from convae.ui.keyframes import pick_ground, pick_keyframes
 from convae.ui.scrubber import scrubber
 
 ui.page("Interpolate")
 checkpoint = ui.pick_checkpoint()
-ground = keyframes.pick_ground(checkpoint, "interpolate")
+ground = pick_ground(checkpoint, "interpolate")
+test = ground.known.test
 part = walking.pick_part(["Path", "Grid", "Arithmetic", "Sliders"])
 
 
@@ -22,7 +25,7 @@ def path() -> None:
         "Walk from keyframe to keyframe, mixing pixels or mixing codes. **Move the slider**: where "
         "does it stay one image, and where does it become two ghosts?"
     )
-    chosen = keyframes.pick_keyframes(ground, "interpolate-frames", 2, 6, start=3)
+    chosen = pick_keyframes(ground, "interpolate-frames", 2, 6, start=examples(test, 3))
     place, ways = st.container(), walking.pick_ways("interpolate")
     steps, fps = walking.pick_steps("interpolate")
     found = walking.walks_of(ground, chosen, ways, **steps)
@@ -30,13 +33,13 @@ def path() -> None:
         real = np.concatenate([ground.known.sample.images, chosen.images])
         scrubber(found, walks.PATHS, real, loop=steps["loop"], fps=fps, key="interpolate-walk")
     walking.keep_walks(found, fps, "interpolate")
-    st.header("What happens on the way", anchor=False)
-    st.plotly_chart(plots.path_inspector(walks.inspected(found)), key="interpolate-inspector")
+    walking.inspector(found, steps["steps"])
 
 
 def grid() -> None:
     st.markdown("A square between four images: left their codes are mixed, right their pixels.")
-    chosen = keyframes.pick_keyframes(ground, "interpolate-corners", 4, 4, start=4, slots="↖↗↙↘")
+    start = examples(test, 4)
+    chosen = pick_keyframes(ground, "interpolate-corners", 4, 4, start=start, slots="↖↗↙↘")
     side = walking.pick_side()
     decoded, mixed, codes = walks.corners(chosen.images, chosen.codes, side, checkpoint)
     left, right = st.columns(2)
@@ -49,7 +52,8 @@ def grid() -> None:
 
 def arithmetic() -> None:
     st.markdown("What A has and B has not, added to C: **A - B + C**, in codes.")
-    chosen = keyframes.pick_keyframes(ground, "interpolate-terms", 3, 3, start=3, slots="ABC")
+    start = example_terms(test)
+    chosen = pick_keyframes(ground, "interpolate-terms", 3, 3, start=start, slots="ABC")
     strengths = [-1, -0.5, 0, 0.5, 1, 1.5, 2]
     codes = steering.arithmetic(*chosen.codes, strengths)
     pixels = steering.arithmetic(*chosen.images, strengths).clip(0, 255).astype(np.uint8)
@@ -69,7 +73,7 @@ def sliders() -> None:
     st.markdown(
         "The directions in which real codes differ most. Beside each slider: what its ends give."
     )
-    chosen = keyframes.pick_keyframes(ground, "interpolate-start", 1, 1, start=1)
+    chosen = pick_keyframes(ground, "interpolate-start", 1, 1, start=examples(test, 1))
     picture, panel = st.columns([2, 5], gap="large")
     with panel:
         knobs = walking.pick_knobs(ground, "interpolate-knob")
@@ -77,7 +81,7 @@ def sliders() -> None:
     code = knobs.turned(chosen.codes[0], amounts)
     turned = checkpoint.decode(code[None])
     with picture:
-        ui.large_image(turned[0], f"{chosen.names[0]}, turned", side=384)
+        ui.large_image(turned[0], "decoded", side=384)
         walking.nearest_row(ground, code, chosen.codes, columns=4)
     walking.keep_images([turned], code[None], "turned", 1)
 

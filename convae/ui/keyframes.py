@@ -69,16 +69,22 @@ def pick_ground(checkpoint: Checkpoint, key: str, count: int = 24) -> Ground:
 
 def _seen_by(checkpoint: Checkpoint) -> ImageSet:
     """The images around those that a visitor uploads: what the model has learnt from."""
-    sources = [source for source in pickers.image_sources() if source != pickers.UPLOADS]
     entry = pickers.checkpoint_options().get(checkpoint.name)
+    sources = [source for source in pickers.sources_of(entry) if source != pickers.UPLOADS]
     with frame.error_boundary():
         return caches.image_set(pickers.default_source(entry, sources), "test")
 
 
 def pick_keyframes(
-    ground: Ground, key: str, least: int, most: int, *, start: int, slots: str = ""
+    ground: Ground,
+    key: str,
+    least: int,
+    most: int,
+    *,
+    start: list[Keyframe],
+    slots: str = "",
 ) -> Chosen:
-    """Keyframes chosen by clicks: `start` of them at first, `least` to `most` of them later.
+    """Keyframes chosen by clicks: those of `start` at first, `least` to `most` of them later.
 
     They are kept in the address, under `key`, in the words of `keyframes.parse`. slots: a letter
     for each place, where each has a role of its own (least = most).
@@ -98,16 +104,15 @@ def pick_keyframes(
                 key=key,
                 bind="query-params",
                 persist_state="session",
-                placeholder=keyframes.text_of(keyframes.examples(known.test, start)),
+                placeholder=keyframes.text_of(start),
                 help="Numbers of test images, separated by commas; `u1` is your first image, `g7` "
                 "a generated one, `c3` the mean of class 3, `m` the mean of all.",
             )
     found, problems = keyframes.parse(text, known, most)
     for problem in problems:
         st.info(problem, icon=":material/info:")
-    examples = keyframes.examples(known.test, start)
-    # what is missing is taken from the examples, so that there always is something to see
-    found += examples[len(found) : (start if not found or fixed else max(least, len(found)))]
+    if len(found) < least:  # so that there always is something to see
+        found += start[len(found) : least if found else most]
     chosen = _chosen(ground, found)
     slot_key = f"{key}-slot"
     if (st.session_state.get(slot_key) or 0) >= len(found):

@@ -6,13 +6,26 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convae import images, keyframes, sheets, steering, walks
+from convae import images, keyframes, plots, sheets, steering, walks
 from convae.steering import Knobs
 from convae.ui import frame, pictures
 from convae.ui.keyframes import Chosen, Ground
 
 KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 REACH = 3.0  # how far a knob turns, in spreads
+
+
+def inspector(found: Mapping[str, walks.Walk], steps: int) -> None:
+    """What happens on the way, frame by frame; a faint line at each keyframe."""
+    st.header("What happens on the way", anchor=False)
+    frames = len(next(iter(found.values())).images)
+    st.caption(
+        "A steady change is a smooth walk. Distance: 50 is as far from real codes as they are from "
+        "each other, 100 is farther than any, off the data. Off: how far the frame, encoded again, "
+        "lands from the code it came from; a decoder on known ground comes back."
+    )
+    figure = plots.path_inspector(walks.inspected(found), marks=range(0, frames, steps))
+    st.plotly_chart(figure, key="interpolate-inspector")
 
 
 def pick_part(parts: list[str]) -> str:
@@ -186,12 +199,17 @@ def _set(keys: list[str], random: bool) -> None:
         st.session_state[key] = float(amount)
 
 
+def off_words(off: float) -> str:
+    """How far off the data a code is, in a sentence: see `walks.Walk.off_data`."""
+    return f"This code is farther off the data than {off:.0f} % of real ones."
+
+
 def nearest_row(ground: Ground, code: np.ndarray, leave_out: np.ndarray, columns: int = 8) -> None:
     """The real images whose codes are nearest to a code (d,), those of leave_out (K, d) aside."""
     found, off = walks.nearest_real(code, ground.real, 8, leave_out)
     near = ground.known.sample.images[found]
-    pictures.image_rows({"nearest real images": near}, columns=columns, scale=2)
-    st.caption(f"Its code is farther off the data than {off:.0f} % of real images.")
+    pictures.image_rows({"nearest": near}, columns=columns, scale=2)
+    st.caption(f"The real images with the nearest codes. {off_words(off)}")
 
 
 def sum_row(chosen: Chosen, result: np.ndarray) -> None:
