@@ -186,15 +186,16 @@ def _controls(run: Run, status: Status) -> None:
     if not hosting.training_allowed():
         return
     with st.container(horizontal=True, key="train-controls"):
+        # callbacks, as a click may be answered by a run of the fragment or of the whole page
         paused = bool(runs.read_json(run.path / "control.json").get("pause"))
-        if st.button(
+        st.button(
             "Resume" if paused else "Pause",
             icon=":material/play_arrow:" if paused else ":material/pause:",
             key="train-pause",
             disabled=status.state == "starting",
-        ):
-            run.ask(pause=not paused)
-            st.rerun(scope="fragment")
+            on_click=run.ask,
+            kwargs={"pause": not paused},
+        )
         if st.button("Stop and keep the model", icon=":material/stop:", key="train-stop"):
             with st.spinner("Stopping; the model so far is saved"):
                 run.stop()
@@ -206,9 +207,10 @@ def _controls(run: Run, status: Status) -> None:
                 step=1e-4, format="%.6f", key=f"train-rate-{run.id}",
                 help="Size of a step; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
             )  # fmt: skip
-            if st.button("Apply", key="train-rate-apply", type="primary"):
-                run.ask(learning_rate=float(rate))
-                st.rerun(scope="fragment")
+            st.button(
+                "Apply", key="train-rate-apply", type="primary",
+                on_click=run.ask, kwargs={"learning_rate": float(rate)},
+            )  # fmt: skip
 
 
 def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:

@@ -36,6 +36,8 @@ def table() -> list[Run]:
         },
         alt="All runs",
     )
+    if "train-chosen-next" in st.session_state:
+        st.session_state["train-chosen"] = st.session_state.pop("train-chosen-next")
     before = st.session_state.get("train-chosen")
     if before is None and "train-chosen" not in st.query_params:
         st.session_state["train-chosen"] = names[:1]
@@ -217,5 +219,5 @@ def upload() -> None:
             return
         st.session_state["train-uploaded"] = file.file_id
         st.session_state["train-upload-told"] = f"{run.id} is here and can be chosen on every page."
-        st.session_state["train-chosen"] = [run.id]
+        st.session_state["train-chosen-next"] = [run.id]
         st.rerun()

@@ -1,0 +1,318 @@
+"""The Train page, with run folders in every state put before it."""
+
+import fcntl
+import json
+import math
+import os
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from convae import checkpoints, probe, rungs, runs, snapshots
+from convae.config import from_flat
+from convae.errors import RunError
+from tests.test_pages import healthy, visit
+from tests.test_snapshots import Mirror
+
+PAGE = "pages/train.py"
+SETTINGS = {"spec": "shapes", "architecture": "strided", "base_channels": 8, "latent_dim": 4}
+SENTENCES = {
+    "diverged": "Diverged at step 7: the loss is no longer a number.",
+    "out of memory": "Out of memory: take a smaller batch.",
+    "disk full": "The disk is full. The last saved epoch is whole.",
+    "failed": "`folder:/gone` names nothing that exists.",
+}
+
+
+@pytest.fixture
+def put_run(tiny_weights):
+    """put_run("a", "done", epochs=3): a run folder as a trainer leaves it."""
+
+    def put(name="a", state="done", epochs=3, message="", model=True, **settings):
+        run = runs.claim(from_flat(SETTINGS | {"epochs": max(epochs, 1)} | settings), name)
+        rows = [
+            {"epoch": e, "step": 10 * e, "train_loss": 0.1 / e, "val_loss": 0.2 / e,
+             "val_psnr": 15.0 + math.log(e), "learning_rate": 1e-3, "images_per_s": 900.0,
+             "elapsed_s": 2.0 * e, "memory_mb": 500.0}
+            for e in range(1, epochs + 1)
+        ]  # fmt: skip
+        (run.path / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+        event = {"epoch": 2, "step": 15, "what": "learning rate 0.001"}
+        (run.path / "events.jsonl").write_text(json.dumps(event) + "\n")
+        told = {"state": state, "message": message, "epoch": epochs, "epochs": epochs + 2,
+                "step": 10 * epochs, "steps": 10 * epochs + 20, "remaining_s": 65.0,
+                "learning_rate": 1e-3}  # fmt: skip
+        (run.path / "status.json").write_text(json.dumps(told))
+        rungs.write(run.path, {"PCA, 4 values": {"psnr": 15.5, "loss": 0.1}})
+        images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
+        recorder = snapshots.Recorder(run.path / "snapshots", images, np.arange(20) % 3)
+        for epoch in range(1, min(epochs, 5) + 1):
+            recorder.take(epoch, Mirror())
+        if model and epochs:
+            for file in ("card.json", "model.safetensors"):
+                shutil.copy(tiny_weights / file, run.path / file)
+            (run.path / "state.pt").touch()
+        return run
+
+    return put
+
+
+@contextmanager
+def at_work(run):
+    with open(run.path / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def keys(app):
+    return {button.key for button in app.button}
+
+
+def words(app):
+    kinds = (app.markdown, app.caption, app.info, app.error, app.success)
+    return " ".join(e.value for kind in kinds for e in kind)
+
+
+def test_a_start_takes_the_settings_of_the_form(monkeypatch):
+    started = []
+
+    def start(config, name="", **_):
+        started.append((config, name))
+        return runs.claim(config, name or "mine")
+
+    monkeypatch.setattr(runs, "start", start)
+    app = healthy(visit(PAGE))
+    app.number_input(key="train-latent_dim").set_value(7)
+    app.number_input(key="train-seed").set_value(3)
+    app.text_input(key="train-name").set_value("my-run")
+    healthy(app.run())
+    app.button(key="train-start").click()
+    app.run()
+    assert not app.exception
+    config, name = started[0]
+    assert (config.model.latent_dim, config.seed, name) == (7, 3, "my-run")
+    assert config.data.spec == "shapes" and app.session_state["train-view"] == "Watch"
+    assert app.session_state["train-run"] == "my-run"
+
+
+@pytest.mark.parametrize("name", ["Live demo", "Classic", "Best quality", "Denoiser"])
+def test_every_preset_fills_the_form_with_settings_that_fit(name):
+    app = healthy(visit(PAGE))
+    app.pills(key="train-preset").set_value(name)
+    healthy(app.run())
+    assert not app.button(key="train-start").disabled
+    if name == "Classic":
+        assert app.selectbox(key="train-architecture").value == "classic"
+        assert app.selectbox(key="train-loss").value == "bce"
+        assert app.number_input(key="train-latent_dim").value == 256
+    if name == "Denoiser":
+        assert app.number_input(key="train-noise_std").value == 0.2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [("base_channels", 20, "multiple of 8"), ("latent_dim", 1024, "parameters, more than")],
+)
+def test_what_does_not_fit_is_a_sentence_and_no_start(field, value, sentence):
+    app = healthy(visit(PAGE))
+    app.selectbox(key="train-architecture").select("classic")
+    app.number_input(key="train-base_channels").set_value(128)
+    app.number_input(key=f"train-{field}").set_value(value)
+    app.run()
+    assert not app.exception and sentence in app.error[0].value
+    assert app.button(key="train-start").disabled
+
+
+def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
+    monkeypatch.setattr(probe, "known", lambda config: 1000.0)
+    app = healthy(visit(PAGE))
+    told = {metric.label: metric.value for metric in app.metric}
+    assert told["Parameters"] == "60,491" and told["Fewer numbers"] == "384 : 1"
+    assert told["Expected time"] == "about 56 s" and told["Device"]
+
+
+def test_a_second_start_waits_politely(put_run):
+    with at_work(put_run("busy", "running")):
+        app = healthy(visit(PAGE, **{"train-view": "New"}))
+        assert app.button(key="train-start").disabled
+        assert "busy is at work" in app.button(key="train-start").help
+        app.button(key="train-watch-active").click()
+        healthy(app.run())
+        assert app.session_state["train-run"] == "busy"
+
+
+def test_two_tabs_starting_at_once_get_one_run_and_a_sentence(monkeypatch):
+    def start(*_, **__):
+        raise RunError("One training at a time: other is at work.")
+
+    app = healthy(visit(PAGE))
+    monkeypatch.setattr(runs, "start", start)
+    app.button(key="train-start").click()
+    app.run()
+    assert not app.exception and "One training at a time" in app.error[0].value
+
+
+def test_a_run_at_work_is_shown_at_once_with_its_controls(put_run):
+    run = put_run("busy", "running")
+    with at_work(run):
+        app = healthy(visit(PAGE))
+        assert app.session_state["train-view"] == "Watch"
+        assert {"train-pause", "train-stop", "train-rate-apply"} <= keys(app)
+        assert "Passed PCA, 4 values (15.50 dB) at epoch 2." in words(app)
+        app.button(key="train-pause").click()
+        healthy(app.run())
+        assert json.loads((run.path / "control.json").read_text()) == {"pause": True}
+        assert app.button(key="train-pause").label == "Resume"
+        app.button(key="train-pause").click()
+        app.number_input(key="train-rate-busy").set_value(0.0004)
+        healthy(app.run())
+        app.button(key="train-rate-apply").click()
+        healthy(app.run())
+        wish = json.loads((run.path / "control.json").read_text())
+        assert wish == {"pause": False, "learning_rate": 0.0004}
+
+
+def test_a_run_without_an_epoch_says_that_it_is_getting_ready(put_run):
+    with at_work(put_run("young", "starting", epochs=0, message="Reading the images.")):
+        app = healthy(visit(PAGE))
+        assert "Reading the images." in words(app) and "end of the first epoch" in words(app)
+
+
+@pytest.mark.parametrize("state", SENTENCES)
+def test_each_bad_end_has_its_sentence(put_run, state):
+    put_run("a", state, message=SENTENCES[state])
+    app = visit(PAGE, **{"train-view": "Watch"})
+    assert not app.exception and app.error[0].value == SENTENCES[state]
+    assert "train-resume" in keys(app) and "train-use" in keys(app)
+
+
+def test_a_killed_run_says_so_and_can_be_resumed(put_run, monkeypatch):
+    put_run("a", "running")
+    asked = []
+    monkeypatch.setattr(runs, "start", lambda *a, **k: asked.append(k) or runs.get("a"))
+    app = visit(PAGE, **{"train-view": "Watch"})
+    assert "gone without a word" in app.error[0].value
+    app.button(key="train-resume").click()
+    app.run()
+    assert not app.exception and asked == [{"resume": "a", "epochs": 0}]
+
+
+def test_a_finished_run_is_continued_for_more_epochs(put_run, monkeypatch):
+    put_run("a", "done", epochs=3)
+    asked = []
+    monkeypatch.setattr(runs, "start", lambda *a, **k: asked.append(k) or runs.get("a"))
+    app = healthy(visit(PAGE, **{"train-view": "Watch"}))
+    assert "train-resume" not in keys(app)
+    app.number_input(key="train-more").set_value(5)
+    app.button(key="train-continue").click()
+    healthy(app.run())
+    assert asked == [{"resume": "a", "epochs": 8}]
+
+
+def test_a_run_is_deleted_only_when_asked_twice(put_run):
+    run = put_run("a")
+    put_run("b")
+    app = healthy(visit(PAGE, **{"train-view": "Watch", "train-run": "a"}))
+    assert run.path.exists()
+    app.button(key="train-delete").click()
+    app.run()
+    assert not app.exception and not run.path.exists() and runs.get("b")
+
+
+def test_a_run_deleted_while_it_is_looked_at_is_a_sentence(put_run):
+    run = put_run("a")
+    put_run("b")
+    app = healthy(visit(PAGE, **{"train-view": "Watch", "train-run": "a"}))
+    run.delete()
+    app.run()
+    assert not app.exception and "no longer here" in words(app)
+
+
+def test_settings_of_a_run_go_back_into_the_form(put_run):
+    put_run("a", latent_dim=17, loss="l1")
+    app = healthy(visit(PAGE, **{"train-view": "Watch"}))
+    app.button(key="train-duplicate").click()
+    healthy(app.run())
+    assert app.session_state["train-view"] == "New"
+    assert app.number_input(key="train-latent_dim").value == 17
+    assert app.selectbox(key="train-loss").value == "l1"
+
+
+def test_runs_are_listed_and_several_are_compared(put_run):
+    put_run("one", latent_dim=4)
+    put_run("two", latent_dim=4, learning_rate=0.01)
+    put_run("young", "failed", epochs=0, message="No data.")
+    app = visit(PAGE, **{"train-view": "Runs"})
+    assert not app.exception
+    assert set(app.dataframe[0].value["Run"]) == {"one", "two", "young"}
+    app.multiselect(key="train-chosen").set_value(["one", "two"])
+    healthy(app.run())
+    apart = app.dataframe[1].value
+    assert apart.to_dict("records") == [{"Setting": "Learning rate", "one": "0.002", "two": "0.01"}]
+    assert "On these images: one" in words(app)
+
+
+def test_a_damaged_history_is_passed_over(put_run):
+    run = put_run("a")
+    with open(run.path / "history.jsonl", "a") as file:
+        file.write('{"epoch": 4, "st\n')
+    (run.path / "snapshots" / "00002.npz").write_bytes(b"PK cut")
+    (run.path / "rungs.json").write_text("[")
+    healthy(visit(PAGE, **{"train-view": "Watch"}))
+
+
+def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
+    put_run("mine")
+    packed = checkpoints.export("mine")
+    app = healthy(visit(PAGE, **{"train-view": "Runs"}))
+    app.file_uploader[0].set_value(("x.zip", b"PK nonsense", "application/zip"))
+    app.run()
+    assert not app.exception and "zip is damaged" in app.error[0].value
+    app.file_uploader[0].set_value(("x.zip", packed, "application/zip"))
+    healthy(app.run())
+    assert len(runs.listing()) == 2 and "can be chosen on every page" in words(app)
+    healthy(app.run())
+    assert len(runs.listing()) == 2, "taken in again by a rerun"
+    assert "trained elsewhere" in words(app)
+
+
+def test_a_host_for_looking_only_offers_nothing_that_changes(put_run, monkeypatch):
+    monkeypatch.setenv("CONVAE_TRAINING", "off")
+    put_run("a")
+    app = healthy(visit(PAGE))
+    assert app.session_state["train-view"] == "Watch"
+    changing = {"train-delete", "train-duplicate", "train-continue", "train-resume", "train-start"}
+    assert not changing & keys(app) and "train-use" in keys(app)
+    app = healthy(visit(PAGE, **{"train-view": "New"}))
+    assert "looking only" in words(app) and not changing & keys(app)
+
+
+def test_a_host_that_caps_says_so_before_the_start(monkeypatch):
+    monkeypatch.setenv("CONVAE_MAX_EPOCHS", "3")
+    assert "at most 3 epochs, not 12" in words(healthy(visit(PAGE)))
+
+
+@pytest.mark.parametrize("view", ["New", "Watch", "Runs"])
+def test_odd_addresses_are_ignored(put_run, view):
+    put_run("a")
+    healthy(visit(PAGE, **{"train-view": view, "train-run": "../x", "train-chosen": "nothing"}))
+    healthy(visit(PAGE, **{"train-view": "Nonsense"}))
+
+
+def test_one_tick_reads_only_what_is_new(put_run, monkeypatch):
+    run = put_run("busy", "running", epochs=400)
+    seen = []
+    real = runs.read_lines
+    monkeypatch.setattr(runs, "read_lines", lambda p, after=0: seen.append(after) or real(p, after))
+    with at_work(run):
+        app = healthy(visit(PAGE))
+        healthy(app.run())
+        assert seen.count(0) <= 2, "the history and the events, once"
+        with open(run.path / "history.jsonl", "a") as file:
+            size = os.path.getsize(file.name)
+            file.write(json.dumps(run.history()[-1] | {"epoch": 401}) + "\n")
+        seen.clear()
+        healthy(app.run())
+        assert seen == [size]
