@@ -1,4 +1,4 @@
-"""python -m convae train | resume | evaluate | download | list | export"""
+"""python -m convae train | resume | evaluate | map | download | list | export"""
 
 import argparse
 import json
@@ -7,17 +7,18 @@ import shlex
 import sys
 from pathlib import Path
 
-from convae import __version__, runs
+from convae import __version__, projection, runs
+from convae.bars import Bars
 from convae.config import TrainConfig, from_flat, settings
 from convae.errors import ConvaeError
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """One option per field of TrainConfig, with its help, range and default."""
-    group = parser.add_argument_group("the experiment")
-    for f in settings():
+def add_settings(parser: argparse.ArgumentParser, title: str, described) -> None:
+    """One option per field, of TrainConfig or of a map, with its help, range and default."""
+    group = parser.add_argument_group(title)
+    for f in described:
         meta, flag = f.metadata, FLAGS.get(f.name, "--" + f.name.replace("_", "-"))
         text = (
             meta["help"].replace("%", "%%")
@@ -47,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--name", default="", help="name of the run; default: made from its settings"
     )
     train.add_argument("--run", default="", help=argparse.SUPPRESS)
-    add_settings(train)
+    add_settings(train, "the experiment", settings())
 
     resume = verbs.add_parser("resume", help="go on with a run that was stopped, killed or is done")
     resume.add_argument("name", help="name of the run")
@@ -77,60 +78,23 @@ def make_parser() -> argparse.ArgumentParser:
         "--beside", nargs="+", default=[], metavar="NAME", help="other checkpoints to measure too"
     )
 
+    umap = verbs.add_parser("map", help="keep the UMAP of a checkpoint's codes beside the model")
+    umap.add_argument("--data", default="", help="test split of this data; default: its own")
+    add_settings(umap, "the map", projection.UMAP_FIELDS)
+
     download = verbs.add_parser("download", help="fetch CIFAR-10 (170 MB, resumable, verified)")
-    download.add_argument("--quiet", action="store_true", help="no progress bar")
+    for verb in (umap, download):
+        verb.add_argument("--quiet", action="store_true", help="no progress bar")
 
     listing = verbs.add_parser("list", help="show the checkpoints and runs at hand")
     for verb in (evaluate, listing):
         verb.add_argument("--json", action="store_true", help="machine-readable output")
 
     export = verbs.add_parser("export", help="pack a checkpoint into one zip to take along")
-    export.add_argument("checkpoint", help="a name that `list` shows, or a folder")
+    for verb in (umap, export):
+        verb.add_argument("checkpoint", help="a name that `list` shows, or a folder")
     export.add_argument("--to", default="", help="the file to write; default: NAME.zip")
     return parser
-
-
-class Bars:
-    """tqdm bars from the callbacks of data and the items of training."""
-
-    def __init__(self, quiet: bool):
-        self.quiet, self.bar, self.what = quiet, None, ""
-
-    def __call__(self, done: int, total: int | None, what: str) -> None:
-        if self.quiet:
-            return
-        if self.bar is None or what != self.what:
-            self.close()
-            from tqdm import tqdm
-
-            unit = dict(unit="B", unit_scale=True) if "ownload" in what else dict(unit="")
-            self.bar, self.what = tqdm(total=total, desc=what, dynamic_ncols=True, **unit), what
-        self.bar.update(done - self.bar.n)
-
-    def train(self, item) -> None:
-        kind = type(item).__name__
-        if self.quiet:
-            return
-        if kind == "Progress":
-            self(item.step, item.steps, "Training")
-            self.bar.set_postfix_str(
-                f"epoch {item.epoch}, loss {item.train_loss:.5f}, {item.images_per_s:,.0f} images/s"
-            )
-            return
-        from tqdm import tqdm
-
-        if kind == "EpochRecord":
-            tqdm.write(
-                f"epoch {item.epoch}: loss {item.train_loss:.5f}, validation {item.val_loss:.5f}, "
-                f"PSNR {item.val_psnr:.2f} dB, {item.images_per_s:,.0f} images/s"
-            )
-        elif kind == "Event":
-            tqdm.write(item.what)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
 
 
 def sit_down(run: runs.Run, quiet: bool, command: str) -> int:
@@ -265,6 +229,18 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
+def draw_map(asked: argparse.Namespace, command: str) -> int:
+    from convae import mapjobs
+
+    given = {f.name: getattr(asked, f.name) for f in projection.UMAP_FIELDS}
+    chosen = projection.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
+    bars = Bars(asked.quiet)
+    path = mapjobs.keep_beside(asked.checkpoint, asked.data, chosen, bars)
+    bars.close()
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
 def export(asked: argparse.Namespace, command: str) -> int:
     from convae import checkpoints
 
@@ -280,8 +256,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = make_parser().parse_args(arguments)
     if getattr(asked, "nice", 0):
         os.nice(max(0, min(asked.nice, 19)))
-    verbs = {"train": train, "resume": resume, "evaluate": evaluate, "download": download,
-             "list": list_all, "export": export}  # fmt: skip
+    verbs = {"train": train, "resume": resume, "evaluate": evaluate, "map": draw_map,
+             "download": download, "list": list_all, "export": export}  # fmt: skip
     try:
         return verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
     except ConvaeError as error:

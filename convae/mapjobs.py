@@ -164,6 +164,27 @@ def work(job: Path) -> None:
         raise
 
 
+def keep_beside(checkpoint: str, spec: str, settings: Settings, report) -> Path:
+    """Draw the map of a checkpoint's codes of a test split and keep it beside the model, in the
+    folder `maps`, where every copy of the model finds it. Returns the file.
+
+    spec: an image set; "": the model's own. report(done, total, what) is called now and then.
+    """
+    from convae import checkpoints, data
+
+    model = checkpoints.load(checkpoint)
+    images = data.load(spec or model.train_config.data.spec, "test", report)
+    images = images.sample(projection.LIMIT)
+    projection.check_umap(len(images), settings)
+    name = projection.key(model.sha256, images.fingerprint, settings)
+    mapper = projection.fit_umap(
+        model.encode(images.images),
+        settings,
+        lambda share, stage: report(round(100 * share), 100, stage),
+    )
+    return projection.save(checkpoints.find(checkpoint) / "maps", name, mapper.embedding_)
+
+
 if __name__ == "__main__":
     os.nice(NICE)
     work(Path(sys.argv[1]))

@@ -16,7 +16,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -49,6 +49,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         config.check(self)
+
+
+UMAP_FIELDS = tuple(f for f in fields(Settings) if f.name != "method")  # what one chooses
 
 
 def key(sha256: str, fingerprint: str, settings: Settings) -> str:
@@ -229,5 +232,5 @@ def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = 
         )
         with redirect_stdout(report):
             mapper.fit(codes)
-    report.progress(1.0, "Done")
+    report.progress(1.0, "Laying out")
     return mapper

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui import latent, latent_panel
+from convae.ui import latent, latent_chart, latent_panel
 
 ui.page("Latent map")
 st.markdown(
@@ -18,9 +18,9 @@ with ui.error_boundary():
 
 chart, beside = st.columns([3, 2], gap="medium")
 with beside, st.container(horizontal=True, vertical_alignment="bottom", key="latent-points"):
-    chosen, start = latent.pick_points(view)
+    chosen, start = latent_chart.pick_points(view)
 
-event = latent.happened(view)
+event = latent_chart.happened(view)
 if event["kind"] == "spot":
     lines, dots = latent_panel.marks_of_spot(event["at"])
 elif event["kind"] == "lasso":
@@ -34,7 +34,7 @@ with chart:
     place = st.container()
     guests = latent_panel.uploads(view)
     with place:
-        latent.show(view, lines, dots + guests)
+        latent_chart.show(view, lines, dots + guests)
 
 with beside:
     if event["kind"] == "spot":

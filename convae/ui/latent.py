@@ -1,24 +1,18 @@
-"""What the Latent map page is made of: the choice of map, the chart, what one picks on it."""
+"""What is on the latent map: the choices above the chart, and the map they make."""
 
-import html
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
-from convae import checkpoints, colourings, mapjobs, metrics, plots, projection, truth
+from convae import checkpoints, mapjobs, projection
 from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.projection import Map, Settings
-from convae.ui import caches, frame, mapchart, pickers, pictures
+from convae.ui import caches, frame, pickers
 
 COLOURS = ("Class", "PSNR", "Oddness", "Neighbours kept", "Cluster")
 BOUND = dict(bind="query-params", persist_state="session")
-UMAP_FIELDS = ("n_neighbors", "min_dist", "metric", "seed")
-SHOWN = 24  # images of a loop that are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +50,12 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
         colour = _colour()
         classes = _classes(images)
     key = projection.key(checkpoint.sha256, images.fingerprint, settings)
-    found = _map(checkpoint, key, codes, settings)
+    found = map_of(checkpoint, key, codes, settings)
     if found is None:
         _make(key, codes, settings)
         settings = Settings(dimensions=settings.dimensions)
         key = projection.key(checkpoint.sha256, images.fingerprint, settings)
-        found = _map(checkpoint, key, codes, settings)
+        found = map_of(checkpoint, key, codes, settings)
     shown = np.arange(len(images)) if looped is None else looped
     if classes:
         chosen = [images.class_names.index(name) for name in classes]
@@ -97,9 +91,7 @@ def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
 def _widgets_of_umap() -> dict:
     values = {}
     with st.popover("UMAP settings", icon=":material/tune:"):
-        for f in fields(Settings):
-            if f.name not in UMAP_FIELDS:
-                continue
+        for f in projection.UMAP_FIELDS[1:]:  # the dimensions stand beside
             meta, label = f.metadata, f.name.replace("_", " ").capitalize()
             told = dict(key=f"latent-{f.name}", help=meta["help"], **BOUND)
             if meta["choices"]:
@@ -137,7 +129,8 @@ def _exists(checkpoint: Checkpoint, images: ImageSet, settings: Settings) -> boo
     return any((place / f"{key}.npz").is_file() for place in places)
 
 
-def _map(checkpoint: Checkpoint, key: str, codes: np.ndarray, settings: Settings) -> Map | None:
+def map_of(checkpoint: Checkpoint, key: str, codes: np.ndarray, settings: Settings) -> Map | None:
+    """The map of this key; None for a UMAP that nobody has made yet."""
     if settings.method == "PCA":
         return _pca(key, settings.dimensions, codes)
     points = projection.load(key, _shipped(checkpoint))
@@ -201,135 +194,6 @@ def _colour() -> str:
     )
 
 
-def figure_of(view: View) -> go.Figure:
-    labels, names, values, said = _coloured(view)
-    rows = view.shown
-    return plots.latent_scatter(
-        view.map.points[rows],
-        None if labels is None else labels[rows],
-        names,
-        rows,
-        None if values is None else values[rows],
-        said,
-    )
-
-
-def frames(view: View, rows: list[int]) -> str:
-    """These rows as Interpolate names its keyframes: places in the whole set, u1 for an upload."""
-    places = view.places[rows].tolist()
-    own = view.images.name == pickers.UPLOADS
-    return ",".join(f"u{place + 1}" if own else str(place) for place in places)
-
-
-def show(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
-    """The chart, the thumbnails under the pointer, and the lines and rings drawn over it."""
-    figure = figure_of(view)
-    rows = view.shown
-    figure.update_traces(hoverinfo="none", hovertemplate=None)
-    # below the chart: above it are plotly's own buttons
-    figure.update_layout(legend=dict(y=-0.02, yanchor="top"), margin=dict(t=36))
-    flat = view.settings.dimensions == 2
-    if flat:
-        figure.update_traces(unselected=dict(marker=dict(color=plots.GREY, opacity=0.25)))
-        figure.update_layout(dragmode="lasso")
-    what = f"{view.settings.method} map of {len(rows):,} codes, coloured by {view.colour.lower()}"
-    mapchart.chart(figure, what)
-    told = partial(_happened, view.key, view.images.fingerprint)
-    mapchart.marks(list(lines) if flat else [], list(dots) if flat else [], told)
-    mapchart.hover(_thumbnails(view.images.fingerprint, view.images))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _thumbnails(fingerprint: str, _images: ImageSet) -> bytes:
-    return mapchart.thumbnails(_images.images)
-
-
-def _coloured(view: View):
-    """(labels, class names) or (values, what they are), whichever colours the points."""
-    if view.colour == "Class":
-        return view.images.labels, view.images.class_names, None, ""
-    if view.colour == "Cluster":
-        labels = _clusters(view.checkpoint.sha256, view.images.fingerprint, view.codes)
-        return labels, [f"cluster {i + 1}" for i in range(labels.max() + 1)], None, ""
-    if view.colour == "PSNR":
-        rebuilt = caches.rebuilt_of(view.checkpoint, view.images)
-        values = metrics.psnr(view.images.images, rebuilt)
-        return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "PSNR (dB)"
-    if view.colour == "Oddness":
-        values = _oddness(view.checkpoint.sha256, view.images.fingerprint, view.codes)
-        return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "Distance (spreads)"
-    kept = _kept(view.key, view.map)
-    return None, (), kept, "Neighbours kept (share)"
-
-
-@st.cache_resource(max_entries=8, show_spinner="Looking for groups")
-def _clusters(sha256: str, fingerprint: str, _codes) -> np.ndarray:
-    return colourings.clusters(_codes, 10)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _oddness(sha256: str, fingerprint: str, _codes) -> np.ndarray:
-    return colourings.oddness(_codes)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Comparing neighbours")
-def _kept(key: str, _map: Map) -> np.ndarray:
-    return truth.kept_neighbours(_map.codes, _map.points)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Measuring the map")
-def _truth(key: str, _map: Map, _labels) -> truth.Truth:
-    return truth.measure(_map.codes, _map.points, _labels)
-
-
-def _happened(key: str, fingerprint: str, event: dict) -> None:
-    """What was done on the chart of this map, before the page is drawn anew."""
-    state = st.session_state
-    if event["kind"] == "point":
-        chosen = int(event["id"])
-        if chosen != state.get("latent-point"):
-            state["latent-from"] = state.get("latent-point")
-        state["latent-point"] = chosen
-    # a spot belongs to one map, a loop to one set of images
-    of = key if event["kind"] == "spot" else fingerprint
-    state["latent-event"] = event | {"of": of}
-
-
-def happened(view: View) -> dict:
-    """What is looked at: a point, a spot or a loop; numbers that fit these images."""
-    event = st.session_state.get("latent-event") or {"kind": "point"}
-    if event.get("of") not in (view.key, view.images.fingerprint):
-        return {"kind": "point"}
-    if event["kind"] == "lasso":
-        ids = np.array([i for i in event["ids"] if i is not None and 0 <= i < len(view.images)])
-        return {"kind": "lasso", "ids": ids} if len(ids) else {"kind": "point"}
-    if event["kind"] == "spot" and view.settings.dimensions == 2:
-        return {"kind": "spot", "at": np.array(event["at"], np.float32)}
-    return {"kind": "point"}
-
-
-def pick_points(view: View) -> tuple[int, int | None]:
-    """The chosen image and, if there is one, that from which a walk leads to it."""
-    last = len(view.images) - 1
-    for name in ("latent-point", "latent-from"):
-        if (st.session_state.get(name) or 0) > last:
-            st.session_state[name] = None if name == "latent-from" else 0
-    chosen = st.number_input(
-        "Image", 0, last, "min", key="latent-point",
-        help="A click on a point sets it too.", on_change=_look_at_point, **BOUND,
-    )  # fmt: skip
-    start = st.number_input(
-        "Walk from", 0, last, None, key="latent-from", placeholder="none",
-        help="The image that was chosen before: click two points to walk from one to the other.",
-        **BOUND,
-    )  # fmt: skip
-    return chosen, start
-
-
-def _look_at_point() -> None:
-    st.session_state["latent-event"] = {"kind": "point"}
-
-
 def _isolated(whole: ImageSet) -> tuple[ImageSet, np.ndarray | None]:
     """The images a loop has isolated, if one has: (images, rows to draw or None for all)."""
     kept = st.session_state.get("latent-only")
@@ -359,26 +223,8 @@ def isolate(view: View, ids: np.ndarray) -> None:
     st.session_state.pop("latent-event", None)
 
 
-def bars(images: np.ndarray, words: Sequence[str], values: np.ndarray, unit: str = "") -> None:
-    """Images with a bar each, the longest value filling the line: for distances."""
-    longest = max(float(np.max(values, initial=0)), 1e-9)
-    lines = [
-        f'<div class="cv-bar"><img class="cv-image" src="{pictures.data_url(image)}" alt="">'
-        f"<span>{html.escape(word)}</span>"
-        f'<i><b style="width:{100 * value / longest:.1f}%"></b></i>'
-        f"<em>{value:.3g}{unit}</em></div>"
-        for image, word, value in zip(images, words, values, strict=True)
-    ]
-    st.html(BARS + f'<div class="cv">{"".join(lines)}</div>')
-
-
-BARS = """<style>
-.cv-bar { display: grid; grid-template-columns: 36px minmax(4rem, 6rem) 1fr 3.2rem; gap: .6rem;
-  align-items: center; margin: 3px 0; font-size: .82rem; }
-.cv-bar .cv-image { width: 36px; border-radius: 4px; }
-.cv-bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.cv-bar i { height: 8px; border-radius: 4px; background: rgba(127, 135, 148, .2); }
-.cv-bar b { display: block; height: 8px; border-radius: 4px; background: #3b7dd8; }
-.cv-bar em { font-style: normal; text-align: right; font-variant-numeric: tabular-nums;
-  opacity: .8; }
-</style>"""
+def frames(view: View, rows: list[int]) -> str:
+    """These rows as Interpolate names its keyframes: places in the whole set, u1 for an upload."""
+    places = view.places[rows].tolist()
+    own = view.images.name == pickers.UPLOADS
+    return ",".join(f"u{place + 1}" if own else str(place) for place in places)

@@ -1,21 +1,34 @@
 """What stands beside and below the map: a point, a spot or a loop looked at, walks, uploads,
 how true the map is, and what one takes along."""
 
+import html
 import io
 import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from convae import images as pixels
 from convae import latent as space
-from convae import metrics, projection, sheets
-from convae.projection import Settings
-from convae.ui import frame, latent, pictures
+from convae import metrics, projection, sheets, truth
+from convae.projection import Map, Settings
+from convae.ui import frame, latent, latent_chart, pictures
 from convae.ui.latent import View
 
 NEAR = 8
 STEPS = 11
+SHOWN = 24  # images of a loop that are drawn
+BARS = """<style>
+.cv-bar { display: grid; grid-template-columns: 36px minmax(4rem, 6rem) 1fr 3.2rem; gap: .6rem;
+  align-items: center; margin: 3px 0; font-size: .82rem; }
+.cv-bar .cv-image { width: 36px; border-radius: 4px; }
+.cv-bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.cv-bar i { height: 8px; border-radius: 4px; background: rgba(127, 135, 148, .2); }
+.cv-bar b { display: block; height: 8px; border-radius: 4px; background: #3b7dd8; }
+.cv-bar em { font-style: normal; text-align: right; font-variant-numeric: tabular-nums;
+  opacity: .8; }
+</style>"""
 
 
 def names(view: View, rows: np.ndarray) -> list[str]:
@@ -30,6 +43,19 @@ def nearest(view: View, code: np.ndarray, leave_out: int = -1) -> tuple[np.ndarr
     distances, rows = space.neighbours(view.codes, code[None], NEAR + 1)
     keep = np.flatnonzero(rows[0] != leave_out)[:NEAR]
     return distances[0][keep], rows[0][keep]
+
+
+def bars(images: np.ndarray, words: Sequence[str], values: np.ndarray, unit: str = "") -> None:
+    """Images with a bar each, the longest value filling the line: for distances."""
+    longest = max(float(np.max(values, initial=0)), 1e-9)
+    lines = [
+        f'<div class="cv-bar"><img class="cv-image" src="{pictures.data_url(image)}" alt="">'
+        f"<span>{html.escape(word)}</span>"
+        f'<i><b style="width:{100 * value / longest:.1f}%"></b></i>'
+        f"<em>{value:.3g}{unit}</em></div>"
+        for image, word, value in zip(images, words, values, strict=True)
+    ]
+    st.html(BARS + f'<div class="cv">{"".join(lines)}</div>')
 
 
 def marks_of_point(view: View, chosen: int) -> tuple[list[dict], list[dict]]:
@@ -70,7 +96,7 @@ def point(view: View, chosen: int) -> None:
     distances, rows = nearest(view, view.codes[chosen], chosen)
     if len(rows):
         st.markdown("**Nearest in code space**, with their distances")
-        latent.bars(view.images.images[rows], names(view, rows), distances)
+        bars(view.images.images[rows], names(view, rows), distances)
         st.caption("Lines lead to them on the map. A long line is a lie of the map.")
 
 
@@ -96,7 +122,7 @@ def spot(view: View, at: np.ndarray) -> None:
         st.caption(":material/warning: Nobody lives here: the decoder was never taught this place.")
     distances, rows = nearest(view, code)
     st.markdown("**Nearest real images** in code space, with their distances")
-    latent.bars(view.images.images[rows], names(view, rows), distances)
+    bars(view.images.images[rows], names(view, rows), distances)
 
 
 def loop(view: View, ids: np.ndarray) -> None:
@@ -114,11 +140,11 @@ def loop(view: View, ids: np.ndarray) -> None:
         counts = np.bincount(found.labels[ids], minlength=len(found.class_names))
         order = [i for i in np.argsort(-counts, kind="stable") if counts[i]][:6]
         firsts = [ids[found.labels[ids] == i][0] for i in order]
-        latent.bars(
+        bars(
             found.images[firsts], [found.class_names[i] for i in order],
             100 * counts[order] / len(ids), " %",
         )  # fmt: skip
-    some = ids[np.linspace(0, len(ids) - 1, min(len(ids), latent.SHOWN)).astype(int)]
+    some = ids[np.linspace(0, len(ids) - 1, min(len(ids), SHOWN)).astype(int)]
     pictures.image_rows({"": found.images[some]}, columns=8, scale=2)
     with st.container(horizontal=True):
         st.button(
@@ -195,9 +221,14 @@ def uploads(view: View) -> list[dict]:
         pictures.image_rows({"yours": given, "rebuilt": rebuilt}, scale=2)
         st.markdown("**Nearest to the first** in code space, with their distances")
         distances, rows = nearest(view, codes[0])
-        latent.bars(view.images.images[rows], names(view, rows), distances)
+        bars(view.images.images[rows], names(view, rows), distances)
         st.caption("A ring with a cross shows its place on the map.")
     return [{"at": at.tolist(), "kind": "spot"} for at in view.map.place(codes)]
+
+
+@st.cache_resource(max_entries=16, show_spinner="Measuring the map")
+def _truth(key: str, _map: Map, _labels) -> truth.Truth:
+    return truth.measure(_map.codes, _map.points, _labels)
 
 
 def how_true(view: View) -> None:
@@ -205,10 +236,10 @@ def how_true(view: View) -> None:
     st.header("How true is this map?", anchor=False)
     flat = Settings(dimensions=view.settings.dimensions)
     key = projection.key(view.checkpoint.sha256, view.images.fingerprint, flat)
-    maps = {"PCA": (key, latent._map(view.checkpoint, key, view.codes, flat))}
+    maps = {"PCA": (key, latent.map_of(view.checkpoint, key, view.codes, flat))}
     if view.settings.method != "PCA":
         maps = {"This UMAP": (view.key, view.map)} | maps
-    found = {name: latent._truth(*each, view.images.labels) for name, each in maps.items()}
+    found = {name: _truth(*each, view.images.labels) for name, each in maps.items()}
     rows = [
         {
             "Map": name,
@@ -239,7 +270,7 @@ def take_along(view: View) -> None:
     with st.container(horizontal=True):
         frame.download(
             "Chart (HTML)",
-            lambda: latent.figure_of(view).to_html(include_plotlyjs=True),
+            lambda: latent_chart.figure_of(view).to_html(include_plotlyjs=True),
             "latent-map.html",
             "text/html",
         )

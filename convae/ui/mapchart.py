@@ -216,8 +216,12 @@ _hover = st.components.v2.component("convae_map_hover", js=HOVER)
 _marks = st.components.v2.component("convae_map_marks", js=MARKS)
 
 
-def chart(figure: go.Figure, alt: str) -> None:
+def chart(figure: go.Figure, alt: str, flat: bool) -> None:
     """The figure of `plots.latent_scatter`; the same figure stays as it is on the screen."""
+    drags = ["lasso2d", "select2d", "zoom2d", "pan2d"]
+    turns = ["tableRotation", "orbitRotation", "zoom3d", "pan3d"]
+    steps = ["zoomIn2d", "zoomOut2d", "resetScale2d"]
+    groups = [drags, steps] if flat else [turns, ["resetCameraDefault3d"]]
     st.plotly_chart(
         figure,
         key=CHART,
@@ -226,8 +230,8 @@ def chart(figure: go.Figure, alt: str) -> None:
             "displaylogo": False,
             "displayModeBar": True,
             "toImageButtonOptions": {"filename": "latent-map", "scale": 2},
-            "modeBarButtonsToRemove": ["autoScale2d"],
-            "modeBarButtonsToAdd": ["lasso2d", "select2d"],
+            # named one by one, as Streamlit takes the loop away where it reports no selections
+            "modeBarButtons": [["toImage"], *groups],
         },
     )
 

@@ -1,0 +1,44 @@
+"""Progress on the command line: tqdm bars."""
+
+
+class Bars:
+    """tqdm bars from the callbacks of data and the items of training."""
+
+    def __init__(self, quiet: bool):
+        self.quiet, self.bar, self.what = quiet, None, ""
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        if self.quiet:
+            return
+        if self.bar is None or what != self.what:
+            self.close()
+            from tqdm import tqdm
+
+            unit = dict(unit="B", unit_scale=True) if "ownload" in what else dict(unit="")
+            self.bar, self.what = tqdm(total=total, desc=what, dynamic_ncols=True, **unit), what
+        self.bar.update(done - self.bar.n)
+
+    def train(self, item) -> None:
+        kind = type(item).__name__
+        if self.quiet:
+            return
+        if kind == "Progress":
+            self(item.step, item.steps, "Training")
+            self.bar.set_postfix_str(
+                f"epoch {item.epoch}, loss {item.train_loss:.5f}, {item.images_per_s:,.0f} images/s"
+            )
+            return
+        from tqdm import tqdm
+
+        if kind == "EpochRecord":
+            tqdm.write(
+                f"epoch {item.epoch}: loss {item.train_loss:.5f}, validation {item.val_loss:.5f}, "
+                f"PSNR {item.val_psnr:.2f} dB, {item.images_per_s:,.0f} images/s"
+            )
+        elif kind == "Event":
+            tqdm.write(item.what)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
