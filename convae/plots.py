@@ -478,15 +478,18 @@ def path_inspector(
             numbers = np.asarray(numbers, float).tolist()
             series = Series(name, list(range(len(numbers))), numbers)
             form = "%{y:.4g}" + ("" if several else "<extra></extra>")
-            line = _line(series, colours[name], hovertemplate=form, legendgroup=name)
-            figure.add_trace(line.update(showlegend=several and i == 0), row=i + 1, col=1)
-        figure.update_layout(showlegend=several, margin_t=76 if several else None)
-    figure.update_layout(legend=dict(yref="container", y=1, yanchor="top"))
+            where = dict(xaxis=f"x{i + 1}", yaxis=f"y{i + 1}") if i else {}
+            shown = dict(legendgroup=name, showlegend=several and i == 0, hovertemplate=form)
+            figure.add_trace(_line(series, colours[name], **where, **shown))
+        if several:
+            legend = dict(yref="container", y=1, yanchor="top")
+            figure.update_layout(showlegend=True, margin_t=76, legend=legend)
     figure.update_xaxes(title_text="Frame", row=len(values), col=1)
-    for mark in marks:
-        figure.add_vline(mark, line=dict(color=FAINT, width=1), layer="below")
-    if frame is not None:
-        figure.add_vline(frame, line=dict(color=GREY, width=1, dash="dot"))
+    lines = [(mark, dict(color=FAINT, width=1)) for mark in marks]
+    lines += [] if frame is None else [(frame, dict(color=GREY, width=1, dash="dot"))]
+    # through all rows at once: plotly's own add_vline takes 15 ms for each
+    across = dict(type="line", xref="x", yref="paper", y0=0, y1=1, layer="below")
+    figure.update_layout(shapes=[across | dict(x0=x, x1=x, line=line) for x, line in lines])
     return figure
 
 

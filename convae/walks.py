@@ -217,15 +217,11 @@ def _speed(frames: np.ndarray, loop: bool) -> np.ndarray:
 def inspected(walks: Mapping[str, Walk]) -> dict[str, dict[str, np.ndarray]]:
     """What `plots.path_inspector` draws of walks: quantity with unit -> name -> values (F,)."""
     return {
-        "Change of the pixels (RMS, 0 to 1)": {
-            name: walk.speed for name, walk in walks.items()
-        },
+        "Change of the pixels (RMS, 0 to 1)": {name: walk.speed for name, walk in walks.items()},
         "Distance to real codes (percentile)": {
             name: walk.off_data for name, walk in walks.items()
         },
-        "Off when encoded again (% of spread)": {
-            name: walk.echo for name, walk in walks.items()
-        },
+        "Off when encoded again (% of spread)": {name: walk.echo for name, walk in walks.items()},
     }
 
 

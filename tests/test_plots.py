@@ -251,10 +251,20 @@ def test_a_map_in_three_dimensions_is_one_in_space():
 def test_the_path_inspector_has_a_row_for_each_value():
     figure = FIGURES["path"]
     assert [list(trace.y) for trace in figure.data] == [[1, 2], [3, 4], [5, 6]]
-    assert [trace.yaxis for trace in figure.data] == ["y", "y2", "y3"]
+    assert [trace.yaxis or "y" for trace in figure.data] == ["y", "y2", "y3"]
     assert [note.text for note in figure.layout.annotations[:3]] == ["one", "two", "three"]
 
 
 def test_a_name_that_is_also_marked_keeps_the_first_free_colour():
     figure = plots.rate_distortion({"mine": [(16, 10.0)]}, marked={"mine": (16, 10.0)})
     assert [trace.marker.color or trace.line.color for trace in figure.data] == [plots.BLUE] * 2
+
+
+def test_the_path_inspector_compares_paths_in_each_row():
+    paths = {"Cross-fade": [1, 2, 3], "Straight line": [4, 5, 6]}
+    figure = plots.path_inspector({"one": paths, "two": paths}, marks=[0, 2])
+    assert [trace.name for trace in figure.data] == [*paths, *paths]
+    assert [trace.yaxis for trace in figure.data] == [None, None, "y2", "y2"]
+    assert [trace.showlegend for trace in figure.data] == [True, True, False, False]
+    assert figure.data[0].line.color == figure.data[2].line.color == plots.COLOURS["Cross-fade"]
+    assert [shape.x0 for shape in figure.layout.shapes] == [0, 2]
