@@ -237,8 +237,8 @@ def outside(image: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "noise": noise,
         "flat colour": np.full((32, 32, 3), (230, 60, 150), np.uint8),
-        "checkerboard, 1 pixel": fine,
-        "checkerboard, 4 pixels": coarse,
+        "checks of 1 pixel": fine,
+        "checks of 4 pixels": coarse,
         "gradient": gradient,
         "an image": image,
         "shifted by a pixel": np.roll(image, 1, axis=1),

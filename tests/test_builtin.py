@@ -117,5 +117,5 @@ def test_images_from_outside_are_images_and_the_last_is_shifted():
     for each in found.values():
         assert each.shape == (32, 32, 3) and each.dtype == np.uint8
     assert (found["shifted by a pixel"][:, 1:] == image[:, :-1]).all()
-    assert len(np.unique(found["checkerboard, 1 pixel"])) == 2
+    assert len(np.unique(found["checks of 1 pixel"])) == 2
     assert np.ptp(found["flat colour"], axis=(0, 1)).max() == 0

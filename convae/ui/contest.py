@@ -4,6 +4,7 @@ Keys are those of the methods and the fingerprints of the images, never arrays.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import streamlit as st
@@ -22,36 +23,77 @@ FEW = 64  # images that a page shows, 0.2 MB; those that it measures take more
 
 @dataclass(frozen=True)
 class Contest:
-    """Who is compared, and on what. by_name: the model first, then its straw men."""
+    """Who is compared, and on what. A method is made when it is asked for: PCA takes seconds.
+
+    others: names of checkpoints beside this one.
+    """
 
     checkpoint: Checkpoint
     bits: int
     measured: ImageSet
-    fitted_on: ImageSet | None
-    by_name: dict[str, Method]
+    others: tuple[str, ...] = ()
+
+    @cached_property
+    def fitted_on(self) -> ImageSet | None:
+        return training_images(self.checkpoint)
+
+    @cached_property
+    def reference(self) -> ImageSet:
+        return methods.reference_of(self.measured, self.fitted_on)
 
     @property
     def model(self) -> Method:
-        return self.by_name[self.checkpoint.name]
+        return self.method(self.checkpoint.name)
 
-    def chosen(self, names) -> dict[str, Method]:
-        """The model, and of the others those with these names."""
-        return {k: m for k, m in self.by_name.items() if m is self.model or k in names}
+    @property
+    def names(self) -> list[str]:
+        """Of all methods there are: the model, its straw men, the other checkpoints."""
+        straw = STRAW if self.fitted_on is not None else STRAW[1:]
+        return [self.checkpoint.name, *straw, *self.others]
+
+    def chosen(self, names=None) -> dict[str, Method]:
+        """The model, and of the others those with these names, or all."""
+        wanted = [n for n in self.names if names is None or n in names or n == self.names[0]]
+        return {name: self.method(name) for name in wanted}
+
+    def method(self, name: str) -> Method:
+        if name == "PCA":
+            return _pca(self.fitted_on, self.checkpoint.config.latent_dim, self.bits)
+        if name in STRAW:
+            size = methods.code_bytes(self.checkpoint.config.latent_dim, self.bits)
+            return _codecs(self.measured.fingerprint, size, self.measured)[name]
+        same = name == self.checkpoint.name
+        found = self.checkpoint if same else caches.load_checkpoint(name)
+        if self.bits == methods.FLOAT:
+            return methods.model_method(found, self.measured)
+        return _model(name, found.sha256, self.reference.fingerprint, self.bits, found, self)
 
 
 def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) -> Contest:
     """The checkpoint and its straw men on `measured`; of `beside` those that are checkpoints."""
     others = [name for name in beside if name not in (checkpoint.name, *STRAW)]
-    fitted_on = training_images(checkpoint)
-    found = _contenders(
-        checkpoint.name, checkpoint.sha256, measured.fingerprint, _print(fitted_on), bits,
-        checkpoint, measured, fitted_on,
-    )  # fmt: skip
-    if others:
-        reference = methods.reference_of(measured, fitted_on)
-        found = [*found, *(_other(name, reference, bits) for name in others)]
-    by_name = {method.name: method for method in found}
-    return Contest(checkpoint, bits, measured, fitted_on, by_name)
+    for name in others:
+        caches.load_checkpoint(name)  # a damaged one is told of here, before anything is drawn
+    return Contest(checkpoint, bits, measured, tuple(others))
+
+
+def _pca(fitted_on: ImageSet, latent_dim: int, bits: int) -> Method:
+    return _quantised_pca(fitted_on.fingerprint, latent_dim, bits, fitted_on)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _quantised_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on) -> Method:
+    return methods.pca_method(caches.pca_of(_fitted_on), _fitted_on, latent_dim, bits)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Finding the quality of JPEG and WebP")
+def _codecs(fingerprint: str, size: int, _measured) -> dict[str, Method]:
+    return {method.name: method for method in methods.codec_methods(_measured.images, size)}
+
+
+@st.cache_resource(max_entries=24, show_spinner="Finding the range of each value")
+def _model(name: str, sha256: str, reference: str, bits: int, _model, _contest) -> Method:
+    return methods.model_method(_model, _contest.reference, bits)
 
 
 def training_images(checkpoint: Checkpoint) -> ImageSet | None:
@@ -71,28 +113,6 @@ def training_images(checkpoint: Checkpoint) -> ImageSet | None:
         except ConvaeError:  # a set without a training split
             continue
     return None
-
-
-def _print(images: ImageSet | None) -> str:
-    return images.fingerprint if images is not None else ""
-
-
-@st.cache_resource(max_entries=24, show_spinner="Making the straw men")
-def _contenders(
-    name: str, sha256: str, measured: str, fitted_on: str, bits: int, _model, _measured, _fitted_on
-) -> list[Method]:
-    pca = caches.pca_of(_fitted_on) if _fitted_on is not None else None
-    return methods.contenders(_model, _measured, _fitted_on, bits, pca)
-
-
-def _other(name: str, reference: ImageSet, bits: int) -> Method:
-    found = caches.load_checkpoint(name)
-    return _model_method(name, found.sha256, reference.fingerprint, bits, found, reference)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Loading another model")
-def _model_method(name: str, sha256: str, reference: str, bits: int, _model, _reference) -> Method:
-    return methods.model_method(_model, _reference, bits)
 
 
 def rebuilt_by(method: Method, images: ImageSet) -> np.ndarray:
@@ -172,8 +192,7 @@ def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
     """(bytes an image, PSNR in dB) for the checkpoints of these names, PCA, JPEG and WebP, on a
     sample of the images measured."""
     some = caches.sample(held.measured, CURVE)
-    reference = methods.reference_of(held.measured, held.fitted_on)
-    found = {}
+    reference, found = held.reference, {}
     for name in names:
         model = caches.load_checkpoint(name)
         found[name] = _model_curve(

@@ -25,14 +25,15 @@ STYLE = """<style>
 .cv-rows { --tile: min(var(--most), (100cqw - 6.5rem) / var(--n) - 6px);
   display: flex; flex-direction: column; gap: 16px; }
 .cv-line { display: flex; gap: 6px; }
-.cv-group { display: grid; gap: 3px 6px; align-items: center;
+.cv-group { display: grid; gap: 3px 6px; align-items: center; align-content: start;
   grid-template-columns: auto repeat(var(--g), var(--tile)); }
 .cv-group + .cv-group { grid-template-columns: repeat(var(--g), var(--tile)); }
 .cv-group + .cv-group > .cv-label { display: none; }
 .cv-label { width: 5.5rem; font-size: .8rem; line-height: 1.15; opacity: .75; text-align: right;
   padding-right: .25rem; }
 .cv-caption { font-size: .75rem; line-height: 1.2; opacity: .75; text-align: center;
-  overflow-wrap: anywhere; white-space: pre-line; font-variant-numeric: tabular-nums; }
+  align-self: start; overflow-wrap: anywhere; white-space: pre-line;
+  font-variant-numeric: tabular-nums; }
 @container (max-width: 640px) {
   .cv-rows { --tile: min(var(--most), (100cqw - 1.3rem) / var(--g) - 6px); }
   .cv-line { flex-direction: column; gap: 14px; }

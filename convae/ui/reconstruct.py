@@ -155,12 +155,12 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
     with right:
         name = st.segmented_control(
             "Rebuilt by",
-            list(held.by_name),
+            held.names,
             default=held.checkpoint.name,
             required=True,
             key="reconstruct-by",
         )
-        method = held.by_name.get(name, held.model)
+        method = held.method(name)
         rebuilt = rebuilt_by(method, shown)[place]
         scores = scores_of(method, shown)
         frame.figures(
@@ -198,7 +198,7 @@ def _layers(checkpoint, image: np.ndarray, half: str) -> None:
         # what lies between is these again, rearranged or cut off at zero
         if kind.startswith(("Conv", "Unflatten")) or number == len(layers):
             size = "x".join(map(str, out.shape[1:]))
-            rows[f"{number}. {kind}, {out.shape[0]} of {size}"] = sheets.map_pictures(out, 8)
+            rows[f"{number}. {out.shape[0]} of {size}"] = sheets.map_pictures(out, 8)
     pictures.image_rows(rows, columns=8, scale=2)
     st.caption(
         "Of each convolution the eight feature maps that vary most, from the first layer down, "

@@ -19,7 +19,8 @@ from convae.ui.contest import (
 
 def show_table(held: Contest) -> None:
     """Every method on the same images: the table, the spread, by class, and how to get it again."""
-    rows = [row_of(method, held.measured) for method in held.by_name.values()]
+    chosen = held.chosen()
+    rows = [row_of(method, held.measured) for method in chosen.values()]
     st.dataframe(
         [
             {
@@ -59,7 +60,7 @@ def show_table(held: Contest) -> None:
         )
         frame.download(
             "Every image (CSV)",
-            lambda: evaluation.to_csv(each_image(held.measured, held.by_name)),
+            lambda: evaluation.to_csv(each_image(held.measured, chosen)),
             "images.csv",
             "text/csv",
         )
@@ -77,8 +78,8 @@ def told(held: Contest) -> str:
     """How the straw men were made."""
     parts = []
     for name in STRAW:
-        if name in held.by_name:
-            made = held.by_name[name].told
+        if name in held.names:
+            made = held.method(name).told
             parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
         else:
             parts.append("No training images are at hand to fit PCA on")
@@ -98,8 +99,7 @@ def same_on_the_command_line(held: Contest) -> str:
         words += ["--fit-data", held.fitted_on.name]
     if held.bits != FLOAT:
         words += ["--bits", str(held.bits)]
-    others = [n for n in held.by_name if n != held.checkpoint.name and n not in STRAW]
-    return " ".join(words + (["--beside", *others] if others else []))
+    return " ".join(words + (["--beside", *held.others] if held.others else []))
 
 
 def show_spread(held: Contest, beside) -> None:
@@ -121,7 +121,9 @@ def show_spread(held: Contest, beside) -> None:
     )
     if len(held.measured.class_names) > 1:
         st.subheader("By class", anchor=False)
-        rebuilt = {name: rebuilt_by(method, held.measured) for name, method in held.by_name.items()}
+        rebuilt = {
+            name: rebuilt_by(method, held.measured) for name, method in held.chosen().items()
+        }
         lines = evaluation.by_class(held.measured, rebuilt)
         number = _number("%.2f", "PSNR of the images of this class, dB.")
         st.dataframe(
@@ -137,7 +139,7 @@ def show_spread(held: Contest, beside) -> None:
 
 def show_bits(held: Contest, beside) -> None:
     """PSNR over bytes of this model, those beside it and the straw men; and what the bits cost."""
-    names = [name for name in held.by_name if name not in STRAW]
+    names = [held.checkpoint.name, *held.others]
     options = pickers.checkpoint_options()
     seen = pickers.trained_on(options[held.checkpoint.name])
     alike = [name for name, entry in options.items() if pickers.trained_on(entry) == seen]

@@ -1,0 +1,138 @@
+"""The Reconstruct page through app.py: what it shows is what the package says."""
+
+import json
+
+import numpy as np
+import pytest
+
+from convae import __main__ as cli
+from convae import baselines, methods
+from convae.ui import contest as contest_module
+from tests.test_pages import healthy, png, shown, visit
+
+PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
+STRAW = ["PCA", "JPEG", "WebP"]
+
+
+def open_at(part="Images", **query):
+    return visit("pages/reconstruct.py", **{"reconstruct-part": part, **query})
+
+
+@pytest.fixture
+def two_models(tiny_data, capsys):
+    """Two small runs on the tiny data; gives its SPEC."""
+    small = ["--arch", "residual", "--base-channels", "8", "--epochs", "1", "--quiet"]
+    for name, size in (("first", "4"), ("second", "2")):
+        cli.main(["train", "--data", tiny_data, "--name", name, "--latent-dim", size, *small])
+    capsys.readouterr()
+    return tiny_data
+
+
+@pytest.fixture
+def digits_model(add_checkpoint):
+    """An untrained model for the smallest set: to fit PCA to it takes no time."""
+    add_checkpoint("tiny", "digits")
+
+
+@pytest.mark.parametrize("bits", [1, 5, methods.FLOAT])
+def test_the_table_is_that_of_the_command_line_to_the_last_digit(two_models, capsys, bits):
+    told = {} if bits == methods.FLOAT else {"reconstruct-bits": str(bits)}
+    app = open_at("The whole set", model="first", **{"reconstruct-beside": "second"}, **told)
+    table = healthy(app).dataframe[0].value.set_index("Method")
+    command = app.code[0].value.split()[3:]
+    assert cli.main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    lines = {"first": found, "second": found["beside"][0]}
+    lines |= {name: found["baselines"][name.lower()] for name in STRAW}
+    assert set(lines) == set(table.index)
+    for name, line in lines.items():
+        for column, key in {
+            "Bytes": "bytes_per_image", "PSNR (dB)": "psnr", "mean PSNR": "psnr_mean",
+            "PSNR spread": "psnr_spread", "SSIM": "ssim", "SSIM spread": "ssim_spread",
+            "MSE": "mse",
+        }.items():  # fmt: skip
+            assert table.loc[name, column] == line[key], (name, column)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_opens_at_few_bits_beside_every_straw_man(part, digits_model):
+    app = open_at(part, **{"reconstruct-bits": "1"})
+    app.multiselect(key="reconstruct-beside").set_value(STRAW)
+    healthy(app.run())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_opens_for_two_values_on_other_images(part, two_models):
+    healthy(open_at(part, model="second", data="Digits"))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_opens_for_a_single_upload(part, digits_model):
+    app = open_at(part, data="Your images")
+    app.file_uploader[0].set_value([("a.png", png(), "image/png")])
+    app.run()
+    assert not app.exception, app.exception[0].message
+
+
+@pytest.mark.parametrize("kind", ["Best", "Median", "Worst", "Outside", "Camera"])
+def test_images_of_every_kind_are_shown(kind, digits_model):
+    app = open_at(**{"reconstruct-which": kind, "reconstruct-count": "4"})
+    healthy(app)
+    if kind == "Outside":
+        assert "checks of 1 pixel" in shown(app) and "rebuilt, image 7" in shown(app)
+    elif kind != "Camera":
+        assert "rebuilt, image 4" in shown(app) and "rebuilt, image 5" not in shown(app)
+
+
+def test_straw_men_get_rows_of_their_own(digits_model):
+    app = open_at(**{"reconstruct-count": "3"})
+    assert "PCA, image 1" not in shown(app)
+    app.multiselect(key="reconstruct-beside").set_value(["PCA", "WebP"])
+    drawn = shown(healthy(app.run()))
+    assert "PCA, image 3" in drawn and "error, WebP, image 3" in drawn and "JPEG" not in drawn
+
+
+def test_nonsense_in_the_address_is_ignored(digits_model):
+    app = open_at(
+        "Nothing", **{"reconstruct-bits": "99", "reconstruct-beside": "../x",
+        "reconstruct-which": "%00", "reconstruct-many": "-1"},
+    )  # fmt: skip
+    healthy(app)
+    assert "rebuilt, image 1" in shown(app)
+
+
+def test_bits_change_what_is_rebuilt(digits_model):
+    app = open_at()
+    before = shown(app)
+    app.select_slider(key="reconstruct-bits").set_value(1)
+    assert shown(healthy(app.run())) != before
+
+
+def test_the_layers_of_both_halves_are_shown(digits_model):
+    app = open_at("One image")
+    encoder = shown(healthy(app))
+    assert "8 of 32x32" in encoder
+    app = open_at("One image", **{"reconstruct-half": "decoder"})
+    assert "3 of 32x32" in shown(healthy(app)) != encoder
+
+
+def test_what_is_told_of_pca_is_what_it_was_fitted_on(digits_model):
+    app = open_at("The whole set")
+    told = [caption.value for caption in healthy(app).caption]
+    assert any("PCA is fitted on digits, 1," in each for each in told)
+    assert np.isfinite(app.dataframe[0].value["PSNR (dB)"]).all()
+
+
+def test_the_first_view_fits_no_pca(digits_model, monkeypatch):
+    monkeypatch.setattr(baselines, "pca_for", None)
+    contest_module._quantised_pca.clear()
+    healthy(open_at())
+    healthy(open_at("One image"))
+
+
+def test_a_damaged_model_beside_is_one_sentence(digits_model, add_checkpoint):
+    (add_checkpoint("broken") / "model.safetensors").write_bytes(b"not weights")
+    app = open_at()
+    app.multiselect(key="reconstruct-beside").set_value(["broken"])
+    app.run()
+    assert not app.exception and len(app.error) == 1
