@@ -106,7 +106,7 @@ def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str 
         },
         {
             "transform": only("rung"),
-            "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3,
+            "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -3,
                      "color": grey, "fontSize": 12},
             "encoding": {"x": {"value": 4}, "y": y, "text": {"field": "name"}},
         },

@@ -50,9 +50,9 @@ def watch() -> None:
     if run is None:
         st.info("Nothing has been trained here yet: begin under New.", icon=":material/info:")
         return
-    live.watch(run)
     if not run.locked():
-        run_table.actions(run)
+        run_table.actions(run, watching=True)
+    live.watch(run)
 
 
 def all_runs() -> None:

@@ -130,7 +130,7 @@ def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
     app = healthy(visit(PAGE))
     told = {metric.label: metric.value for metric in app.metric}
     assert told["Parameters"] == "60,491" and told["Fewer numbers"] == "384 : 1"
-    assert told["Expected time"] == "about 56 s" and told["Device"]
+    assert told["Expected time"] == "~ 55 s" and told["Device"]
 
 
 def test_a_second_start_waits_politely(put_run):

@@ -7,7 +7,7 @@
     keyframes  pick_ground, pick_keyframes: what to walk between, chosen by clicks
     walking    settings, walks, knobs and files of the Interpolate page
     scrubber   walks under a slider that moves in the browser
-    training   settings_form, run_progress, loss_chart: what the Train page is made of
+    training_form, live, run_table, time_machine: what the Train page is made of
 
 A page reads ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
 """
@@ -48,7 +48,7 @@ from convae.ui.pickers import (
     trained_on,
 )
 from convae.ui.pictures import error_picture, image_rows, journey, large_image, sheet_png
-from convae.ui.training import duration, loss_chart, run_progress, settings_form
+from convae.ui.training_form import duration
 
 __all__ = [
     "checkpoint_options",
@@ -67,7 +67,6 @@ __all__ = [
     "large_image",
     "link",
     "load_checkpoint",
-    "loss_chart",
     "many_images",
     "models_table",
     "next_pages",
@@ -82,9 +81,7 @@ __all__ = [
     "progress",
     "psnr_of",
     "rebuilt_of",
-    "run_progress",
     "sample",
-    "settings_form",
     "sheet_png",
     "spec_name",
     "summary_of",

@@ -93,7 +93,7 @@ def pick_run(key: str = "train-run") -> Run | None:
     default = at_work.id if at_work else names[0]
     name = st.selectbox(
         "Run", names, index=names.index(default), key=key, bind="query-params",
-        persist_state="session", label_visibility="collapsed" if len(names) == 1 else "visible",
+        persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
     return runs.Run(runs.root() / name)
 

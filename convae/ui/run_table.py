@@ -73,8 +73,8 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def actions(run: Run) -> None:
-    """What can be done with one run; each button says what it needs."""
+def actions(run: Run, *, watching: bool = False) -> None:
+    """What can be done with one run; `watching` where it is looked at already."""
     status = run.status()
     has_model = (run.path / "model.safetensors").is_file()
     with st.container(horizontal=True, key="train-actions"):
@@ -82,7 +82,7 @@ def actions(run: Run) -> None:
                                    type="primary", help="On all pages."):  # fmt: skip
             pickers.choose_checkpoint(run.id)
             st.switch_page("pages/reconstruct.py")
-        if st.button("Watch", icon=":material/show_chart:", key="train-watch"):
+        if not watching and st.button("Watch", icon=":material/show_chart:", key="train-watch"):
             show_run(run)
         if has_model:
             frame.download("Download", lambda: checkpoints.export(str(run.path)), f"{run.id}.zip",

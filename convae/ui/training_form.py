@@ -225,7 +225,7 @@ def _forecast(made: TrainConfig, waiting: bool) -> None:
     elif speed != speed:
         time = "unknown"
     else:
-        time = "about " + duration(probe.estimate_s(made, image_count(made), speed))
+        time = "~ " + roughly(probe.estimate_s(made, image_count(made), speed))
     frame.figures(
         {
             "Expected time": time,
@@ -265,6 +265,13 @@ def pick_processes(made: TrainConfig, key: str = "train") -> int:
         "GPUs", 1, torch.cuda.device_count(), torch.cuda.device_count(), key=f"{key}-gpus",
         help="Each takes its share of every batch: DistributedDataParallel under torchrun.",
     )  # fmt: skip
+
+
+def roughly(seconds: float) -> str:
+    """25 s, 4 min, 2.5 h: as exact as a forecast can be."""
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def duration(seconds: float) -> str:
