@@ -66,6 +66,7 @@ STYLE = """<style>
 %3Cpath d='M2 2 L11 9 V15 L2 22Z M22 2 L13 9 V15 L22 22Z'/%3E%3C/svg%3E") center / contain; }
 [class*="st-key-figures"] > div { flex: 1 1 9rem; }
 @media (max-width: 640px) { .katex-display { font-size: .82em; } }
+.st-key-menu [data-testid="stPageLink"] a { padding-block: .28rem; }
 .st-key-menu [data-testid="stCaptionContainer"] { margin: .5rem 0 0; }
 .st-key-menu [data-testid="stCaptionContainer"] p { margin-bottom: .1rem; }
 [class*="st-key-thumbs"] button { padding: 3px; height: auto; min-height: 0; border-radius: 9px; }
