@@ -65,10 +65,13 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
     job = _jobs() / key
     try:
         job.mkdir(parents=True, exist_ok=True)
-        slot = runs.take_lock(_jobs() / ".slot")
-        if slot is None:
+        # a worker that has told its end may still be about to leave
+        deadline = time.monotonic() + 1
+        while (slot := runs.take_lock(_jobs() / ".slot")) is None and time.monotonic() < deadline:
             if status(key).state == "working":
                 return
+            time.sleep(0.05)
+        if slot is None:
             raise ConvaeError("Another map is being made: wait for it, one at a time is made.")
         lock = runs.take_lock(job / "lock")
     except OSError as error:

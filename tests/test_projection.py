@@ -1,5 +1,7 @@
 """Maps of codes: kept, found again, walked both ways; made by a worker that is on its own."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
-from convae import mapjobs, metrics, projection, truth
+from convae import checkpoints, colourings, data, mapjobs, metrics, projection, truth
 from convae.errors import ConfigError, ConvaeError
 from convae.projection import Map, Settings
 
@@ -170,35 +172,102 @@ def test_nothing_imports_umap_or_torch_until_it_is_asked():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_worker_draws_the_map_tells_its_progress_and_tidies_up(codes):
-    key = projection.key("w", "i", Settings("UMAP", n_neighbors=5))
-    mapjobs.start(key, codes[0][:80], Settings("UMAP", n_neighbors=5))
-    seen, deadline = set(), time.monotonic() + 120
+FAKE = """
+import time
+import numpy as np
+
+class UMAP:
+    def __init__(self, **asked):
+        self.asked = asked
+
+    def fit(self, codes):
+        print("Construct embedding")
+        for epoch in range(1, 11):
+            self.asked["tqdm_kwds"]["file"].write(f"epoch {epoch}/10")
+            time.sleep(0.1)
+        if np.isnan(codes).any():
+            raise ValueError("Input contains NaN")
+        self.embedding_ = codes[:, : self.asked["n_components"]]
+"""
+
+
+@pytest.fixture
+def quick_umap(tmp_path, monkeypatch):
+    """A stand-in for umap that takes a second: the real one is met in tests/e2e."""
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake" / "umap.py").write_text(FAKE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
+
+
+def ended(key: str) -> mapjobs.Status:
+    deadline = time.monotonic() + 60
     while (now := mapjobs.status(key)).state == "working" and time.monotonic() < deadline:
-        seen.add(now.stage)
-        mapjobs.start(key, codes[0][:80], Settings("UMAP", n_neighbors=5))  # no second worker
-        with pytest.raises(ConvaeError, match="one at a time"):
-            mapjobs.start("f" * 24, codes[0], Settings("UMAP"))
-        time.sleep(0.1)
+        time.sleep(0.05)
+    return now
+
+
+def test_worker_draws_the_map_tells_its_progress_and_tidies_up(codes, quick_umap):
+    settings = Settings("UMAP", n_neighbors=5)
+    key = projection.key("w", "i", settings)
+    mapjobs.start(key, codes[0][:80], settings)
+    mapjobs.start(key, codes[0][:80], settings)  # for a second visitor: no second worker
+    with pytest.raises(ConvaeError, match="one at a time"):
+        mapjobs.start("f" * 24, codes[0], settings)
+    seen, deadline = [], time.monotonic() + 60
+    while (now := mapjobs.status(key)).state == "working" and time.monotonic() < deadline:
+        seen.append(now.share)
+        time.sleep(0.05)
     assert now.state == "done", now
-    assert "Loading UMAP" in seen
-    assert projection.load(key).shape == (80, 2)
-
-
-def test_worker_that_is_cancelled_leaves_nothing(codes):
-    key = "a" * 24
-    mapjobs.start(key, codes[0], Settings("UMAP"))
-    mapjobs.cancel(key)
-    assert mapjobs.status(key).state == "none"
+    assert seen == sorted(seen) and max(seen) > 0.4
+    assert np.allclose(projection.load(key), codes[0][:80, :2], atol=1e-3)
     assert not (projection.folder() / "jobs" / key).exists()
 
 
-def test_worker_that_fails_says_so(codes, tmp_path):
+def test_worker_that_is_cancelled_leaves_nothing_and_makes_room(codes, quick_umap):
+    mapjobs.start("a" * 24, codes[0], Settings("UMAP"))
+    mapjobs.cancel("a" * 24)
+    assert mapjobs.status("a" * 24).state == "none"
+    mapjobs.start("b" * 24, codes[0], Settings("UMAP"))
+    assert ended("b" * 24).state == "done"
+
+
+def test_worker_that_fails_says_so_and_can_be_started_again(codes, quick_umap):
     key = "b" * 24
-    bad = np.full((40, 4), np.nan, np.float32)
-    mapjobs.start(key, bad, Settings("UMAP"))
-    deadline = time.monotonic() + 120
-    while mapjobs.status(key).state == "working" and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert mapjobs.status(key).state == "failed"
-    assert "UMAP could not draw" in mapjobs.status(key).message
+    mapjobs.start(key, np.full((40, 4), np.nan, np.float32), Settings("UMAP"))
+    assert ended(key).state == "failed"
+    assert "could not draw this map: Input contains NaN" in ended(key).message
+    mapjobs.start(key, codes[0], Settings("UMAP"))
+    assert ended(key).state == "done"
+
+
+def test_worker_that_is_killed_has_failed(codes, quick_umap):
+    key = "c" * 24
+    mapjobs.start(key, codes[0], Settings("UMAP"))
+    while mapjobs.status(key).pid == 0:
+        time.sleep(0.02)
+    os.kill(mapjobs.status(key).pid, signal.SIGKILL)
+    assert ended(key).message == "The map was not finished: its worker is gone."
+
+
+def test_map_on_the_command_line_is_found_beside_the_model(add_checkpoint, quick_umap):
+    folder = add_checkpoint("small", spec="digits")
+    command = [sys.executable, "-m", "convae", "map", "small", "--data", "digits", "--quiet"]
+    subprocess.run(command, check=True, capture_output=True)
+    images = data.load("digits", "test")
+    settings = Settings("UMAP")
+    name = projection.key(checkpoints.load("small").sha256, images.fingerprint, settings)
+    assert projection.load(name) is None
+    assert len(projection.load(name, folder / "maps")) == len(images)
+
+
+def test_clusters_and_oddness_of_ordinary_and_of_equal_codes(codes):
+    groups = colourings.clusters(codes[0], 3)
+    pairs = np.unique(np.stack([groups, codes[1]]), axis=1)
+    assert pairs.shape == (2, 3)  # the three groups that were put in
+    odd = codes[0].copy()
+    odd[7] *= 10
+    assert colourings.oddness(odd).argmax() == 7
+    assert 0.8 < colourings.oddness(codes[0]).mean() < 1.2
+    same = np.ones((5, 3), np.float32)
+    assert not colourings.oddness(same).any()
+    assert len(colourings.clusters(same)) == 5

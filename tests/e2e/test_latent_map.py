@@ -1,0 +1,179 @@
+"""The latent map in a browser: hover, click, blank spot, loop, upload, walk, UMAP."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convae import data
+from tests.e2e.conftest import settle
+
+WHERE = """(n) => {
+  const gd = document.querySelector('.st-key-latent-chart .js-plotly-plot');
+  const box = gd.getBoundingClientRect(), { xaxis, yaxis } = gd._fullLayout;
+  for (const trace of gd._fullData) {
+    const i = Array.from(trace.customdata).indexOf(n);
+    if (i >= 0) return [box.left + xaxis._offset + xaxis.d2p(trace.x[i]),
+                        box.top + yaxis._offset + yaxis.d2p(trace.y[i])];
+  }
+}"""
+CARD = ".cv-hover"
+
+
+@pytest.fixture
+def latent_map(open_page):
+    def go(query: str = "latent-method=PCA", **options):
+        page = open_page(f"latent_map?{query}", **options)
+        page.wait_for_function(
+            "document.querySelector('.st-key-latent-chart .js-plotly-plot')?._fullLayout"
+        )
+        page.wait_for_selector(".cv-marks")
+        page.wait_for_selector(CARD, state="attached")
+        return page
+
+    return go
+
+
+def place(page, n: int) -> tuple[float, float]:
+    return page.evaluate(WHERE, n)
+
+
+def clear_point(page) -> int:
+    """A point that lies away from all others, so that the pointer cannot mean another."""
+    return page.evaluate(
+        """() => {
+        const gd = document.querySelector('.st-key-latent-chart .js-plotly-plot');
+        const { xaxis, yaxis } = gd._fullLayout, all = [];
+        for (const t of gd._fullData) for (let i = 0; i < t.x.length; i++)
+          all.push([xaxis.d2p(t.x[i]), yaxis.d2p(t.y[i]), t.customdata[i]]);
+        let best = -1, found = null;
+        for (const a of all.slice(0, 400)) {
+          let near = 1e9;
+          for (const b of all) if (a !== b) near = Math.min(near, Math.hypot(a[0]-b[0], a[1]-b[1]));
+          if (near > best) { best = near; found = a[2]; }
+        }
+        return found;
+        }"""
+    )
+
+
+def hover(page, n: int) -> None:
+    x, y = place(page, n)
+    page.mouse.move(x - 60, y - 60)
+    page.mouse.move(x, y, steps=5)
+    page.wait_for_function(
+        "n => { const c = document.querySelector('.cv-hover');"
+        "return c.style.display === 'block' && +c.dataset.image === n; }",
+        arg=n,
+    )
+
+
+def test_hover_shows_the_image_of_the_point(latent_map):
+    page = latent_map()
+    n = clear_point(page)
+    hover(page, n)
+    shot = page.locator(f"{CARD} > div").first.screenshot()
+    seen = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB").resize((32, 32)), float)
+    expected = data.load("shapes", "test").images[n].astype(float)
+    # corners are rounded and the sheet is WebP
+    assert np.abs(seen - expected)[4:-4, 4:-4].mean() < 12
+
+
+def test_click_shows_the_point_its_neighbours_and_lines_to_them(latent_map):
+    page = latent_map()
+    n = clear_point(page)
+    page.mouse.click(*place(page, n))
+    page.get_by_text(f"Image {n}:").wait_for()
+    assert page.locator(".cv-bar").count() == 8
+    page.wait_for_function("document.querySelectorAll('.cv-marks polyline.near').length === 16")
+    assert f"latent-point={n}" in page.url
+
+
+def test_two_clicks_make_a_walk_that_interpolate_takes_on(latent_map):
+    page = latent_map("latent-method=PCA&latent-point=3&latent-from=8")
+    page.wait_for_selector(".cv-marks polyline.walk", state="attached")
+    settle(page)
+    assert page.get_by_role("img", name="walk, image 11").count() == 1
+    link = page.get_by_role("link", name="Go on in Interpolate")
+    if link.count():
+        assert "interpolate-frames=8%2C3" in link.get_attribute("href")
+
+
+def test_click_on_nothing_decodes_what_could_live_there(latent_map):
+    page = latent_map()
+    box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
+    page.mouse.click(box["x"] + 12, box["y"] + 12)
+    page.get_by_text("A place between the images").wait_for()
+    page.get_by_text("Nobody lives here").wait_for()
+    page.wait_for_selector(".cv-marks circle.spot", state="attached")
+
+
+def test_a_loop_shows_the_group_and_isolates_it(latent_map):
+    page = latent_map()
+    box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x + 90, y)
+    page.mouse.down()
+    for turn in range(1, 25):
+        angle = turn / 24 * 2 * math.pi
+        page.mouse.move(x + 90 * math.cos(angle), y + 90 * math.sin(angle))
+    page.mouse.up()
+    page.get_by_text("images in your loop").wait_for()
+    settle(page)
+    with page.expect_download() as zipped:
+        page.get_by_role("button", name="Images (zip)").click()
+    assert zipped.value.suggested_filename == "loop.zip"
+    page.get_by_role("button", name="Isolate").click()
+    page.get_by_role("button", name="Project these alone").click()
+    page.get_by_role("button", name="Project these alone").wait_for(state="detached")
+    settle(page)
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Show all").wait_for(state="detached")
+
+
+def test_an_upload_takes_its_place_on_the_map(latent_map):
+    page = latent_map()
+    page.get_by_text("Put an image of your own on the map").click()
+    buffer = io.BytesIO()
+    Image.fromarray(data.load("shapes", "test").images[5]).save(buffer, "PNG")
+    file = {"name": "mine.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("Nearest to the first").wait_for()
+    page.wait_for_selector(".cv-marks circle.spot", state="attached")
+    # it is image 5 itself
+    assert float(page.locator(".cv-bar em").first.inner_text()) < 1e-3
+
+
+def test_umap_shows_its_progress_and_can_be_cancelled(latent_map, open_page):
+    page = latent_map("latent-method=UMAP&data=Digits")
+    page.get_by_role("button", name="Make the UMAP").click()
+    page.locator(".st-key-latent-making").wait_for()
+    assert open_page("reconstruct").get_by_role("heading", name="Reconstruct").count() == 1
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Make the UMAP").wait_for()
+
+
+def test_umap_takes_the_place_of_pca_when_it_is_ready(latent_map):
+    page = latent_map("latent-method=UMAP&data=Digits&latent-seed=1")
+    page.get_by_role("button", name="Make the UMAP").click()
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stMain]').innerHTML.includes('UMAP map of')",
+        timeout=240_000,
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "latent-point=999999&latent-from=-4",
+        "latent-dimensions=7&latent-method=tsne&latent-colour=x",
+        "latent-n_neighbors=9999&latent-min_dist=nan&latent-classes=nothing",
+    ],
+)
+def test_odd_addresses_still_draw_the_map(open_page, query):
+    page = open_page(f"latent_map?{query}")
+    page.wait_for_selector(".st-key-latent-chart .js-plotly-plot .main-svg")
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
