@@ -1,0 +1,162 @@
+"""Claims about the project itself: who imports whom, what stays light, what the README promises."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# a module may import those above its own line, and its neighbours on the line
+LAYERS = """
+errors
+config hosting sheets store bars
+images download builtin runs
+cifar10 folders metrics devices
+data model baselines latent plots follow
+recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart
+trainer checkpoints methods
+train evaluation parcel mapjobs probe
+worker
+ui __main__
+"""
+LEVEL = {name: n for n, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+
+# heavy packages, and who alone may import them at the top of a file
+ALONE = {
+    "streamlit": {"ui"},
+    "torch": {"model", "devices", "recipe", "trainer", "train", "checkpoints", "parcel", "worker"},
+    "torchvision": set(),
+    "umap": set(),
+    "tensorboard": set(),
+    "plotly": {"plots", "live_chart", "ui"},
+}
+
+
+def python_files(*folders):
+    return sorted(p for folder in folders for p in (ROOT / folder).rglob("*.py"))
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT / "convae").with_suffix("").parts
+    return parts[0]
+
+
+def imported(path, top_only=False):
+    """Dotted names that a file imports; with `top_only` those a mere import of it pays for."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_only else ast.walk(tree)
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_every_module_has_its_place_in_the_table():
+    found = {module_of(p) for p in python_files("convae")} - {"__init__"}
+    assert found == set(LEVEL)
+
+
+@pytest.mark.parametrize("path", python_files("convae"), ids=lambda p: p.stem)
+def test_modules_import_only_those_above_them(path):
+    own = module_of(path)
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "convae" and len(parts) > 1 and parts[1] in LEVEL:
+            assert LEVEL[parts[1]] <= LEVEL[own], f"{own} imports {parts[1]}"
+
+
+@pytest.mark.parametrize("package", ALONE)
+def test_heavy_packages_are_imported_by_few(package):
+    found = {
+        module_of(path)
+        for path in python_files("convae")
+        if any(name.split(".")[0] == package for name in imported(path, top_only=True))
+    }
+    assert found <= ALONE[package], f"{package} is imported by {sorted(found - ALONE[package])}"
+
+
+def test_umap_is_imported_by_projection_alone_and_streamlit_never_below_the_app():
+    for path in python_files("convae"):
+        names = {name.split(".")[0] for name in imported(path)}
+        assert "umap" not in names or module_of(path) == "projection", path
+        assert "streamlit" not in names or module_of(path) == "ui", path
+
+
+def test_pages_hold_no_torch_and_nobody_imports_a_page():
+    for path in [ROOT / "app.py", *python_files("pages")]:
+        assert not {"torch", "umap", "sklearn"} & {n.split(".")[0] for n in imported(path)}, path
+    for path in python_files("convae", "pages", "benchmarks"):
+        assert not any(name.split(".")[0] in ("pages", "app") for name in imported(path)), path
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("runs", ["torch", "streamlit", "plotly", "pandas"]),
+        ("config", ["torch", "numpy"]),
+        ("train", ["streamlit", "plotly", "umap", "torchvision"]),
+        ("worker", ["streamlit", "plotly", "umap", "torchvision"]),
+        ("plots", ["torch", "streamlit"]),
+        ("images", ["torch", "streamlit"]),
+        ("ui", ["umap", "torchvision", "sklearn"]),
+    ],
+)
+def test_imports_stay_light(module, absent):
+    code = (
+        f"import sys, convae.{module}; found = sorted(set({absent}) & set(sys.modules)); "
+        "sys.exit(', '.join(found) if found else 0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, f"convae.{module} loads {ran.stderr.strip()}"
+
+
+def test_the_readme_names_every_page_and_every_command():
+    from convae.__main__ import make_parser
+
+    readme = (ROOT / "README.md").read_text()
+    for path in python_files("pages"):
+        assert f"`pages/{path.name}`" in readme
+    verbs = make_parser()._subparsers._group_actions[0].choices
+    for verb in verbs:
+        assert f"python -m convae {verb}" in readme, verb
+
+
+def test_the_commands_of_the_readme_and_the_results_are_understood():
+    from convae.__main__ import make_parser
+
+    told = (ROOT / "README.md").read_text() + (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    commands = re.findall(r"^\s*python -m convae ([^#\n`]+)", told, re.M)
+    assert len(commands) > 8
+    for command in commands:
+        make_parser().parse_args(command.split())  # SystemExit if it is not understood
+    for script in re.findall(r"python -m benchmarks\.(\w+)", told):
+        assert (ROOT / "benchmarks" / f"{script}.py").is_file(), script
+
+
+def test_links_of_the_readme_lead_somewhere():
+    readme = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", readme):
+        assert (ROOT / target).exists(), target
+
+
+def test_shipped_checkpoints_are_small_and_whole():
+    from convae import checkpoints
+
+    folders = sorted(p.parent for p in (ROOT / "checkpoints").glob("*/card.json"))
+    assert folders
+    total = 0
+    for folder in folders:
+        size = (folder / "model.safetensors").stat().st_size
+        total += size
+        assert size <= 10 * 2**20, folder.name
+        loaded = checkpoints.load(str(folder))
+        assert loaded.card["command"].startswith("python -m convae"), folder.name
+        assert loaded.card["metrics"]["test"]["psnr"] > 15
+    assert total <= 40 * 2**20
