@@ -132,7 +132,7 @@ def test_the_first_view_fits_no_pca(digits_model, monkeypatch):
 
 def test_a_damaged_model_beside_is_one_sentence(digits_model, add_checkpoint):
     (add_checkpoint("broken") / "model.safetensors").write_bytes(b"not weights")
-    app = open_at()
+    app = open_at(model="tiny")
     app.multiselect(key="reconstruct-beside").set_value(["broken"])
     app.run()
     assert not app.exception and len(app.error) == 1
