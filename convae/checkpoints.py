@@ -27,6 +27,18 @@ from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
 MAX_BYTES = 50 * 2**20
 MAX_HEADER = 2**20
 DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
+LOADER = '''"""Loads the model beside this file; needs the convae package."""
+
+from pathlib import Path
+
+from convae import checkpoints, data
+
+checkpoint = checkpoints.load(str(Path(__file__).parent))
+images = data.load("shapes", "test").images[:8]  # uint8 (N, 32, 32, 3), or images of your own
+codes = checkpoint.encode(images)  # float32 (N, latent_dim)
+rebuilt = checkpoint.decode(codes)  # uint8 (N, 32, 32, 3)
+print(checkpoint.config, codes.shape, rebuilt.shape)
+'''
 
 
 def root() -> Path:
@@ -239,8 +251,8 @@ def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
 
 
 def export(name_or_path: str) -> bytes:
-    """One zip to take along: card.json, model.safetensors (the card inside it too) and, of a run,
-    the history as CSV."""
+    """One zip to take along: card.json, model.safetensors (the card inside it too), a script that
+    loads them and, of a run, the history as CSV."""
     path = find(name_or_path)
     card = runs.read_json(path / "card.json")
     tensors = safetensors.torch.load((path / "model.safetensors").read_bytes())
@@ -251,6 +263,7 @@ def export(name_or_path: str) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("card.json", json.dumps(card, indent=2))
         archive.writestr("model.safetensors", weights)
+        archive.writestr("load.py", LOADER)
         rows, _ = runs.read_lines(path / "history.jsonl")
         if rows:
             lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]

@@ -131,6 +131,4 @@ def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str 
         "layer": layers,
         "height": 320,
         "autosize": {"type": "fit", "contains": "padding"},
-        # rows that are not there yet (no event, no cursor) are no reason to warn
-        "usermeta": {"embedOptions": {"logLevel": 1}},
     }

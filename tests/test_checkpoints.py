@@ -1,8 +1,12 @@
 import io
 import json
+import os
 import struct
+import subprocess
+import sys
 import zipfile
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,6 +147,19 @@ def test_the_exported_zip_holds_a_checkpoint_that_loads(saved):
         card = json.loads(archive.read("card.json"))
     loaded = checkpoints.from_bytes("back", weights, card)
     assert np.array_equal(loaded.reconstruct(image()), saved[1].reconstruct(image()))
+
+
+def test_the_script_in_the_exported_zip_loads_the_model(saved, tmp_path):
+    with zipfile.ZipFile(io.BytesIO(checkpoints.export("mine"))) as archive:
+        for name in ("card.json", "model.safetensors", "load.py"):
+            (tmp_path / name).write_bytes(archive.read(name))
+    root = Path(__file__).resolve().parent.parent
+    told = subprocess.run(
+        [sys.executable, tmp_path / "load.py"], capture_output=True, text=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert "(8, 4) (8, 32, 32, 3)" in told.stdout
 
 
 def test_a_damaged_resume_state_never_shows_torchs_own_words(tmp_path):

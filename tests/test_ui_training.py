@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from convae import checkpoints, probe, rungs, runs, snapshots
+from convae import checkpoints, parcel, probe, rungs, runs, snapshots
 from convae.config import from_flat
 from convae.errors import RunError
+from convae.ui import pickers, training_form
 from tests.test_pages import healthy, visit
 from tests.test_snapshots import Mirror
 
@@ -276,6 +277,20 @@ def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
     healthy(app.run())
     assert len(runs.listing()) == 2, "taken in again by a rerun"
     assert "trained elsewhere" in words(app)
+
+
+def test_an_uploaded_card_cannot_make_the_app_read_a_folder(put_run, tmp_path, tiny_data):
+    run = put_run("mine", spec=tiny_data)
+    card = json.loads((run.path / "card.json").read_text())
+    card["config"]["data"]["spec"] = tiny_data
+    (run.path / "card.json").write_text(json.dumps(card))
+    packed = checkpoints.export("mine")
+    assert tiny_data in pickers.sources_of(None) and tiny_data in training_form.image_specs()
+    run.delete()
+    taken = parcel.accept(packed)
+    assert pickers.checkpoint_options()[taken.id].config.data.spec == tiny_data
+    assert tiny_data not in pickers.sources_of(pickers.checkpoint_options()[taken.id])
+    assert tiny_data not in training_form.image_specs()
 
 
 def test_a_host_for_looking_only_offers_nothing_that_changes(put_run, monkeypatch):

@@ -4,7 +4,7 @@ address of the page, so that a change of page, a reload and a link keep it."""
 import numpy as np
 import streamlit as st
 
-from convae import checkpoints, data, images, store
+from convae import checkpoints, data, images, parcel, runs, store
 from convae.checkpoints import Checkpoint, Entry
 from convae.data import ImageSet
 from convae.ui import caches, choices, frame, pictures
@@ -115,19 +115,24 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
 
 def _no_model() -> None:
     st.info("There is no model yet: train one first, the drawn shapes take a minute.")
-    frame.link("pages/train.py", "Train a model", ":material/model_training:")
+    if st.button("Train a model", type="primary", icon=":material/model_training:"):
+        st.switch_page("pages/train.py")
     st.stop()
 
 
 def sources_of(entry: Entry | None) -> list[str]:
     """The specs to choose from beside this model: the built-in ones, and the folders and files that
     runs of this machine were trained on, its own first: a card may come from anywhere and name any
-    path, so others do not count.
+    path, so others do not count, and uploaded ones least of all.
     """
     entries = [*([entry] if entry is not None else []), *checkpoint_options().values()]
-    ours = [each.config.data.spec for each in entries if (each.path / "config.json").is_file()]
+    ours = [each.config.data.spec for each in entries if _made_here(each)]
     own = [spec for spec in dict.fromkeys(ours) if spec not in data.SPECS and _exists(spec)]
     return [*own, *data.SPECS, UPLOADS]
+
+
+def _made_here(entry: Entry) -> bool:
+    return (entry.path / "config.json").is_file() and not parcel.is_uploaded(runs.Run(entry.path))
 
 
 def _exists(spec: str) -> bool:
