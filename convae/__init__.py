@@ -10,7 +10,10 @@ baselines    PCA, JPEG and WebP at the same size
 methods      a checkpoint and its straw men, ready to be compared
 evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors
-projection   2-D maps of codes
+projection   2-D and 3-D maps of codes: made, kept, walked both ways
+mapjobs      a worker process that draws a UMAP
+truth        what a map keeps of the code space
+colourings   groups among codes, and how odd a code is
 recipe       losses, optimizers, schedules; devices: where they run
 trainer      a model in training: one step, one validation, its whole state
 train        the training loop, a generator

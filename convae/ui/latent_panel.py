@@ -97,7 +97,8 @@ def point(view: View, chosen: int) -> None:
     if len(rows):
         st.markdown("**Nearest in code space**, with their distances")
         bars(view.images.images[rows], names(view, rows), distances)
-        st.caption("Lines lead to them on the map. A long line is a lie of the map.")
+        if view.settings.dimensions == 2:
+            st.caption("Lines lead to them on the map. A long line is a lie of the map.")
 
 
 def spot(view: View, at: np.ndarray) -> None:
