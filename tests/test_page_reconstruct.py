@@ -111,9 +111,9 @@ def test_bits_change_what_is_rebuilt(digits_model):
 def test_the_layers_of_both_halves_are_shown(digits_model):
     app = open_at("One image")
     encoder = shown(healthy(app))
-    assert "8 of 32x32" in encoder
+    assert "1: 8x32x32" in encoder
     app = open_at("One image", **{"reconstruct-half": "decoder"})
-    assert "3 of 32x32" in shown(healthy(app)) != encoder
+    assert "3x32x32" in shown(healthy(app)) != encoder
 
 
 def test_what_is_told_of_pca_is_what_it_was_fitted_on(digits_model):

@@ -197,12 +197,12 @@ def _layers(checkpoint, image: np.ndarray, half: str) -> None:
     for number, (kind, out) in enumerate(layers, 1):
         # what lies between is these again, rearranged or cut off at zero
         if kind.startswith(("Conv", "Unflatten")) or number == len(layers):
-            size = "x".join(map(str, out.shape[1:]))
-            rows[f"{number}. {out.shape[0]} of {size}"] = sheets.map_pictures(out, 8)
+            rows[f"{number}: {'x'.join(map(str, out.shape))}"] = sheets.map_pictures(out, 8)
     pictures.image_rows(rows, columns=8, scale=2)
     st.caption(
         "Of each convolution the eight feature maps that vary most, from the first layer down, "
-        "each from its own darkest to its own brightest value; black where there are fewer."
+        "each from its own darkest to its own brightest value; black where there are fewer. At the "
+        "left the layer's number and size: maps x height x width."
     )
 
 

@@ -152,25 +152,29 @@ def show_bits(held: Contest, beside) -> None:
     ):
         names = list(dict.fromkeys([*names, *alike]))
     found = curves(held, names)
-    mine = dict(found[held.checkpoint.name])
-    sizes = {bits: methods.code_bytes(held.model.values, bits) for bits in methods.BITS}
-    size = sizes[held.bits]
+    mine = dict(zip(methods.BITS, found[held.checkpoint.name], strict=True))
+    size, quality = mine[held.bits]
     st.plotly_chart(
-        plots.rate_distortion(found, {held.checkpoint.name: (size, mine[size])}),
+        plots.rate_distortion(found, {held.checkpoint.name: (size, quality)}),
         key="reconstruct-rate",
     )
-    loss, full = mine[sizes[FLOAT]] - mine[size], sizes[FLOAT]
-    if held.bits == FLOAT:
-        few = next((b for b in methods.BITS if mine[sizes[FLOAT]] - mine[sizes[b]] < 0.5), FLOAT)
+    full, best = mine[FLOAT]
+    if held.bits != FLOAT:
         st.markdown(
-            f"As float16 a code takes **{full:,} bytes**. Move the slider: **{few} bits** a value, "
-            f"{sizes[few]:,} bytes, lose only {mine[full] - mine[sizes[few]]:.2f} dB."
+            f"At **{_bits(held.bits)}** a value a code takes **{size:,} bytes** instead of "
+            f"{full:,}. That costs **{best - quality:.2f} dB**."
         )
-    else:
-        st.markdown(
-            f"**{held.bits} bits** a value make **{size:,} bytes** of {full:,} and lose "
-            f"**{loss:.2f} dB**."
-        )
+        return
+    few = next(bits for bits, (_, quality) in mine.items() if best - quality < 0.5)
+    size, quality = mine[few]
+    st.markdown(
+        f"As float16 a code takes **{full:,} bytes**. Move the slider: **{_bits(few)}** a value, "
+        f"{size:,} bytes in all, costs only **{best - quality:.2f} dB**."
+    )
+
+
+def _bits(count: int) -> str:
+    return "1 bit" if count == 1 else f"{count} bits"
 
 
 def show_loss(held: Contest, beside) -> None:
