@@ -17,7 +17,8 @@ from convae import sheets
 
 STYLE = """<style>
 .cv { container-type: inline-size; margin: .25rem 0 .5rem; }
-.cv-tile, .cv-image { image-rendering: pixelated; print-color-adjust: exact; }
+.cv-tile, .cv-image { image-rendering: pixelated; print-color-adjust: exact;
+  box-shadow: 0 0 0 1px rgb(127 135 148 / 25%); }
 .cv-tile { display: block; width: var(--tile); height: var(--tile); border-radius: 3px;
   background-repeat: no-repeat;
   background-size: calc(var(--w) * var(--tile)) calc(var(--h) * var(--tile));
@@ -66,6 +67,7 @@ STYLE = """<style>
 %3Cpath d='M2 2 L11 9 V15 L2 22Z M22 2 L13 9 V15 L22 22Z'/%3E%3C/svg%3E") center / contain; }
 [class*="st-key-figures"] > div { flex: 1 1 9rem; }
 @media (max-width: 640px) { .katex-display { font-size: .82em; } }
+.st-key-menu { gap: .3rem; }
 .st-key-menu [data-testid="stPageLink"] a { padding-block: .28rem; }
 .st-key-menu [data-testid="stCaptionContainer"] { margin: .5rem 0 0; }
 .st-key-menu [data-testid="stCaptionContainer"] p { margin-bottom: .1rem; }
