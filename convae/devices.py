@@ -54,3 +54,16 @@ def memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def device_name(wanted: str) -> str:
+    """What people call the device that `pick_device` takes for this; ConfigError as there."""
+    device = pick_device(wanted)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return {"cpu": "CPU", "mps": "Apple GPU"}[device.type]
+
+
+def gpu_count(wanted: str) -> int:
+    """How many GPUs a training could share; 0 where it would not run on one."""
+    return torch.cuda.device_count() if pick_device(wanted).type == "cuda" else 0

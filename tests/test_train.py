@@ -167,3 +167,9 @@ def test_a_device_that_is_not_there_is_refused():
 
 def test_the_last_item_is_always_the_end():
     assert isinstance(trained()[1][-1], Ended)
+
+
+def test_a_device_has_a_name_and_the_cpu_is_no_gpu():
+    assert devices.device_name("cpu") == "CPU" and devices.gpu_count("cpu") == 0
+    with pytest.raises(ConfigError, match="`device`"):
+        devices.device_name("mps" if not torch.backends.mps.is_available() else "cuda")

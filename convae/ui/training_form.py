@@ -5,11 +5,10 @@ from dataclasses import Field
 from typing import Any, NamedTuple
 
 import streamlit as st
-import torch
 
 from convae import config, data, hosting, model, probe, runs
 from convae.config import TrainConfig
-from convae.devices import pick_device
+from convae.devices import device_name, gpu_count
 from convae.errors import ConvaeError
 from convae.parcel import is_uploaded
 from convae.ui import caches, frame, pickers, pictures
@@ -116,7 +115,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
                     f"This model would have {count:,} parameters, more than "
                     f"{model.MAX_PARAMETERS:,}: take a smaller code or fewer channels."
                 )
-            pick_device(made.device)
+            device_name(made.device)
         except ConvaeError as error:
             st.error(str(error), icon=":material/error:")
             return None, name, str(error), place
@@ -250,19 +249,13 @@ def image_count(made: TrainConfig) -> int:
     return min(made.data.limit or whole, whole)
 
 
-def device_name(wanted: str) -> str:
-    device = pick_device(wanted)
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return {"cpu": "CPU", "mps": "Apple GPU"}.get(device.type, device.type)
-
-
 def pick_processes(made: TrainConfig, key: str = "train") -> int:
     """How many GPUs take part; asked only where there are several."""
-    if pick_device(made.device).type != "cuda" or torch.cuda.device_count() < 2:
+    gpus = gpu_count(made.device)
+    if gpus < 2:
         return 1
     return st.number_input(
-        "GPUs", 1, torch.cuda.device_count(), torch.cuda.device_count(), key=f"{key}-gpus",
+        "GPUs", 1, gpus, gpus, key=f"{key}-gpus",
         help="Each takes its share of every batch: DistributedDataParallel under torchrun.",
     )  # fmt: skip
 

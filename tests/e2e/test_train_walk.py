@@ -1,0 +1,176 @@
+"""Training as a visitor lives it: start, watch, steer, stop, use, compare; a server that dies."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from convae import runs
+from tests.e2e.conftest import ROOT, settle
+from tests.e2e.test_walk import assert_healthy, pixels
+
+
+class App:
+    """A server with folders of its own that can be killed and started again at its address."""
+
+    def __init__(self, home, port: int):
+        self.home, self.port, self.process = home, port, None
+        self.address = f"http://127.0.0.1:{port}"
+
+    def start(self):
+        folders = {f"CONVAE_{n}_DIR": str(self.home / n.lower()) for n in
+                   ("RUNS", "CHECKPOINTS", "DATA", "CACHE")}  # fmt: skip
+        flags = ["--server.headless", "true", "--server.address", "127.0.0.1"]
+        with open(self.home / "log.txt", "ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", *flags,
+                 "--server.port", str(self.port)],
+                cwd=ROOT, env=os.environ | folders, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(self.address + "/_stcore/health", timeout=2).close()
+                return
+            except OSError:
+                assert time.monotonic() < deadline, (self.home / "log.txt").read_text()[-2000:]
+                time.sleep(0.1)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def app(own_folders):
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = App(own_folders, port)
+    app.start()
+    yield app
+    app.kill()
+    for run in runs.listing():
+        run.stop()
+
+
+@pytest.fixture
+def visit(browser, app):
+    contexts = []
+
+    def go(path: str = "train"):
+        context = browser.new_context(viewport={"width": 1440, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        page.goto(f"{app.address}/{path}")
+        settle(page)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def setting(page, name, value):
+    field = page.locator(f".st-key-train-{name} input")
+    field.fill(str(value))
+    field.press("Tab")
+    settle(page)
+
+
+def open_settings(page):
+    for closed in page.locator('[data-testid="stExpander"] summary').all():
+        closed.click()
+
+
+def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit):
+    page = visit()
+    open_settings(page)
+    setting(page, "epochs", 40)
+    button(page, "Start").click()
+    page.get_by_text("Passed PCA, 8 values").wait_for(timeout=240_000)
+    run = runs.active()
+    assert pixels(page.locator('[data-testid="stVegaLiteChart"]').first).std() > 3
+
+    button(page, "Pause").click()
+    page.get_by_text("Paused", exact=True).wait_for(timeout=90_000)
+    assert run.status().state == "paused"
+    page.get_by_role("button", name="Learning rate").click()
+    rate = page.locator('[class*="st-key-train-rate-strided"] input')
+    rate.fill("0.0007")
+    rate.press("Tab")
+    button(page, "Apply").click()
+    page.keyboard.press("Escape")
+    button(page, "Resume").click()
+    page.get_by_text("Training", exact=True).wait_for(timeout=90_000)
+    deadline = time.monotonic() + 60
+    while "learning rate 0.0007" not in [event["what"] for event in run.events()]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert {"paused", "went on"} <= {event["what"] for event in run.events()}
+
+    slider = page.locator(".tm input")
+    slider.fill("0")
+    page.get_by_text("Looking back at epoch 1:").wait_for()
+    assert page.locator(".tm").get_attribute("data-epoch") == "1"
+
+    button(page, "Stop and keep the model").click()
+    button(page, "Use this model").wait_for()
+    assert run.status().state in ("stopped", "done")
+    assert_healthy(page)
+    button(page, "Use this model").click()
+    page.wait_for_selector(".cv-tile")
+    settle(page)
+    assert page.locator(".st-key-model").get_by_text(run.id).count() >= 1
+    page.reload()
+    page.wait_for_selector(".cv-tile")
+    settle(page)
+    assert page.locator(".st-key-model").get_by_text(run.id).count() >= 1
+
+    shutil.copytree(run.path, run.path.parent / "other")
+    page.goto(page.url.split("/reconstruct")[0] + "/train?train-view=Runs"
+              f"&train-chosen={run.id}&train-chosen=other")  # fmt: skip
+    settle(page)
+    page.get_by_text("What sets them apart").wait_for()
+    page.get_by_text("The same images", exact=True).wait_for()
+    assert page.locator(".st-key-train-compare .js-plotly-plot").count() == 1
+    assert_healthy(page)
+
+
+def test_a_run_outlives_the_server_and_is_found_and_stopped_by_the_next_one(visit, app):
+    page = visit()
+    open_settings(page)
+    setting(page, "epochs", 5000)
+    setting(page, "limit", 300)
+    button(page, "Start").click()
+    page.locator(".tm").wait_for()
+    run = runs.active()
+    before = run.status().step
+    app.kill()
+    assert run.locked(), "the trainer died with the server"
+    app.start()
+    again = visit("")  # a server that is awake: its heavy imports are paid for
+    again.get_by_text(f"{run.id}:").first.wait_for()
+    began = time.monotonic()
+    again.goto(app.address + "/train")
+    stop = button(again, "Stop and keep the model")
+    stop.wait_for()
+    assert run.status().step > before
+    stop.click()
+    button(again, "Use this model").wait_for(timeout=60_000)
+    took = time.monotonic() - began
+    assert took < 5 * max(1.0, 4 * os.getloadavg()[0] / os.cpu_count()), f"{took:.1f} s"
+    assert not run.locked() and run.status().state == "stopped"
+    assert json.loads((run.path / "card.json").read_text())["training"]["state"] == "stopped"
