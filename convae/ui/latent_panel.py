@@ -146,7 +146,8 @@ def loop(view: View, ids: np.ndarray) -> None:
             100 * counts[order] / len(ids), " %",
         )  # fmt: skip
     some = ids[np.linspace(0, len(ids) - 1, min(len(ids), SHOWN)).astype(int)]
-    pictures.image_rows({"": found.images[some]}, columns=8, scale=2)
+    sheet = sheets.contact_sheet(found.images[some], 8, scale=1, gap=0)
+    pictures.large_image(sheet, f"{len(some)} of them", side=400)
     with st.container(horizontal=True):
         st.button(
             "Isolate", key="latent-isolate", icon=":material/filter_center_focus:",
@@ -218,8 +219,9 @@ def uploads(view: View) -> list[dict]:
         if not len(given):
             return []
         codes = view.checkpoint.encode(given)
-        rebuilt = view.checkpoint.decode(codes)
-        pictures.image_rows({"yours": given, "rebuilt": rebuilt}, scale=2)
+        both = np.concatenate([given, view.checkpoint.decode(codes)])
+        sheet = sheets.contact_sheet(both, len(given), scale=1, gap=0)
+        pictures.large_image(sheet, "yours, and below it rebuilt", side=64 * len(given))
         st.markdown("**Nearest to the first** in code space, with their distances")
         distances, rows = nearest(view, codes[0])
         bars(view.images.images[rows], names(view, rows), distances)
