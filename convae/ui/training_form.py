@@ -58,8 +58,7 @@ def presets() -> dict[str, Preset]:
                  epochs=60, ema_decay=0.999),
         ),
         "Denoiser": Preset(
-            "Noise goes in, the clean image is the target: it learns to tell one from the other. "
-            "Try it on the Denoise page afterwards.",
+            "Noise goes in, the clean image is the target: it learns to tell one from the other.",
             dict(spec="shapes", architecture="residual", latent_dim=64, base_channels=16,
                  batch_size=128, noise_std=0.2, epochs=8),
         ),
