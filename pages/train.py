@@ -5,12 +5,16 @@ import streamlit as st
 from convae import data, hosting, runs, ui
 from convae.ui import live, run_table, training_form
 
+arrived = st.session_state.get("page") != "Train"
 ui.page("Train")
 
 VIEWS = ["New", "Watch", "Runs"]
+at_work = runs.active()
+if arrived and at_work is not None and "train-view" not in st.query_params:
+    st.session_state["train-view-next"] = "Watch"
+    st.session_state["train-run-next"] = at_work.id
 if "train-view-next" in st.session_state:
     st.session_state["train-view"] = st.session_state.pop("train-view-next")
-at_work = runs.active()
 if "train-view" not in st.session_state and st.query_params.get("train-view") not in VIEWS:
     looking = at_work is not None or not hosting.training_allowed()
     st.session_state["train-view"] = "Watch" if looking else "New"

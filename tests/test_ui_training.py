@@ -175,6 +175,22 @@ def test_a_run_at_work_is_shown_at_once_with_its_controls(put_run):
         assert wish == {"pause": False, "learning_rate": 0.0004}
 
 
+def test_whoever_comes_back_while_a_run_is_at_work_sees_it(put_run):
+    run = put_run("busy", "running")
+    app = healthy(visit(PAGE, **{"train-view": "New"}))
+    app.switch_page("app.py")
+    app.run()
+    with at_work(run):
+        app.query_params.clear()
+        app.switch_page(PAGE)
+        healthy(app.run())
+        assert app.session_state["train-view"] == "Watch"
+        assert app.session_state["train-run"] == "busy"
+        app.segmented_control(key="train-view").set_value("New")
+        healthy(app.run())
+        assert app.session_state["train-view"] == "New", "but it does not insist"
+
+
 def test_a_run_without_an_epoch_says_that_it_is_getting_ready(put_run):
     with at_work(put_run("young", "starting", epochs=0, message="Reading the images.")):
         app = healthy(visit(PAGE))
