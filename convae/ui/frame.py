@@ -10,7 +10,7 @@ import streamlit as st
 
 from convae import runs
 from convae.errors import ConvaeError
-from convae.ui import choices, pictures
+from convae.ui import choices, style
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,7 +45,7 @@ def page(title: str, *, wide: bool = True) -> None:
     )
     _settle()
     st.session_state["page"] = title
-    pictures.style()
+    style.style()
     with st.sidebar:
         _menu()
         _training()

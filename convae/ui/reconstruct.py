@@ -7,7 +7,7 @@ import streamlit as st
 
 from convae import builtin, data, evaluation, images, methods, metrics, plots, sheets
 from convae.methods import FLOAT
-from convae.ui import frame, pickers, pictures
+from convae.ui import arrivals, frame, pickers, pictures
 from convae.ui.before_after import before_after
 from convae.ui.contest import STRAW, Contest, each_image, label, rebuilt_by, scores_of
 
@@ -92,7 +92,7 @@ def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, lis
     )
     if kind == "Outside":
         found = builtin.outside(sample.images[0])
-        return pickers.as_set(np.stack(list(found.values()))), list(found)
+        return arrivals.as_set(np.stack(list(found.values()))), list(found)
     if kind == "Camera":
         return _camera(), None
     if kind == "Sample":
@@ -109,7 +109,7 @@ def _camera() -> data.ImageSet:
         st.caption("The picture is cropped to a square and made 32 pixels wide.")
         st.stop()
     with frame.error_boundary():
-        return pickers.as_set(images.decode_upload(taken.getvalue())[None])
+        return arrivals.as_set(images.decode_upload(taken.getvalue())[None])
 
 
 def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
