@@ -180,73 +180,67 @@ def _put(key: str, found: list[Keyframe], new: Keyframe, slot: int | None, most:
     _write(key, found)
 
 
-def _clicked(key: str, found, gallery, slot, most, fixed) -> None:
-    number = st.session_state.pop(f"{key}-gallery", None)
-    if number is None:
-        return
-    _put(key, found, gallery[number], slot, most)
-    if fixed:  # the next click fills the next place
-        st.session_state[f"{key}-slot"] = ((slot or 0) + 1) % len(found)
+def _fill(key: str, found: list[Keyframe], new: Keyframe, slot: int) -> None:
+    """In the chosen place; the next one is filled by the next click."""
+    _put(key, found, new, slot, len(found))
+    st.session_state[f"{key}-slot"] = (slot + 1) % len(found)
 
 
 def _gallery(ground: Ground, key: str, found, slot, most: int, fixed: bool) -> None:
     known = ground.known
     what = "replaces the keyframe chosen above" if slot is not None else "becomes the next keyframe"
     st.caption(f"A click on an image {what}. Other images: the choices in the sidebar.")
-    images = [
-        known.test.images[n] if kind == "" else known.uploads[n - 1] for kind, n in ground.gallery
-    ]
-    with st.container(key=f"thumbs-{key}"):
-        st.pills(
-            "Images",
-            range(len(images)),
-            format_func=lambda n: f"![image {n + 1}]({pictures.data_url(images[n])})",
-            label_visibility="collapsed",
-            key=f"{key}-gallery",
-            on_change=_clicked,
-            args=(key, found, ground.gallery, slot, most, fixed),
-        )
-    with st.container(horizontal=True):
+    add, rest = (_fill, (slot or 0,)) if fixed else (_put, (slot, most))
+    # buttons and not pills: a click is an event here, and pills would send it with every rerun
+    with st.container(key=f"thumbs-{key}", horizontal=True, gap="xsmall"):
+        for number, new in enumerate(ground.gallery):
+            kind, n = new
+            image = known.uploads[n - 1] if kind == "u" else known.test.images[n]
+            st.button(
+                f"![image {number + 1}]({pictures.data_url(image)})",
+                key=f"{key}-gallery-{number}",
+                on_click=add,
+                args=(key, found, new, *rest),
+            )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
             "Generated",
             icon=":material/auto_awesome:",
             key=f"{key}-generated",
-            on_click=_put_generated,
-            args=(key, found, slot, most),
+            on_click=_generated,
+            args=(add, key, found, *rest),
             help="A new code, drawn from a mixture of normal distributions fitted to real codes.",
         )
         st.button(
             "Mean image",
             icon=":material/functions:",
             key=f"{key}-mean",
-            on_click=_put,
-            args=(key, found, Keyframe("m"), slot, most),
+            on_click=add,
+            args=(key, found, Keyframe("m"), *rest),
             help="The mean of all codes, decoded.",
         )
         present = [int(n) for n in np.unique(known.sample.labels)]
         if len(present) > 1:
-            st.selectbox(
-                "Mean of a class",
+            number = st.selectbox(
+                "Class",
                 present,
-                index=None,
-                placeholder="Mean of a class",
-                label_visibility="collapsed",
                 format_func=lambda n: known.test.class_names[n],
                 key=f"{key}-class",
-                on_change=_put_class,
-                args=(key, found, slot, most),
-                width=180,
+                label_visibility="collapsed",
+                width=150,
+            )
+            st.button(
+                "Mean of the class",
+                icon=":material/functions:",
+                key=f"{key}-class-mean",
+                on_click=add,
+                args=(key, found, Keyframe("c", number), *rest),
+                help="The mean of the codes of all its images, decoded.",
             )
 
 
-def _put_generated(key: str, found: list[Keyframe], slot, most: int) -> None:
-    _put(key, found, Keyframe("g", int(np.random.default_rng().integers(1, 10_000))), slot, most)
-
-
-def _put_class(key: str, found: list[Keyframe], slot, most: int) -> None:
-    number = st.session_state.pop(f"{key}-class", None)
-    if number is not None:
-        _put(key, found, Keyframe("c", number), slot, most)
+def _generated(add, key: str, found: list[Keyframe], *rest) -> None:
+    add(key, found, Keyframe("g", int(np.random.default_rng().integers(1, 10_000))), *rest)
 
 
 def _random(key: str, count: int, ground: Ground) -> None:

@@ -1,0 +1,162 @@
+"""How long from a move of the Interpolate page's slider to the new frame on screen?
+
+    python -m benchmarks.scrub [--moves 200] [--checkpoint FOLDER] [--max-ms 150]
+
+Starts the app (with an untrained model, unless a checkpoint is named: what it has learnt does not
+matter here), opens the page in a headless Chromium and moves the slider as a visitor would, with
+the arrow keys and with the mouse. The time is taken in the page: from the time stamp of the input
+event to the first task after the paint that follows. Each move must have changed the frame.
+"""
+
+import argparse
+import contextlib
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+QUERY = "data=Shapes&interpolate-frames=1,2,3,4&interpolate-steps=20"  # 61 frames on 4 strips
+
+WATCH = """range => {
+  const root = range.closest('.scrubber');
+  let asked = 0;
+  window.drawn = [];
+  for (const kind of ['keydown', 'pointerdown', 'pointermove'])
+    range.addEventListener(kind, event => { asked = event.timeStamp; }, true);
+  range.addEventListener('input', () => {
+    const before = root.dataset.frame, from = asked;
+    requestAnimationFrame(() => {
+      const painted = new MessageChannel();
+      painted.port1.onmessage = () =>
+        window.drawn.push([performance.now() - from, root.dataset.frame !== before]);
+      painted.port2.postMessage(0);
+    });
+  }, true);
+}"""
+
+
+def model(folder: Path) -> None:
+    """An untrained model of the usual size, as a checkpoint."""
+    import torch
+
+    from convae import checkpoints
+    from convae.config import DataConfig, ModelConfig, TrainConfig
+    from convae.model import ConvAutoencoder
+
+    config = TrainConfig(data=DataConfig(spec="shapes"), model=ModelConfig(latent_dim=128))
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    checkpoints.save(folder, ConvAutoencoder(config.model), {"config": asdict(config)})
+
+
+@contextlib.contextmanager
+def app(checkpoint: Path | None) -> Iterator[str]:
+    """The address of a running app."""
+    with tempfile.TemporaryDirectory() as home, socket.socket() as free:
+        places = {f"CONVAE_{n}_DIR": f"{home}/{n}" for n in ("RUNS", "CHECKPOINTS", "CACHE")}
+        target = Path(home, "CHECKPOINTS", "model")
+        shutil.copytree(checkpoint, target) if checkpoint else model(target)
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+        flags = ["--server.address", "127.0.0.1", "--server.port", str(port)]
+        process = subprocess.Popen(
+            [*command, *flags],
+            cwd=ROOT,
+            env=os.environ | places,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2)
+                    break
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def by_keys(page, slider, moves: int) -> None:
+    slider.focus()
+    slider.press("Home")
+    page.evaluate("window.drawn = []")
+    for move in range(moves):
+        slider.press("ArrowRight" if move // 50 % 2 == 0 else "ArrowLeft")
+        page.wait_for_function("n => window.drawn.length >= n", arg=move + 1)
+
+
+def by_mouse(page, slider, moves: int) -> None:
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 8, middle)
+    page.mouse.down()
+    page.evaluate("window.drawn = []")
+    for move in range(moves):
+        share = (move % 55 + 3) / 60
+        page.mouse.move(box["x"] + share * box["width"], middle)
+        page.wait_for_timeout(20)
+    page.mouse.up()
+
+
+def measure(address: str, moves: int) -> dict[str, np.ndarray]:
+    """Milliseconds from each move to its frame on screen."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        sys.exit(f"No Chromium on the path ({', '.join(NAMES)}): install one to measure.")
+    times = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        print(f"Chromium {browser.version}, {os.cpu_count()} cores, {platform.machine()}")
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(120_000)
+        page.goto(f"{address}/interpolate?{QUERY}")
+        page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        page.wait_for_selector(".scrubber[data-frame]")
+        slider = page.locator(".scrubber input")
+        page.evaluate(WATCH, slider.element_handle())
+        for name, move in (("arrow keys", by_keys), ("mouse", by_mouse)):
+            move(page, slider, moves)
+            drawn = page.evaluate("window.drawn")
+            if not drawn or not all(changed for _, changed in drawn):
+                sys.exit(f"Some moves by {name} changed no frame: nothing was measured.")
+            times[name] = np.array([ms for ms, _ in drawn])
+        browser.close()
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--moves", type=int, default=200, help="slider moves of each kind")
+    parser.add_argument("--checkpoint", type=Path, help="folder of a checkpoint")
+    parser.add_argument("--max-ms", type=float, default=150, help="fail if a p95 is above")
+    asked = parser.parse_args()
+    with app(asked.checkpoint) as address:
+        times = measure(address, asked.moves)
+    for name, ms in times.items():
+        median, p95, worst = np.percentile(ms, [50, 95, 100])
+        print(f"{name}: {len(ms)} moves, median {median:.0f}, p95 {p95:.0f}, worst {worst:.0f} ms")
+    if max(np.percentile(ms, 95) for ms in times.values()) > asked.max_ms:
+        sys.exit(f"Slower than {asked.max_ms:.0f} ms.")
+
+
+if __name__ == "__main__":
+    main()
