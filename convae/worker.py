@@ -81,6 +81,17 @@ def prepare(trainer: Trainer, whole: ImageSet) -> None:
     trainer.begin()
 
 
+def ancestor(config: TrainConfig) -> dict | None:
+    """What the card of `init_from` says of its making: a model's whole story, as far as known."""
+    if not config.init_from:
+        return None
+    try:
+        card = runs.read_json(checkpoints.find(config.init_from) / "card.json")
+    except ConvaeError:  # it may be gone when a run is resumed
+        return {"name": config.init_from}
+    return {k: card.get(k) for k in ("name", "command", "data", "training", "started_from")}
+
+
 def describe_machine(device: torch.device) -> str:
     """One line a reader can compare with: processor or GPU, cores, threads."""
     if device.type == "cuda":
@@ -256,6 +267,7 @@ class Sitting:
             "versions": {"convae": __version__, "torch": torch.__version__,
                          "python": platform.python_version()},
             "command": self.command,
+            "started_from": ancestor(trainer.config),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         checkpoints.save(self.run.path, trainer.result, card, state=trainer.state())

@@ -55,6 +55,19 @@ def test_resume_goes_on_to_a_new_number_of_epochs(tiny_data, capsys):
     assert [row["epoch"] for row in runs.get("a").history()] == [1, 2, 3]
 
 
+def test_a_model_that_starts_from_another_says_so(tiny_data, capsys):
+    cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "a", *SMALL])
+    more = ["--epochs", "1", "--learning-rate", "1e-6", "--init-from", "a", "--name", "b", *SMALL]
+    assert cli.main(["train", "--data", tiny_data, *more]) == 0
+    first, second = (checkpoints.load(name).card for name in "ab")
+    assert second["started_from"]["command"] == first["command"]
+    gain = second["metrics"]["val_psnr"] - first["metrics"]["val_psnr"]
+    assert abs(gain) < 0.05  # it began where the other ended
+    wrong = [*more[:-1], "--latent-dim", "5", "--name", "c"]
+    assert cli.main(["train", "--data", tiny_data, *wrong]) == 1
+    assert "holds" in capsys.readouterr().err
+
+
 def test_pca_is_null_where_no_training_split_is_at_hand(tiny_data, capsys, tmp_path):
     import numpy as np
 
