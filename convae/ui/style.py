@@ -60,7 +60,7 @@ STYLE = """<style>
 .st-key-menu [data-testid="stCaptionContainer"] p { margin-bottom: .1rem; }
 [class*="st-key-thumbs"] button { padding: 3px; height: auto; min-height: 0; border-radius: 9px; }
 [class*="st-key-thumbs"] button img { width: 44px; height: 44px; max-height: none; margin: 0;
-  border-radius: 5px; image-rendering: pixelated; display: block; }
+  border-radius: 5px; image-rendering: pixelated; display: block; object-fit: fill; }
 @supports (width: round(down, 1px, 1px)) {  /* whole pixels: no seam of the tile next door */
   .cv-rows { --tile: round(down, min(var(--most), (100cqw - 6.5rem) / var(--n) - 6px), 4px); }
   @container (max-width: 640px) {
