@@ -127,6 +127,11 @@ class TrainConfig:
     weight_decay: float = setting(
         0.01, "Pull of the weights towards zero, per unit of learning rate.", low=0.0, high=1.0
     )
+    clip: float = setting(
+        2.0,
+        "Shorten a gradient that is longer than this many times the usual one; 0: never.",
+        low=0.0, high=1000.0,
+    )  # fmt: skip
     schedule: str = setting(
         "onecycle",
         "onecycle: short warm-up, then a straight line to zero; cosine: half a cosine to zero; "

@@ -53,6 +53,8 @@ def make_optimizer(
     extra = {"momentum": config.momentum} if config.optimizer == "sgd" else {}
     if config.optimizer != "sgd" and config.model.architecture == "classic":
         extra["eps"] = 1e-7  # Keras' default
+    elif config.optimizer != "sgd":
+        extra["betas"] = (0.9, 0.99)  # without normalisation layers, a short memory is a calm one
     return kind[config.optimizer](
         groups, lr=config.learning_rate, weight_decay=config.weight_decay,
         fused=device.type in ("cpu", "cuda"), **extra,

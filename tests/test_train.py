@@ -111,7 +111,7 @@ def test_pause_waits_and_learning_rate_changes_at_once(monkeypatch):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_its_name():
-    _, items = trained(optimizer="sgd", learning_rate=100.0, epochs=30)
+    _, items = trained(optimizer="sgd", learning_rate=100.0, epochs=30, clip=0.0)
     assert items[-1].state == "diverged" and "step" in items[-1].message
     assert all(math.isfinite(r.val_psnr) for r in records(items))
 
@@ -129,6 +129,24 @@ def test_early_stopping_ends_after_so_many_epochs_without_gain():
     trainer.best_psnr = 1000.0
     items = list(fit(trainer))
     assert len(records(items)) == 2 and "2 epochs" in items[-1].message
+
+
+def test_a_gradient_far_longer_than_usual_is_shortened():
+    trainer = Trainer(from_flat(SMALL | {"clip": 2.0}), blobs(64), blobs(2))
+    trainer.begin()
+    weights = list(trainer.model.parameters())
+
+    def lengths(value):
+        for weight in weights:
+            weight.grad = torch.full_like(weight, value)
+        trainer.clip_gradients()
+        return torch.nn.utils.get_total_norm([w.grad for w in weights]).item()
+
+    usual = lengths(1.0)
+    assert lengths(1.0) == pytest.approx(usual)
+    assert lengths(50.0) == pytest.approx(2 * usual, rel=1e-3)
+    assert lengths(0.5) == pytest.approx(usual / 2)
+    assert lengths(float("nan")) != lengths(1.0)  # what is no number is not hidden
 
 
 def test_flips_mirror_half_of_a_batch_and_keep_the_rest():

@@ -49,7 +49,7 @@ def presets() -> dict[str, Preset]:
             "binary cross-entropy, Adam, batches of 256.",
             dict(spec=photographs, architecture="classic", latent_dim=256, loss="bce",
                  optimizer="adam", learning_rate=1e-3, schedule="constant", weight_decay=0.0,
-                 flip=False, batch_size=256, epochs=10),
+                 clip=0.0, flip=False, batch_size=256, epochs=10),
         ),
         "Best quality": Preset(
             "Our network starts as PCA and learns what PCA cannot say. More epochs make it better; "
