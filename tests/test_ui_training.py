@@ -71,6 +71,11 @@ def keys(app):
     return {button.key for button in app.button}
 
 
+def links(app):
+    """Whether the model can be looked at on the next page."""
+    return any("See what it keeps" in each.proto.label for each in app.get("page_link"))
+
+
 def words(app):
     kinds = (app.markdown, app.caption, app.info, app.error, app.success)
     return " ".join(e.value for kind in kinds for e in kind)
@@ -202,7 +207,7 @@ def test_each_bad_end_has_its_sentence(put_run, state):
     put_run("a", state, message=SENTENCES[state])
     app = visit(PAGE, **{"train-view": "Watch"})
     assert not app.exception and app.error[0].value == SENTENCES[state]
-    assert "train-resume" in keys(app) and "train-use" in keys(app)
+    assert "train-resume" in keys(app) and links(app)
 
 
 def test_a_killed_run_says_so_and_can_be_resumed(put_run, monkeypatch):
@@ -315,7 +320,7 @@ def test_a_host_for_looking_only_offers_nothing_that_changes(put_run, monkeypatc
     app = healthy(visit(PAGE))
     assert app.session_state["train-view"] == "Watch"
     changing = {"train-delete", "train-duplicate", "train-continue", "train-resume", "train-start"}
-    assert not changing & keys(app) and "train-use" in keys(app)
+    assert not changing & keys(app) and links(app)
     app = healthy(visit(PAGE, **{"train-view": "New"}))
     assert "looking only" in words(app) and not changing & keys(app)
 

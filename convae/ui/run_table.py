@@ -78,10 +78,12 @@ def actions(run: Run, *, watching: bool = False) -> None:
     status = run.status()
     has_model = (run.path / "model.safetensors").is_file()
     with st.container(horizontal=True, key="train-actions"):
-        if has_model and st.button("Use this model", icon=":material/compare:", key="train-use",
-                                   type="primary", help="On all pages."):  # fmt: skip
-            pickers.choose_checkpoint(run.id)
-            st.switch_page("pages/reconstruct.py")
+        if has_model:
+            # a link: st.switch_page refuses while widgets are bound to the address
+            st.page_link(
+                "pages/reconstruct.py", label="**See what it keeps**", icon=":material/compare:",
+                query_params={"model": run.id},
+            )  # fmt: skip
         if not watching and st.button("Watch", icon=":material/show_chart:", key="train-watch"):
             show_run(run)
         if has_model:

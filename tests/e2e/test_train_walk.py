@@ -105,7 +105,7 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
     assert pixels(page.locator('[data-testid="stVegaLiteChart"]').first).std() > 3
 
     button(page, "Pause").click()
-    page.get_by_text("Paused", exact=True).wait_for(timeout=90_000)
+    page.locator(".st-key-train-headline", has_text="Paused").wait_for()
     assert run.status().state == "paused"
     page.get_by_role("button", name="Learning rate").click()
     rate = page.locator('[class*="st-key-train-rate-strided"] input')
@@ -114,7 +114,7 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
     button(page, "Apply").click()
     page.keyboard.press("Escape")
     button(page, "Resume").click()
-    page.get_by_text("Training", exact=True).wait_for(timeout=90_000)
+    page.locator(".st-key-train-headline", has_text="Training").wait_for()
     deadline = time.monotonic() + 60
     while "learning rate 0.0007" not in [event["what"] for event in run.events()]:
         assert time.monotonic() < deadline
@@ -127,10 +127,10 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
     assert page.locator(".tm").get_attribute("data-epoch") == "1"
 
     button(page, "Stop and keep the model").click()
-    button(page, "Use this model").wait_for()
+    page.get_by_role("link", name="See what it keeps").wait_for()
     assert run.status().state in ("stopped", "done")
     assert_healthy(page)
-    button(page, "Use this model").click()
+    page.get_by_role("link", name="See what it keeps").click()
     page.wait_for_selector(".cv-tile")
     settle(page)
     assert page.locator(".st-key-model").get_by_text(run.id).count() >= 1
@@ -169,7 +169,7 @@ def test_a_run_outlives_the_server_and_is_found_and_stopped_by_the_next_one(visi
     stop.wait_for()
     assert run.status().step > before
     stop.click()
-    button(again, "Use this model").wait_for(timeout=60_000)
+    again.get_by_role("link", name="See what it keeps").wait_for()
     took = time.monotonic() - began
     assert took < 5 * max(1.0, 4 * os.getloadavg()[0] / os.cpu_count()), f"{took:.1f} s"
     assert not run.locked() and run.status().state == "stopped"
