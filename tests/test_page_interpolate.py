@@ -176,3 +176,17 @@ def test_the_choices_survive_a_change_of_page():
     app = healthy(app.run())
     assert app.text_input(key=FRAMES).value == "12,31"
     assert app.selectbox(key="interpolate-easing").value == "in-out"
+
+
+def test_a_link_with_keyframes_wins_over_those_of_the_last_visit():
+    app = healthy(interpolate(frames="12,31"))
+    app.text_input(key=FRAMES).set_value("5,6,7")
+    healthy(app.run())
+    app.switch_page("pages/train.py").run()
+    app.query_params[FRAMES] = "8,9"
+    app.switch_page(PAGE)
+    app = healthy(app.run())
+    assert app.text_input(key=FRAMES).value == "8,9"
+    app.text_input(key=FRAMES).set_value("5,6")
+    assert healthy(app.run()).text_input(key=FRAMES).value == "5,6"
+    assert walked(app)["frames"] == 13

@@ -82,7 +82,7 @@ def open_page(browser, server):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.goto(f"{server}/{name}")
         settle(page)
         return page
