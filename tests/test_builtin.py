@@ -88,10 +88,11 @@ def test_the_digits_are_all_there(sets):
 
 def test_photo_splits_share_no_region():
     photo = np.arange(427 * 640, dtype=np.int32).reshape(427, 640, 1)
-    train = builtin.photo_region(photo, "train")
-    test = builtin.photo_region(photo, "test")
-    assert not set(train.ravel().tolist()) & set(test.ravel().tolist())
-    assert test.shape[1] >= max(builtin.PHOTO_SIZES)
+    train = builtin.photo_regions(photo, "train")
+    test = builtin.photo_regions(photo, "test")
+    seen = [value for region in train + test for value in region.ravel().tolist()]
+    assert sorted(seen) == photo.ravel().tolist()  # each pixel in exactly one region
+    assert min(region.shape[1] for region in train + test) >= max(builtin.PHOTO_SIZES)
 
 
 def test_photo_crops_see_their_own_region_alone(monkeypatch, sets):
@@ -100,7 +101,8 @@ def test_photo_crops_see_their_own_region_alone(monkeypatch, sets):
     for split, other in (("train", "test"), ("test", "train")):
         blackened = [photo.copy() for photo in found.images]
         for photo in blackened:
-            builtin.photo_region(photo, other)[:] = 0
+            for region in builtin.photo_regions(photo, other):
+                region[:] = 0
         monkeypatch.setattr(
             sklearn_datasets, "load_sample_images", lambda b=blackened: fake(found, b)
         )
