@@ -58,11 +58,10 @@ with train:
 st.header("Inside this model", anchor=False)
 layers = checkpoint.model.layers(image)
 counts = {half: sum(row[3] for row in layers if row[0] == half) for half in ("encoder", "decoder")}
-linear = parameters - sum(counts.values())
 parts, table = st.columns([2, 3], gap="medium")
 parts.markdown(
     f"""
-* **Encoder** $f$: {counts["encoder"]:,} parameters, from 32x32 pixels in three colours down to 4x4.
+* **Encoder** $f$: {counts["encoder"]:,} parameters, from 32x32 pixels in three colours to the code.
 * **Latent space**: everything $h$ can be, {config.latent_dim:,} dimensions. This is the bottleneck:
   what does not fit through is lost, so the model must find out what matters.
 * **Decoder** $g$: {counts["decoder"]:,} parameters, the way back up to 32x32.
@@ -70,10 +69,10 @@ parts.markdown(
   {psnr:.1f} dB.
 """
 )
-if linear:
+if config.architecture == "residual":
     parts.markdown(
-        f"* **Linear code**: {linear:,} parameters beside both halves. It starts as PCA, the best "
-        "code without convolutions, and $f$ and $g$ learn what PCA cannot say."
+        "This one is linear at heart: it starts as PCA, the best code without convolutions. A small "
+        "network prepares the image before it is projected, another repairs what comes back."
     )
 table.dataframe(
     [
