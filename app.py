@@ -71,8 +71,8 @@ parts.markdown(
 )
 if config.architecture == "residual":
     parts.markdown(
-        "This one is linear at heart: it starts as PCA, the best code without convolutions. A small "
-        "network prepares the image before it is projected, another repairs what comes back."
+        "This one is linear at heart: it starts as PCA, the best code without convolutions. One "
+        "small network prepares the image before it is projected, one repairs what comes back."
     )
 table.dataframe(
     [
