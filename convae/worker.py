@@ -6,6 +6,7 @@ train, whoever asks. Bit-exact resume on the CPU is tested by killing this.
 
 import errno
 import json
+import math
 import os
 import platform
 import signal
@@ -203,7 +204,8 @@ class Sitting:
         for item in fit(trainer, self.requests):
             self.report(item)
             if isinstance(item, Progress):
-                self.say(state="running", **item._asdict())
+                epochs = math.ceil(item.steps / trainer.steps_per_epoch)  # a budget's is a guess
+                self.say(state="running", epochs=epochs, **item._asdict())
             elif isinstance(item, Event):
                 self.append("events.jsonl", item._asdict())
                 self.say(state="paused" if item.what == "paused" else "running")
