@@ -9,7 +9,8 @@ app: $(VENV)/app.done
 	$(BIN)/python -m streamlit run app.py
 
 test: $(VENV)/dev.done lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not e2e" -n 2
+	$(BIN)/python -m pytest -m e2e
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff check .
