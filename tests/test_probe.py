@@ -34,6 +34,16 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence():
         probe.known(config)
 
 
+def test_an_old_answer_is_measured_again(monkeypatch):
+    config = from_flat(SMALL)
+    monkeypatch.setattr(probe, "measure", lambda config: 100.0)
+    probe.main(config.to_json())
+    assert probe.known(config) == 100.0
+    later = time.time() + probe.KEPT_S + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert probe.known(config) is None
+
+
 def test_the_time_is_epochs_times_images_over_speed():
     config = from_flat(SMALL | {"epochs": 10, "limit": 500})
     assert probe.estimate_s(config, 1000, 100.0) == pytest.approx(probe.STARTUP_S + 52.5)

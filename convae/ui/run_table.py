@@ -77,7 +77,7 @@ def actions(run: Run, *, watching: bool = False) -> None:
     """What can be done with one run; `watching` where it is looked at already."""
     status = run.status()
     has_model = (run.path / "model.safetensors").is_file()
-    with st.container(horizontal=True, key="train-actions"):
+    with st.container(horizontal=True, vertical_alignment="center", key="train-actions"):
         if has_model:
             # a link: st.switch_page refuses while widgets are bound to the address
             st.page_link(
