@@ -48,6 +48,11 @@ def test_only_the_chosen_part_is_drawn():
     assert not app.get("bidi_component") and not app.get("plotly_chart")
 
 
+def test_the_inspector_is_drawn_where_it_is_opened():
+    assert not healthy(interpolate()).get("plotly_chart")
+    assert healthy(interpolate(inspect="true")).get("plotly_chart")
+
+
 def test_keyframes_come_from_the_address():
     app = healthy(interpolate(frames="12,31", steps="8"))
     assert app.text_input(key=FRAMES).value == "12,31"

@@ -16,16 +16,26 @@ REACH = 3.0  # how far a knob turns, in spreads
 
 
 def inspector(found: Mapping[str, walks.Walk], steps: int) -> None:
-    """What happens on the way, frame by frame; a faint line at each keyframe."""
-    st.header("What happens on the way", anchor=False)
-    frames = len(next(iter(found.values())).images)
-    st.caption(
-        "A steady change is a smooth walk. Distance: 50 is as far from real codes as they are from "
-        "each other, 100 is farther than any, off the data. Off: how far the frame, encoded again, "
-        "lands from the code it came from; a decoder on known ground comes back."
+    """What happens on the way, frame by frame; a faint line at each keyframe.
+
+    Only where it is opened: the chart's code keeps a weak machine busy for seconds, and the walks
+    would have to wait for it.
+    """
+    told = "What happens on the way: speed, distance from real codes, error"
+    place = st.expander(
+        told, key="interpolate-inspect", icon=":material/monitoring:", bind="query-params"
     )
+    if not place.open:
+        return
+    frames = len(next(iter(found.values())).images)
     figure = plots.path_inspector(walks.inspected(found), marks=range(0, frames, steps))
-    st.plotly_chart(figure, key="interpolate-inspector")
+    with place:
+        st.caption(
+            "A steady change is a smooth walk. Distance: 50 is as far from real codes as they are "
+            "from each other, 100 is farther than any, off the data. Off: how far the frame, "
+            "encoded again, lands from its code; a decoder on known ground comes back."
+        )
+        st.plotly_chart(figure, key="interpolate-inspector")
 
 
 def pick_part(parts: list[str]) -> str:
