@@ -180,9 +180,12 @@ def _machine():
 
 
 def _strip(images: np.ndarray) -> str:
-    """uint8 (N, 32, 32, 3) side by side, lossless, as a data URI."""
+    """uint8 (N, 32, 32, 3) side by side, lossless, as a data URI. method=0 takes 0.3 ms and not
+    12, for 5 % more bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(list(images), axis=1)).save(buffer, "WEBP", lossless=True)
+    Image.fromarray(np.concatenate(list(images), axis=1)).save(
+        buffer, "WEBP", lossless=True, method=0
+    )
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -225,7 +228,7 @@ def time_machine(run: Run, key: str = "train-time") -> int | None:
         sent.clear()  # a page that was opened anew has nothing yet
         sent |= {"run": run.id, "epochs": {}}
     stamps = {e: _stamp(folder / f"{e:05d}.npz") for e in epochs}
-    new = [e for e in epochs if sent["epochs"].get(e) != stamps[e] or e in epochs[-3:]]
+    new = [e for e in epochs if sent["epochs"].get(e) != stamps[e]]
     frames = [f for e in new if (f := _frame(str(folder), e, stamps[e]))]
     sent["epochs"] = stamps
     found = _machine()(
