@@ -10,6 +10,7 @@ baselines    PCA, JPEG and WebP at the same size
 methods      a checkpoint and its straw men, ready to be compared
 evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors
+keyframes    what walks go through, in words; walks: their frames; steering: sums and knobs
 projection   2-D and 3-D maps of codes: made, kept, walked both ways
 mapjobs      a worker process that draws a UMAP
 truth        what a map keeps of the code space
