@@ -26,6 +26,17 @@ def passed_pca(path) -> str:
     return "-"
 
 
+def effort(card) -> tuple[int, float]:
+    """Epochs and seconds of a model's training, those of the models it started from included."""
+    epochs, seconds = 0, 0.0
+    while card:
+        training = card.get("training") or {}
+        epochs += training.get("epoch", 0)
+        seconds += training.get("elapsed_s", 0.0)
+        card = card.get("started_from")
+    return epochs, seconds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="further checkpoints or runs")
@@ -53,10 +64,10 @@ def main() -> None:
         dims = checkpoint.config.latent_dim
         found = evaluation.measure(checkpoint, test.images)
         straight = evaluation.measure(_Linear(pca, dims), test.images)["psnr"]
-        training = checkpoint.card.get("training", {})
+        epochs, seconds = effort(checkpoint.card)
         print(
             f"| {name} | {dims} | {checkpoint.model.parameter_count:,} | "
-            f"{training.get('epoch', '-')} | {training.get('elapsed_s', 0) / 60:.0f} min | "
+            f"{epochs} | {seconds / 60:.0f} min | "
             f"{found['psnr']:.2f} | {straight:.2f} | {found['psnr'] - straight:+.2f} | "
             f"{found['ssim']:.4f} |"
         )
