@@ -124,7 +124,6 @@ class Status:
     memory_mb: float = 0.0
     device: str = ""
     pid: int = 0
-    updated: float = 0.0
 
     @property
     def alive(self) -> bool:
@@ -352,7 +351,7 @@ def start(
             longer = hosting.capped(replace(run.config(), epochs=epochs))[0]
             write_atomically(run.path / "config.json", longer.to_json().encode())
         write_atomically(run.path / "control.json", b"{}")
-        told = {"state": "starting", "message": "", "pid": 0, "updated": time.time()}
+        told = {"state": "starting", "message": "", "pid": 0}
         write_atomically(run.path / "status.json", json.dumps(told).encode())
         _spawn(run, "resume" if resume else "train", (lock, slot), processes)
         return run

@@ -10,7 +10,6 @@ import math
 import os
 import platform
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -121,7 +120,7 @@ class Sitting:
 
     def say(self, **values) -> None:
         """Put the latest word where the app reads it."""
-        self.told |= values | {"updated": time.time(), "pid": os.getpid()}
+        self.told |= values | {"pid": os.getpid()}
         if self.rank:
             return
         try:
