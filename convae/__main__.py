@@ -75,6 +75,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--limit", type=int, default=0, help="measure on so many images; 0, the default: on all"
     )
     evaluate.add_argument(
+        "--corrections", type=int, metavar="STEPS",
+        help="correct codes so many times after the encoder (0 to 8); default: the model's own",
+    )  # fmt: skip
+    evaluate.add_argument(
         "--beside", nargs="+", default=[], metavar="NAME", help="other checkpoints to measure too"
     )
 
@@ -167,6 +171,8 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     from convae import checkpoints, data, evaluation
 
     checkpoint = checkpoints.load(asked.checkpoint)
+    if asked.corrections is not None:
+        checkpoint = checkpoint.with_corrections(asked.corrections)
     bars = Bars(asked.json)
     spec = asked.data or checkpoint.train_config.data.spec
     test = data.load(spec, "test", bars)

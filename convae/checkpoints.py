@@ -9,7 +9,7 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -73,12 +73,22 @@ class Checkpoint:
 
     @property
     def sha256(self) -> str:
-        """Of the weights file: what caches are keyed by."""
-        return self.card["sha256"]
+        """Of the weights file, with the number of corrections if there are any: what caches are
+        keyed by, as codes depend on both."""
+        steps = self.config.corrections
+        return self.card["sha256"] + (f"+{steps}" if steps else "")
 
     @cached_property
     def train_config(self) -> TrainConfig:
         return from_dict(TrainConfig, self.card["config"])
+
+    def with_corrections(self, steps: int) -> "Checkpoint":
+        """The same weights, whose codes are corrected so many times: 0 to 8, or ConfigError."""
+        config = replace(self.config, corrections=steps)
+        with torch.device("meta"):
+            model = ConvAutoencoder(config)
+        model.load_state_dict(self.model.state_dict(), assign=True)
+        return Checkpoint(self.name, self.card, model)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, 32, 32, 3) -> codes float32 (N, latent_dim)."""

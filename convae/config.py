@@ -61,6 +61,12 @@ class ModelConfig:
         "Channels of the widest resolution; deeper layers have two to four times as many.",
         low=8, high=128, unit="channels",
     )  # fmt: skip
+    corrections: int = setting(
+        0,
+        "How often a code is corrected after the encoder, down the gradient of the squared error "
+        "through the decoder; training does not use it.",
+        low=0, high=8, unit="steps",
+    )  # fmt: skip
 
     def __post_init__(self):
         check(self)

@@ -62,9 +62,9 @@ def evaluate(
     bits: int = FLOAT,
     beside: Iterable[Any] = (),
 ) -> dict[str, Any]:
-    """The checkpoint's line of the table with n, latent_dim and images_per_s. Its straw men's are
-    under "baselines" (pca is full of None where there is nothing to fit it on), those of other
-    checkpoints under "beside"."""
+    """The checkpoint's line of the table with n, latent_dim, corrections and images_per_s. Its
+    straw men's are under "baselines" (pca is full of None where there is nothing to fit it on),
+    those of other checkpoints under "beside"."""
     own, *straw = contenders(checkpoint, test, fitted_on, bits)
     rebuilt, speed = _timed(own.rebuild, test.images)
     mine = _figures(own, test.images, rebuilt)
@@ -80,6 +80,7 @@ def evaluate(
         "data": test.name,
         "n": len(test),
         "latent_dim": own.values,
+        "corrections": checkpoint.config.corrections,
         "bits": bits,
         **mine,
         "images_per_s": speed,
@@ -107,7 +108,7 @@ def as_text(found: Mapping[str, Any]) -> str:
     width = max(map(len, named))
     lines = [
         f"{found['n']:,} test images of {found['data']}, {found['latent_dim']} values of "
-        f"{found['bits']} bits",
+        f"{found['bits']} bits, corrected {found['corrections']} times",
         f"{'':{width}}{'Bytes':>8}{'PSNR (dB)':>11}{'mean':>8}{'spread':>8}{'SSIM':>8}{'spread':>8}"
         f"{'MSE':>10}",
     ]

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from convae import images as pixels
 from convae.config import ModelConfig
+from convae.correction import corrected
 from convae.errors import ConvaeError
 
 IMAGE_SHAPE = (3, 32, 32)
@@ -200,7 +201,18 @@ class ConvAutoencoder(nn.Module):
         )  # fmt: skip
 
     def f(self, x: Tensor) -> Tensor:
-        """Encode a batch: (N, 3, 32, 32) in [0, 1] -> z (N, latent_dim)."""
+        """Encode a batch: (N, 3, 32, 32) in [0, 1] -> z (N, latent_dim).
+
+        In eval mode the encoder's guess is corrected ``config.corrections`` times; in training it
+        is the guess that learns.
+        """
+        z = self.guess(x)
+        if self.training or not self.config.corrections:
+            return z
+        return corrected(self.g, x, z.float(), self.config.corrections)
+
+    def guess(self, x: Tensor) -> Tensor:
+        """What the encoder says of a batch, shapes as in `f`."""
         return self.encoder(2 * x - 1 if self.config.architecture == "strided" else x)
 
     def g(self, z: Tensor) -> Tensor:
@@ -261,7 +273,7 @@ class ConvAutoencoder(nn.Module):
                 f"Images must be uint8 (N, 32, 32, 3), not {images.dtype} {images.shape}."
             )
         self._must_be_in_eval_mode()
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference_mode: corrections need a gradient by the code
             for i in range(0, len(images), batch_size):
                 yield pixels.to_batch(images[i : i + batch_size], self.device)
 
@@ -283,7 +295,8 @@ class ConvAutoencoder(nn.Module):
             if not list(layer.children())
         ]  # fmt: skip
         try:
-            self.reconstruct(image[None])
+            for x in self._batches(image[None], 1):
+                self.g(self.guess(x))
         finally:
             for hook in hooks:
                 hook.remove()

@@ -41,6 +41,11 @@ def test_train_evaluate_list_export_and_load_the_whole_way(tiny_data, capsys, tm
 
     assert cli.main(["evaluate", "a"]) == 0
     assert f"{found['psnr']:.2f}" in capsys.readouterr().out
+    assert cli.main(["evaluate", "a", "--corrections", "2", "--json"]) == 0
+    careful = json.loads(capsys.readouterr().out)
+    assert careful["corrections"] == 2 and careful["mse"] < found["mse"]
+    assert cli.main(["evaluate", "a", "--corrections", "9"]) == 1
+    assert "between 0 and 8" in capsys.readouterr().err
     assert cli.main(["list", "--json"]) == 0
     assert [(r["name"], r["state"]) for r in json.loads(capsys.readouterr().out)] == [("a", "done")]
     assert cli.main(["export", "a", "--to", str(tmp_path / "a.zip")]) == 0

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # a module may import those above its own line, and its neighbours on the line
 LAYERS = """
 errors
-config hosting sheets store bars
+config hosting sheets store bars correction
 images download builtin runs
 cifar10 folders metrics devices
 data model baselines latent plots follow
@@ -28,7 +28,7 @@ LEVEL = {name: n for n, line in enumerate(LAYERS.split("\n")) for name in line.s
 # heavy packages, and who alone may import them at the top of a file
 ALONE = {
     "streamlit": {"ui"},
-    "torch": {"model", "devices", "recipe", "trainer", "train", "checkpoints", "parcel", "worker"},
+    "torch": set("correction model devices recipe trainer train checkpoints parcel worker".split()),
     "torchvision": set(),
     "umap": set(),
     "tensorboard": set(),
