@@ -69,6 +69,11 @@ parts.markdown(
   {psnr:.1f} dB.
 """
 )
+if config.corrections:
+    parts.markdown(
+        f"Its encoder guesses, then looks again: {config.corrections} times the code moves to "
+        "where the decoder errs less."
+    )
 if config.architecture == "residual":
     parts.markdown(
         "This one is linear at heart: it starts as PCA, the best code without convolutions. One "

@@ -11,7 +11,7 @@ import numpy as np
 
 from convae import metrics
 from convae.data import ImageSet
-from convae.methods import FLOAT, Method, contenders, model_method, reference_of
+from convae.methods import FLOAT, GUESS, Method, contenders, model_method, reference_of
 
 
 class Reconstructs(Protocol):
@@ -64,7 +64,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """The checkpoint's line of the table with n, latent_dim, corrections and images_per_s. Its
     straw men's are under "baselines" (pca is full of None where there is nothing to fit it on),
-    those of other checkpoints under "beside"."""
+    those of other checkpoints under "beside"; "first_guess" is the encoder alone, or None."""
     own, *straw = contenders(checkpoint, test, fitted_on, bits)
     rebuilt, speed = _timed(own.rebuild, test.images)
     mine = _figures(own, test.images, rebuilt)
@@ -74,6 +74,10 @@ def evaluate(
         told = {"fitted_on" if method.name == "PCA" else "made_with": method.told}
         lines[method.name.lower()] = _figures(method, test.images, rebuilt) | told
     reference = reference_of(test, fitted_on)
+    guess = None
+    if checkpoint.config.corrections:
+        alone = model_method(checkpoint.with_corrections(0), reference, bits)
+        guess = _figures(alone, test.images, alone.rebuild(test.images))
     others = [model_method(other, reference, bits) for other in beside]
     return {
         "checkpoint": checkpoint.name,
@@ -84,6 +88,7 @@ def evaluate(
         "bits": bits,
         **mine,
         "images_per_s": speed,
+        "first_guess": guess,
         "baselines": lines,
         "beside": [
             {"checkpoint": m.name, "latent_dim": m.values}
@@ -101,7 +106,10 @@ def _figures(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> dict[st
 def as_text(found: Mapping[str, Any]) -> str:
     """What `evaluate` found, as a table to print."""
     straw = found["baselines"]
-    named = {found["checkpoint"]: found} | {
+    named = {found["checkpoint"]: found}
+    if found["first_guess"]:
+        named[GUESS] = found["first_guess"]
+    named |= {
         name: straw[name.lower()] for name in ("PCA", "JPEG", "WebP") if straw[name.lower()]["mse"]
     }
     named |= {each["checkpoint"]: each for each in found["beside"]}

@@ -17,6 +17,7 @@ sample = ui.pick_images(16, key="reconstruct")
 part = reconstruct.pick_part(PARTS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     bits = reconstruct.pick_bits()
+    checkpoint = reconstruct.pick_corrections(checkpoint)
     beside = reconstruct.pick_beside(checkpoint)
     measured = ui.many_images(reconstruct.pick_many() if part == "The whole set" else 500)
 

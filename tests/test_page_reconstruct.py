@@ -34,9 +34,12 @@ def digits_model(add_checkpoint):
     add_checkpoint("tiny", "digits")
 
 
-@pytest.mark.parametrize("bits", [1, 5, methods.FLOAT])
-def test_the_table_is_that_of_the_command_line_to_the_last_digit(two_models, capsys, bits):
+@pytest.mark.parametrize(("bits", "corrections"), [(1, 0), (5, 2), (methods.FLOAT, 1)])
+def test_the_table_is_that_of_the_command_line_to_the_last_digit(
+    two_models, capsys, bits, corrections
+):
     told = {} if bits == methods.FLOAT else {"reconstruct-bits": str(bits)}
+    told["reconstruct-corrections-0"] = str(corrections)
     app = open_at("The whole set", model="first", **{"reconstruct-beside": "second"}, **told)
     table = healthy(app).dataframe[0].value.set_index("Method")
     command = app.code[0].value.split()[3:]
@@ -44,6 +47,9 @@ def test_the_table_is_that_of_the_command_line_to_the_last_digit(two_models, cap
     found = json.loads(capsys.readouterr().out)
     lines = {"first": found, "second": found["beside"][0]}
     lines |= {name: found["baselines"][name.lower()] for name in STRAW}
+    if corrections:
+        lines[methods.GUESS] = found["first_guess"]
+        assert found["first_guess"]["mse"] > found["mse"] or bits == 1
     assert set(lines) == set(table.index)
     for name, line in lines.items():
         for column, key in {

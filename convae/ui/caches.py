@@ -33,6 +33,18 @@ def _checkpoint(path: str, weights_changed: int, card_changed: int) -> Checkpoin
     return checkpoints.load(path)
 
 
+def corrected(checkpoint: Checkpoint, steps: int) -> Checkpoint:
+    """The same model, its codes corrected so many times after the encoder."""
+    if steps == checkpoint.config.corrections:
+        return checkpoint
+    return _corrected(checkpoint.name, checkpoint.sha256, steps, checkpoint)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _corrected(name: str, sha256: str, steps: int, _checkpoint) -> Checkpoint:
+    return _checkpoint.with_corrections(steps)
+
+
 def image_set(spec: str, split: str = "test") -> ImageSet:
     """One split of an image set; with a bar where it takes long. Raises DataError."""
     kind, _, place = spec.partition(":")

@@ -13,7 +13,7 @@ from convae import data, evaluation, methods, metrics
 from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.errors import ConvaeError
-from convae.methods import Method
+from convae.methods import GUESS, Method
 from convae.ui import caches, pickers
 
 CURVE = 200  # images that a rate-distortion curve is measured on: 9 times the model each
@@ -48,8 +48,9 @@ class Contest:
     @property
     def names(self) -> list[str]:
         """Of all methods there are: the model, its straw men, the other checkpoints."""
+        guess = (GUESS,) if self.checkpoint.config.corrections else ()
         straw = STRAW if self.fitted_on is not None else STRAW[1:]
-        return [self.checkpoint.name, *straw, *self.others]
+        return [self.checkpoint.name, *guess, *straw, *self.others]
 
     def chosen(self, names=None) -> dict[str, Method]:
         """The model, and of the others those with these names, or all."""
@@ -62,16 +63,21 @@ class Contest:
         if name in STRAW:
             size = methods.code_bytes(self.checkpoint.config.latent_dim, self.bits)
             return _codecs(self.measured.fingerprint, size, self.measured)[name]
-        same = name == self.checkpoint.name
-        found = self.checkpoint if same else caches.load_checkpoint(name)
+        if name == GUESS:
+            found = caches.corrected(self.checkpoint, 0)
+        else:
+            same = name == self.checkpoint.name
+            found = self.checkpoint if same else caches.load_checkpoint(name)
         if self.bits == methods.FLOAT:
-            return methods.model_method(found, self.measured)
-        return _model(name, found.sha256, self.reference.fingerprint, self.bits, found, self)
+            made = methods.model_method(found, self.measured)
+        else:
+            made = _model(name, found.sha256, self.reference.fingerprint, self.bits, found, self)
+        return made._replace(name=name)
 
 
 def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) -> Contest:
     """The checkpoint and its straw men on `measured`; of `beside` those that are checkpoints."""
-    others = [name for name in beside if name not in (checkpoint.name, *STRAW)]
+    others = [name for name in beside if name not in (checkpoint.name, GUESS, *STRAW)]
     for name in others:
         caches.load_checkpoint(name)  # a damaged one is told of here, before anything is drawn
     return Contest(checkpoint, bits, measured, tuple(others))
@@ -194,7 +200,7 @@ def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
     some = caches.sample(held.measured, CURVE)
     reference, found = held.reference, {}
     for name in names:
-        model = caches.load_checkpoint(name)
+        model = held.checkpoint if name == held.names[0] else caches.load_checkpoint(name)
         found[name] = _model_curve(
             model.sha256, some.fingerprint, reference.fingerprint, model, some, reference
         )

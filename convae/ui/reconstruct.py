@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from convae import builtin, data, evaluation, images, methods, metrics, plots, sheets
-from convae.methods import FLOAT
-from convae.ui import arrivals, frame, pickers, pictures
+from convae.methods import FLOAT, GUESS
+from convae.ui import arrivals, caches, frame, pickers, pictures
 from convae.ui.before_after import before_after
 from convae.ui.contest import STRAW, Contest, each_image, label, rebuilt_by, scores_of
 
@@ -62,15 +62,33 @@ def pick_bits() -> int:
     )
 
 
+def pick_corrections(checkpoint):
+    """The checkpoint, its codes corrected as often as is asked for; default: as it does itself."""
+    own = checkpoint.config.corrections
+    steps = st.select_slider(
+        "Corrections of a code",
+        range(9),
+        own,
+        key=f"reconstruct-corrections-{own}",
+        help="The encoder guesses a code at one look. Each correction compares what the decoder "
+        "makes of it with the image and moves the code to where the squared error is less. The "
+        f"decoder stays as it is. This model's own number is {own}.",
+        **KEPT,
+    )
+    return caches.corrected(checkpoint, steps)
+
+
 def pick_beside(checkpoint) -> list[str]:
     """Names of straw men and of other models to show beside this one."""
     others = [name for name in pickers.checkpoint_options() if name != checkpoint.name]
+    guess = [GUESS] if checkpoint.config.corrections else []
+    offered = [*guess, *STRAW, *others]
     kept = st.session_state.get("reconstruct-beside")
     if kept:  # a model may have been deleted, or be the chosen one now
-        st.session_state["reconstruct-beside"] = [n for n in kept if n in (*STRAW, *others)]
+        st.session_state["reconstruct-beside"] = [n for n in kept if n in offered]
     return st.multiselect(
         "Beside it",
-        [*STRAW, *others],
+        offered,
         key="reconstruct-beside",
         placeholder="PCA, JPEG, WebP or another model",
         max_selections=6,

@@ -99,6 +99,8 @@ def same_on_the_command_line(held: Contest) -> str:
         words += ["--fit-data", held.fitted_on.name]
     if held.bits != FLOAT:
         words += ["--bits", str(held.bits)]
+    if held.checkpoint.config.corrections != held.checkpoint.train_config.model.corrections:
+        words += ["--corrections", str(held.checkpoint.config.corrections)]
     return " ".join(words + (["--beside", *held.others] if held.others else []))
 
 
