@@ -59,9 +59,10 @@ st.header("Inside this model", anchor=False)
 layers = checkpoint.model.layers(image)
 counts = {half: sum(row[3] for row in layers if row[0] == half) for half in ("encoder", "decoder")}
 parts, table = st.columns([2, 3], gap="medium")
+again = f", corrected {config.corrections} times where the decoder errs" * bool(config.corrections)
 parts.markdown(
     f"""
-* **Encoder** $f$: {counts["encoder"]:,} parameters, from 32x32 pixels in three colours to the code.
+* **Encoder** $f$: {counts["encoder"]:,} parameters, from 3,072 pixel values to the code{again}.
 * **Latent space**: everything $h$ can be, {config.latent_dim:,} dimensions. This is the bottleneck:
   what does not fit through is lost, so the model must find out what matters.
 * **Decoder** $g$: {counts["decoder"]:,} parameters, the way back up to 32x32.
@@ -69,11 +70,6 @@ parts.markdown(
   {psnr:.1f} dB.
 """
 )
-if config.corrections:
-    parts.markdown(
-        f"Its encoder guesses, then looks again: {config.corrections} times the code moves to "
-        "where the decoder errs less."
-    )
 if config.architecture == "residual":
     parts.markdown(
         "This one is linear at heart: it starts as PCA, the best code without convolutions. One "
