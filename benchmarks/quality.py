@@ -3,8 +3,9 @@
     python -m benchmarks.quality --data SPEC --fit-data SPEC [NAME ...] [--curves]
 
 NAMEs are further checkpoints or runs, such as a reference trained by the same budget. PSNR is that
-of the whole set, 10 log10(1 / mean squared error), of 8-bit images. --curves adds, for runs here,
-when each passed PCA on its own validation images.
+of the whole set, 10 log10(1 / mean squared error), of 8-bit images; "guess" is that of the encoder
+alone, where codes are corrected after it. --curves adds, for runs here, when each passed PCA and
+the others of its size on its own validation images.
 """
 
 import argparse
@@ -16,14 +17,25 @@ from convae import checkpoints, data, evaluation, rungs, runs
 from convae.baselines import pca_for
 
 
-def passed_pca(path) -> str:
-    """'epoch 1, 40 s' for the first epoch above PCA's rung; '-' where that is not known."""
-    levels = [v["psnr"] for k, v in rungs.read(path).items() if k.startswith("PCA") and "psnr" in v]
+def first_above(path, level: float) -> str:
+    """'epoch 1, 40 s' for the first epoch of a run above this PSNR; '-' where none is."""
     rows, _ = runs.read_lines(path / "history.jsonl")
     for row in rows:
-        if levels and row["val_psnr"] > levels[0]:
+        if row["val_psnr"] > level:
             return f"epoch {row['epoch']}, {row['elapsed_s']:,.0f} s"
     return "-"
+
+
+def passed(path, others) -> str:
+    """When a run passed PCA and the best of each other run with as many values in its codes, on
+    its own validation images."""
+    levels = {k: v["psnr"] for k, v in rungs.read(path).items() if "psnr" in v}
+    for other in others:
+        rows, _ = runs.read_lines(other / "history.jsonl")
+        if rows and other != path:
+            levels[other.name] = max(row["val_psnr"] for row in rows)
+    told = [f"{name} ({psnr:.2f} dB): {first_above(path, psnr)}" for name, psnr in levels.items()]
+    return "; ".join(told) or "-"
 
 
 def effort(card) -> tuple[int, float]:
@@ -42,6 +54,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="further checkpoints or runs")
     parser.add_argument("--data", required=True, help="images to measure on: the test split")
     parser.add_argument("--fit-data", required=True, help="PCA is fitted on the training split")
+    parser.add_argument("--corrections", type=int, help="correct all codes so many times")
     parser.add_argument("--curves", action="store_true", help="when each run passed PCA")
     asked = parser.parse_args()
     test = data.load(asked.data, "test")
@@ -56,23 +69,32 @@ def main() -> None:
         f"{torch.__version__}, Python {platform.python_version()}\n"
     )
     print(
-        "| model | values | parameters | epochs | training | PSNR (dB) | PCA (dB) | gain | SSIM |"
+        "| model | values | parameters | epochs | training | PSNR (dB) | guess (dB) | PCA (dB) | "
+        "gain | SSIM |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    curves = []
     for name in dict.fromkeys([*shipped, *asked.names]):
         checkpoint = checkpoints.load(name)
+        if asked.corrections is not None:
+            checkpoint = checkpoint.with_corrections(asked.corrections)
         dims = checkpoint.config.latent_dim
         found = evaluation.measure(checkpoint, test.images)
+        guess = evaluation.measure(checkpoint.with_corrections(0), test.images)["psnr"]
         straight = evaluation.measure(_Linear(pca, dims), test.images)["psnr"]
         epochs, seconds = effort(checkpoint.card)
         print(
             f"| {name} | {dims} | {checkpoint.model.parameter_count:,} | "
             f"{epochs} | {seconds / 60:.0f} min | "
-            f"{found['psnr']:.2f} | {straight:.2f} | {found['psnr'] - straight:+.2f} | "
-            f"{found['ssim']:.4f} |"
+            f"{found['psnr']:.2f} | {guess:.2f} | {straight:.2f} | "
+            f"{found['psnr'] - straight:+.2f} | {found['ssim']:.4f} |"
         )
-        if asked.curves:
-            print(f"  passed PCA: {passed_pca(checkpoints.find(name))}")
+        curves.append((dims, checkpoints.find(name)))
+    if asked.curves:
+        print("\nWhen each passed, on its own validation images:")
+        for dims, path in curves:
+            others = [other for size, other in curves if size == dims]
+            print(f"* {path.name}: {passed(path, others)}")
 
 
 class _Linear:
