@@ -1,6 +1,6 @@
 """How long a page takes: its script alone, and in front of a visitor.
 
-    python benchmarks/latency.py [--model NAME] [--rounds 10] [--no-server]
+    python -m benchmarks.latency [--model NAME] [--rounds 10] [--no-server]
 
 Two tables in one. `script`: a warm run of the page's script through AppTest, median and worst of
 the rounds. `first` and `again`: from the address to a page that is drawn, in a headless Chromium
@@ -10,18 +10,11 @@ against a real server on this machine; first in a process that has never drawn i
 import argparse
 import os
 import platform
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-WAITING = "!document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]')"
+from benchmarks.browsing import ROOT, browsing, serving, settle
 
 
 def pages() -> list[str]:
@@ -51,33 +44,12 @@ def script_ms(page: str, model: str, rounds: int) -> list[float]:
 
 def browser_s(model: str) -> dict[str, tuple[float, float]]:
     """For each page the seconds until it is drawn: the first time and again, in new tabs."""
-    from playwright.sync_api import sync_playwright
-
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if chromium is None:
-        return {}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
-         "--server.address", "127.0.0.1", "--server.port", str(port)],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
     found = {}
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-            )
-            for page in pages():
-                name = "" if page == "app.py" else Path(page).stem
-                address = f"http://127.0.0.1:{port}/{name}" + (f"?model={model}" if model else "")
-                found[page] = (_draw(browser, address), _draw(browser, address))
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
+    with serving({}) as server, browsing() as browser:
+        for page in pages():
+            name = "" if page == "app.py" else Path(page).stem
+            address = f"{server.address}/{name}" + (f"?model={model}" if model else "")
+            found[page] = (_draw(browser, address), _draw(browser, address))
     return found
 
 
@@ -85,17 +57,8 @@ def _draw(browser, address: str) -> float:
     tab = browser.new_page(viewport={"width": 1440, "height": 900})
     tab.set_default_timeout(120_000)
     began = time.perf_counter()
-    while True:
-        try:
-            tab.goto(address)
-            break
-        except Exception:  # the server is still starting
-            if time.perf_counter() - began > 60:
-                raise
-            time.sleep(0.2)
-    tab.wait_for_selector("h1")
-    tab.wait_for_selector(DRAWN)
-    tab.wait_for_function(WAITING)
+    tab.goto(address)
+    settle(tab)
     took = time.perf_counter() - began
     tab.close()
     return took

@@ -1,4 +1,4 @@
-"""What watching costs: `python benchmarks/live.py` prints four figures as JSON (2 minutes).
+"""What watching costs: `python -m benchmarks.live` prints four figures as JSON (2 minutes).
 
 cpu_percent     server CPU, in percent of one core, with a run of 500 epochs under way on the page
 missing_frames  animation frames without a drawn chart over ten refreshes, for Vega and for Plotly
@@ -14,18 +14,13 @@ import json
 import math
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from benchmarks.browsing import browsing, serving, settle
 
 SIDE_BY_SIDE = """
 import time
@@ -61,47 +56,10 @@ WATCH = """([selector, drawn]) => {
 }"""
 
 
-class Server:
-    """A streamlit server with folders of its own."""
-
-    def __init__(self, script: Path, home: Path):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        flags = ["--server.headless", "true", "--server.address", "127.0.0.1"]
-        with open(home / "server.txt", "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", str(script), *flags,
-                 "--server.port", str(port)],
-                cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-            )  # fmt: skip
-
-    def __enter__(self):
-        while True:
-            try:
-                urllib.request.urlopen(self.address + "/_stcore/health", timeout=2).close()
-                return self
-            except OSError:
-                time.sleep(0.2)
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(30)
-
-    def cpu_s(self) -> float:
-        """User and system time of the server so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def settled(page) -> None:
-    page.wait_for_selector("h1")
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]')"
-    )
+def cpu_s(server) -> float:
+    """User and system time of the server so far."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def row(epoch: int) -> str:
@@ -132,21 +90,21 @@ def pretend_run(epochs: int):
     return run
 
 
-def refresh_cost(browser, home: Path, seconds: float) -> dict:
+def refresh_cost(browser, seconds: float) -> dict:
     """The server's CPU while a run of 500 epochs is watched, an epoch a second."""
     run = pretend_run(500)
-    with open(run.path / "lock") as lock, Server(ROOT / "app.py", home) as server:
+    with open(run.path / "lock") as lock, serving({}) as server:
         fcntl.flock(lock, fcntl.LOCK_EX)
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.set_default_timeout(120_000)
         page.goto(server.address + "/train")
-        settled(page)
+        settle(page)
         page.wait_for_selector('[data-testid="stVegaLiteChart"] :is(canvas, svg)')
         time.sleep(5)
         page.evaluate(WATCH, ['[data-testid="stVegaLiteChart"]', ":is(canvas, svg)"])
         found = {}
         for name, per_epoch_s in (("an_epoch_a_second", 1.0), ("between_epochs", math.inf)):
-            began, before, epoch, last = time.monotonic(), server.cpu_s(), 500, time.monotonic()
+            began, before, epoch, last = time.monotonic(), cpu_s(server), 500, time.monotonic()
             while time.monotonic() - began < seconds:
                 time.sleep(0.1)
                 if time.monotonic() - last >= per_epoch_s:
@@ -155,7 +113,7 @@ def refresh_cost(browser, home: Path, seconds: float) -> dict:
                                 run.path / "snapshots" / f"{epoch:05d}.npz")  # fmt: skip
                     with open(run.path / "history.jsonl", "a") as file:
                         file.write(row(epoch))
-            share = (server.cpu_s() - before) / (time.monotonic() - began)
+            share = (cpu_s(server) - before) / (time.monotonic() - began)
             found[name] = round(100 * share, 1)
         seen = page.evaluate("window.seen")['[data-testid="stVegaLiteChart"]']
         page.close()
@@ -169,7 +127,7 @@ def flicker(browser, home: Path) -> dict:
     script.write_text(SIDE_BY_SIDE)
     charts = {"vega": ('[data-testid="stVegaLiteChart"]', ":is(canvas, svg)"),
               "plotly": ('[data-testid="stPlotlyChart"]', ".main-svg")}  # fmt: skip
-    with Server(script, home) as server:
+    with serving({}, script) as server:
         page = browser.new_page()
         page.goto(server.address)
         for selector, drawn in charts.values():
@@ -186,7 +144,7 @@ def flicker(browser, home: Path) -> dict:
     }
 
 
-def visits(browser, home: Path, count: int) -> dict:
+def visits(browser, count: int) -> dict:
     """Seconds from the address to the drawn Reconstruct page, a training on all cores beside it."""
     from convae import runs
     from convae.config import from_flat
@@ -197,7 +155,7 @@ def visits(browser, home: Path, count: int) -> dict:
     small = runs.claim(from_flat(settings | {"limit": 200, "epochs": 1}), "small")
     with runs.working_on(small):
         Sitting(small, "").work()
-    with Server(ROOT / "app.py", home) as server:
+    with serving({}) as server:
         page = browser.new_page()
         page.set_default_timeout(120_000)
 
@@ -205,7 +163,7 @@ def visits(browser, home: Path, count: int) -> dict:
             began = time.monotonic()
             page.goto(server.address + "/reconstruct?model=small")
             page.wait_for_selector(".cv-tile")
-            settled(page)
+            settle(page)
             return time.monotonic() - began
 
         idle = [visit() for _ in range(4)][1:]
@@ -227,22 +185,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--visits", type=int, default=20)
     asked = parser.parse_args()
-    from playwright.sync_api import sync_playwright
-
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, browsing() as browser:
         home = Path(name)
         for folder in ("RUNS", "CHECKPOINTS", "CACHE"):
             os.environ[f"CONVAE_{folder}_DIR"] = str(home / folder.lower())
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
         found = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
-        found |= refresh_cost(browser, home, asked.seconds)
+        found |= refresh_cost(browser, asked.seconds)
         found["flicker"] = flicker(browser, home)
         if asked.visits:
-            found["reconstruct_s"] = visits(browser, home, asked.visits)
-        browser.close()
+            found["reconstruct_s"] = visits(browser, asked.visits)
     print(json.dumps(found, indent=2))
 
 

@@ -13,21 +13,16 @@ import contextlib
 import os
 import platform
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from benchmarks.browsing import browsing, serving, settle
+
 QUERY = "data=Shapes&interpolate-frames=1,2,3,4&interpolate-steps=20"  # 61 frames on 4 strips
 
 WATCH = """range => {
@@ -65,32 +60,12 @@ def model(folder: Path) -> None:
 @contextlib.contextmanager
 def app(checkpoint: Path | None) -> Iterator[str]:
     """The address of a running app."""
-    with tempfile.TemporaryDirectory() as home, socket.socket() as free:
+    with tempfile.TemporaryDirectory() as home:
         places = {f"CONVAE_{n}_DIR": f"{home}/{n}" for n in ("RUNS", "CHECKPOINTS", "CACHE")}
         target = Path(home, "CHECKPOINTS", "model")
         shutil.copytree(checkpoint, target) if checkpoint else model(target)
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-        flags = ["--server.address", "127.0.0.1", "--server.port", str(port)]
-        process = subprocess.Popen(
-            [*command, *flags],
-            cwd=ROOT,
-            env=os.environ | places,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            for _ in range(300):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2)
-                    break
-                time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)
+        with serving(places) as server:
+            yield server.address
 
 
 def by_keys(page, slider, moves: int) -> None:
@@ -117,19 +92,13 @@ def by_mouse(page, slider, moves: int) -> None:
 
 def measure(address: str, moves: int) -> dict[str, np.ndarray]:
     """Milliseconds from each move to its frame on screen."""
-    from playwright.sync_api import sync_playwright
-
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        sys.exit(f"No Chromium on the path ({', '.join(NAMES)}): install one to measure.")
     times = {}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+    with browsing() as browser:
         print(f"Chromium {browser.version}, {os.cpu_count()} cores, {platform.machine()}")
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(120_000)
         page.goto(f"{address}/interpolate?{QUERY}")
-        page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        settle(page)
         page.wait_for_selector(".scrubber[data-frame]")
         slider = page.locator(".scrubber input")
         page.evaluate(WATCH, slider.element_handle())
@@ -139,7 +108,6 @@ def measure(address: str, moves: int) -> dict[str, np.ndarray]:
             if not drawn or not all(changed for _, changed in drawn):
                 sys.exit(f"Some moves by {name} changed no frame: nothing was measured.")
             times[name] = np.array([ms for ms, _ in drawn])
-        browser.close()
     return times
 
 
