@@ -49,7 +49,8 @@ _PLEASE = "give a PNG, JPEG, WebP, BMP or GIF"
 
 
 def to_batch(images: np.ndarray, device="cpu"):
-    """uint8 (N, 32, 32, 3) -> float32 tensor (N, 3, 32, 32) in [0, 1] on `device`."""
+    """uint8 (N, 32, 32, 3) -> float32 tensor (N, 3, 32, 32) in [0, 1] on `device`, laid out in
+    memory as the images are (channels_last)."""
     import torch
 
     images = np.asarray(images)
@@ -58,7 +59,7 @@ def to_batch(images: np.ndarray, device="cpu"):
     if not (images.flags.c_contiguous and images.flags.writeable):
         images = images.copy()  # torch warns about arrays that it cannot write to
     batch = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
-    return batch.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+    return batch.to(torch.float32).div_(255)
 
 
 def from_batch(batch) -> np.ndarray:

@@ -25,10 +25,12 @@ from torch import Tensor, nn
 from convae import images as pixels
 from convae.config import ModelConfig
 from convae.correction import corrected
+from convae.devices import pick_precision
 from convae.errors import ConvaeError
 
 IMAGE_SHAPE = (3, 32, 32)
 VALUES = 3 * 32 * 32
+BATCH = 250  # images encoded at a time: their activations still fit a processor's cache
 MAX_PARAMETERS = 12_000_000  # 48 MB as float32: what an upload may weigh
 
 
@@ -233,12 +235,20 @@ class ConvAutoencoder(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
-    def encode(self, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
-        """uint8 (N, 32, 32, 3) -> codes float32 (N, latent_dim); the model must be in eval mode."""
-        parts = [self.f(x).float().cpu().numpy() for x in self._batches(images, batch_size)]
+    def encode(self, images: np.ndarray, precision: str = "float32") -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> codes float32 (N, latent_dim); the model must be in eval mode.
+
+        precision: float32, the same digits on every machine; auto, as in training: bfloat16 where
+        the processor multiplies it natively, codes off by about 0.3 % and twice as fast.
+        """
+        dtype = pick_precision(precision, self.device)
+        parts = []
+        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+            for x in self._batches(images):
+                parts.append(self.f(x).float().cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.config.latent_dim), np.float32)
 
-    def decode(self, codes: np.ndarray, batch_size: int = 500) -> np.ndarray:
+    def decode(self, codes: np.ndarray) -> np.ndarray:
         """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3)."""
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.config.latent_dim:
@@ -249,16 +259,14 @@ class ConvAutoencoder(nn.Module):
         self._must_be_in_eval_mode()
         with torch.inference_mode():
             parts = [
-                pixels.from_batch(
-                    self.g(torch.tensor(codes[i : i + batch_size], device=self.device))
-                )
-                for i in range(0, len(codes), batch_size)
+                pixels.from_batch(self.g(torch.tensor(codes[i : i + BATCH], device=self.device)))
+                for i in range(0, len(codes), BATCH)
             ]
         return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
 
-    def reconstruct(self, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3): decode(encode(images))."""
-        parts = [pixels.from_batch(self(x)) for x in self._batches(images, batch_size)]
+        parts = [pixels.from_batch(self(x)) for x in self._batches(images)]
         return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
 
     def _must_be_in_eval_mode(self) -> None:
@@ -267,15 +275,15 @@ class ConvAutoencoder(nn.Module):
                 "Call model.eval() first: batch statistics would leak between images."
             )
 
-    def _batches(self, images: np.ndarray, batch_size: int) -> Iterator[Tensor]:
+    def _batches(self, images: np.ndarray) -> Iterator[Tensor]:
         if images.ndim != 4 or images.shape[1:] != (32, 32, 3) or images.dtype != np.uint8:
             raise ConvaeError(
                 f"Images must be uint8 (N, 32, 32, 3), not {images.dtype} {images.shape}."
             )
         self._must_be_in_eval_mode()
         with torch.no_grad():  # not inference_mode: corrections need a gradient by the code
-            for i in range(0, len(images), batch_size):
-                yield pixels.to_batch(images[i : i + batch_size], self.device)
+            for i in range(0, len(images), BATCH):
+                yield pixels.to_batch(images[i : i + BATCH], self.device)
 
     def layers(self, image: np.ndarray) -> list[tuple[str, str, np.ndarray, int]]:
         """What each layer makes of one image, uint8 (32, 32, 3), in the order of execution.
@@ -295,7 +303,7 @@ class ConvAutoencoder(nn.Module):
             if not list(layer.children())
         ]  # fmt: skip
         try:
-            for x in self._batches(image[None], 1):
+            for x in self._batches(image[None]):
                 self.g(self.guess(x))
         finally:
             for hook in hooks:

@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from convae import images
@@ -48,7 +49,7 @@ def test_a_batch_and_back_gives_the_same_images():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     batch = images.to_batch(pixels)
     assert batch.shape == (3, 3, 32, 32) and str(batch.dtype) == "torch.float32"
-    assert batch.is_contiguous()
+    assert batch.is_contiguous(memory_format=torch.channels_last)
     assert float(batch[1, 2, 5, 7]) == pytest.approx(pixels[1, 5, 7, 2] / 255)
     assert np.array_equal(images.from_batch(batch), pixels)
 

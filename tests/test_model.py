@@ -1,6 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
+from convae import checkpoints, data, metrics
+from convae import model as model_module
 from convae.config import ModelConfig
 from convae.errors import ConvaeError
 from convae.model import ConvAutoencoder, count_parameters
@@ -43,6 +48,21 @@ def test_an_image_is_rebuilt_the_same_whatever_its_company(architecture):
     together = model.reconstruct(images(7)).astype(int)
     alone = np.concatenate([model.reconstruct(images(7)[i : i + 1]) for i in range(7)]).astype(int)
     assert np.abs(together - alone).max() <= 1
+
+
+@pytest.mark.parametrize("corrections", [0, 2])
+def test_codes_made_fast_are_as_good_as_exact_ones(corrections, monkeypatch):
+    checkpoint = checkpoints.load(Path(__file__).parents[1] / "checkpoints" / "shapes-16")
+    checkpoint = checkpoint.with_corrections(corrections)
+    shapes = data.load("shapes", "test").images[:300]
+    exact = checkpoint.encode(shapes)
+    monkeypatch.setattr(model_module, "pick_precision", lambda *_: torch.bfloat16)
+    fast = checkpoint.encode(shapes, "auto")
+    assert fast.dtype == np.float32 and not np.array_equal(fast, exact)
+    off = np.linalg.norm(fast - exact) / np.linalg.norm(exact - exact.mean(axis=0))
+    assert off < 0.02
+    psnr = [metrics.set_psnr(shapes, checkpoint.decode(codes)) for codes in (exact, fast)]
+    assert abs(psnr[0] - psnr[1]) < 0.02
 
 
 def test_no_images_give_no_codes():

@@ -14,6 +14,8 @@ from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.ui import frame
 
+MANY = 2_000  # images
+
 
 def load_checkpoint(name: str) -> Checkpoint:
     """The checkpoint of this name, in eval mode; loaded again when its file has changed."""
@@ -72,14 +74,17 @@ def _image_set(spec: str, split: str, changed: int) -> ImageSet:
 
 
 def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None) -> np.ndarray:
-    """Codes float32 (N, latent_dim) of the first `limit` images, or of all."""
+    """Codes float32 (N, latent_dim) of the first `limit` images, or of all.
+
+    Of more than MANY they come at the processor's own precision: twice as fast, off by 0.3 %.
+    """
     count = len(images) if limit is None else min(limit, len(images))
     return _codes(checkpoint.sha256, images.fingerprint, count, checkpoint, images)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Encoding the images")
 def _codes(sha256: str, fingerprint: str, count: int, _checkpoint, _images) -> np.ndarray:
-    codes = _checkpoint.encode(_images.images[:count])
+    codes = _checkpoint.encode(_images.images[:count], "auto" if count > MANY else "float32")
     codes.flags.writeable = False
     return codes
 
