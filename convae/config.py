@@ -172,6 +172,11 @@ class TrainConfig:
 
     def __post_init__(self):
         check(self)
+        if self.noise_std and self.model.corrections:
+            raise ConfigError(
+                f"`corrections` (={self.model.corrections}) would pull codes towards the noise: "
+                "take 0 where `noise_std` is above 0."
+            )
 
     @property
     def image_values(self) -> int:

@@ -76,3 +76,8 @@ def test_settings_of_runs_are_told_apart():
     assert apart == {"latent_dim": {"a": 4, "b": 8}} and same["epochs"] == one.epochs
     assert len(apart) + len(same) == len(config.settings())
     assert config.compared({"a": one, "c": one})[0] == {}
+
+
+def test_a_denoiser_does_not_correct_codes_towards_the_noise():
+    with pytest.raises(ConfigError, match="corrections.*noise_std"):
+        TrainConfig(model=ModelConfig(corrections=1), noise_std=0.1)
