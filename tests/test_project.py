@@ -15,7 +15,7 @@ LAYERS = """
 errors
 config hosting sheets store bars correction
 images download builtin runs
-cifar10 folders metrics devices
+cifar10 folders metrics devices codes
 data model baselines latent plots follow
 recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart
 trainer checkpoints methods
