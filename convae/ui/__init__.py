@@ -19,7 +19,6 @@ from convae.ui.caches import (
     pca_of,
     rebuilt_of,
     sample,
-    summary_of,
 )
 from convae.ui.frame import (
     download,
@@ -84,6 +83,5 @@ __all__ = [
     "sample",
     "sheet_png",
     "spec_name",
-    "summary_of",
     "trained_on",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from convae import baselines, checkpoints, data, metrics
+from convae import baselines, checkpoints, data
 from convae.baselines import PCA
 from convae.checkpoints import Checkpoint
 from convae.codes import codes_for
@@ -125,24 +125,15 @@ def _pca(fingerprint: str, components: int, _images) -> PCA:
 
 def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:
     """What the model makes of these images: uint8 (N, 32, 32, 3). For many; a few need no cache."""
-    return _rebuilt(checkpoint.sha256, images.fingerprint, checkpoint, images)
+    codes = codes_of(checkpoint, images)
+    return _rebuilt(checkpoint.sha256, images.fingerprint, checkpoint, codes)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Rebuilding the images")
-def _rebuilt(sha256: str, fingerprint: str, _checkpoint, _images) -> np.ndarray:
-    rebuilt = _checkpoint.reconstruct(_images.images)
+def _rebuilt(sha256: str, fingerprint: str, _checkpoint, _codes) -> np.ndarray:
+    rebuilt = _checkpoint.decode(_codes)
     rebuilt.flags.writeable = False
     return rebuilt
-
-
-def summary_of(checkpoint: Checkpoint, images: ImageSet) -> metrics.Summary:
-    """n, mse, psnr and ssim of the model on these images."""
-    return _summary(checkpoint.sha256, images.fingerprint, checkpoint, images)
-
-
-@st.cache_resource(max_entries=64, show_spinner="Measuring the model")
-def _summary(sha256: str, fingerprint: str, _checkpoint, _images) -> metrics.Summary:
-    return metrics.summary(_images.images, rebuilt_of(_checkpoint, _images))
 
 
 def sample(images: ImageSet, limit: int) -> ImageSet:
