@@ -143,13 +143,17 @@ def shipped(name: str) -> Path | None:
 
 
 def claim_together(config: TrainConfig, name: str) -> runs.Run:
-    """Under torchrun rank 0 claims the folder and the others wait for it."""
+    """Under torchrun rank 0 claims the folder and the others wait for it. After a restart by
+    torchrun the run is there already: all go on with it from its last saved epoch."""
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
     if int(os.environ.get("RANK", 0)) == 0:
+        if restarted and runs.claimed_by_launcher(config, name):
+            return runs.get(name)
         return runs.claim(config, name)
     import time
 
     for _ in range(600):
-        if (runs.root() / name / "config.json").is_file():
+        if runs.claimed_by_launcher(config, name):
             break
         time.sleep(0.1)
     return runs.get(name)

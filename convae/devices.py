@@ -5,6 +5,7 @@ import resource
 import sys
 
 import torch
+from torch import distributed as dist
 
 from convae.errors import ConfigError
 
@@ -46,6 +47,24 @@ def pick_layout(architecture: str, device: torch.device) -> torch.memory_format:
 def world() -> tuple[int, int]:
     """(rank, processes) as torchrun says; (0, 1) without it."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def join_processes() -> None:
+    """Make one group of the processes that torchrun started; waits until all are there.
+
+    The launcher's store still holds the addresses of an attempt that was killed, and a process that
+    is started again may wait for them in vain (seen with torch 2.14). So on one machine each
+    attempt has names of its own. On several machines the launchers count their restarts each for
+    itself: there TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 gives each attempt a store of its own.
+    """
+    if dist.is_initialized():
+        return
+    store, rank, count = next(dist.rendezvous("env://"))
+    if os.environ.get("LOCAL_WORLD_SIZE") == str(count):
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        store = dist.PrefixStore(f"attempt {attempt}", store)
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count)
 
 
 def memory_mb(device: torch.device) -> float:

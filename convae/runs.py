@@ -3,6 +3,7 @@ free.
 
     runs/<id>/  config.json     what was asked for
                 lock            held (flock) by whoever works on this run, as long as they live
+                launcher        the torchrun that claimed it, if one did: its restarts go on with it
                 status.json     the trainer's latest word
                 control.json    the user's latest wish
                 history.jsonl   one EpochRecord a line
@@ -275,9 +276,26 @@ def claim(config: TrainConfig, name: str = "") -> Run:
                     f"A run `{name}` exists: take another name, "
                     f"or `python -m convae resume {name}`."
                 ) from None
+    if launcher():
+        (path / "launcher").write_text(launcher())
     write_atomically(path / "config.json", config.to_json().encode())
     (path / "lock").touch()
     return Run(path)
+
+
+def launcher() -> str:
+    """What torchrun calls itself, the same after each of its restarts; "" without it."""
+    return os.environ.get("TORCHELASTIC_RUN_ID", "")
+
+
+def claimed_by_launcher(config: TrainConfig, name: str) -> bool:
+    """Has a process that the same launcher started claimed this run, for the same experiment?"""
+    path = root() / name
+    try:
+        by = (path / "launcher").read_text() if launcher() else ""
+        return by == launcher() and get(name).config() == config
+    except (OSError, RunError):
+        return False
 
 
 def take_lock(path: Path) -> int | None:

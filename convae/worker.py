@@ -31,7 +31,7 @@ from convae import (
 )
 from convae.config import TrainConfig
 from convae.data import ImageSet
-from convae.devices import world
+from convae.devices import join_processes, world
 from convae.errors import ConvaeError
 from convae.scalars import Scalars
 from convae.train import Ended, EpochRecord, Event, Progress, Requests, fit
@@ -176,8 +176,8 @@ class Sitting:
                 message=f"{what}: {done:,}" + (f" of {total:,}" if total else "")
             ),
         )
-        if self.world > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if self.world > 1:
+            join_processes()
         trainer = Trainer(config, kept, held)
         state = checkpoints.load_state(self.run.path)
         self.say(message="Preparing the model.", device=describe_machine(trainer.device))

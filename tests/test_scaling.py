@@ -18,16 +18,28 @@ ASKED = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--b
          "--precision", "float32", "--device", "cpu", "--quiet"]  # fmt: skip
 
 
-def torchrun(*arguments):
+def torchrun(*arguments, restarts=0):
     return subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "convae", *arguments],
+         "--max-restarts", str(restarts), "-m", "convae", *arguments],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
 def losses(name):
     return [row["train_loss"] for row in runs.get(name).history()]
+
+
+def killed_after_an_epoch(name, process):
+    """Kill rank 0 of this run as soon as an epoch is saved; returns its process number."""
+    folder = runs.root() / name
+    deadline = time.monotonic() + 180
+    while not (folder / "state.pt").exists():
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    pid = json.loads((folder / "status.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    return pid
 
 
 def test_two_processes_follow_the_one_process_run(tiny_data):
@@ -46,19 +58,39 @@ def test_two_processes_follow_the_one_process_run(tiny_data):
 
 def test_a_killed_rank_ends_the_run_and_resume_goes_on(tiny_data):
     process = torchrun("train", "--name", "two", "--data", tiny_data, "--epochs", "5000", *ASKED)
-    folder = runs.root() / "two"
-    deadline = time.monotonic() + 180
-    while not (folder / "state.pt").exists():
-        assert time.monotonic() < deadline and process.poll() is None, process.communicate()[0]
-        time.sleep(0.05)
+    killed_after_an_epoch("two", process)
     run = runs.get("two")
-    os.kill(json.loads((folder / "status.json").read_text())["pid"], signal.SIGKILL)
     out, _ = process.communicate(timeout=120)
     assert process.returncode != 0 and "rank" in out.lower()
     assert run.status().state in ("killed", "failed") and not run.locked()
     done = len(run.history())
     assert cli.main(["resume", "two", "--epochs", str(done + 1), "--quiet"]) == 0
     assert run.status().state == "done" and len(run.history()) >= done
+
+
+def test_torchrun_restarts_a_killed_rank_and_the_run_goes_on(tiny_data):
+    asked = ["--data", tiny_data, "--epochs", "20", *ASKED]
+    process = torchrun("train", "--name", "two", *asked, restarts=2)
+    killed = killed_after_an_epoch("two", process)
+    saved = len(runs.get("two").history())
+    assert cli.main(["train", "--name", "one", *asked]) == 0
+    out, _ = process.communicate(timeout=180)
+    assert process.returncode == 0, out
+    run = runs.get("two")
+    assert run.status().state == "done" and run.status().pid != killed and saved < 20
+    assert [row["epoch"] for row in run.history()] == list(range(1, 21))
+    assert losses("two")[:9] == pytest.approx(losses("one")[:9], abs=1e-4)
+    assert losses("two")[-1] == pytest.approx(losses("one")[-1], rel=0.1)
+
+
+def test_a_restart_takes_no_run_that_another_launcher_made(tiny_data):
+    asked = ["--data", tiny_data, "--epochs", "1", *ASKED, "--name", "taken"]
+    assert cli.main(["train", *asked]) == 0
+    before = (runs.root() / "taken" / "state.pt").read_bytes()
+    process = torchrun("train", *asked, restarts=1)
+    out, _ = process.communicate(timeout=180)
+    assert process.returncode != 0 and out.count("A run `taken` exists") == 2
+    assert (runs.root() / "taken" / "state.pt").read_bytes() == before
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tiny_data):
