@@ -84,10 +84,10 @@ def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None)
     count = len(images) if limit is None else min(limit, len(images))
     if count > MANY:
         slot = _slot_of_codes(checkpoint.sha256, images.fingerprint, count)
-        with slot.lock:
+        # the place of the bar is there in every run, or all below would move up in the second
+        with frame.progress() as report, slot.lock:
             if slot.codes is None:
-                with frame.progress() as report:
-                    found = codes_for(checkpoint, images.images[:count], images.fingerprint, report)
+                found = codes_for(checkpoint, images.images[:count], images.fingerprint, report)
                 found.flags.writeable = False
                 slot.codes = found
         return slot.codes

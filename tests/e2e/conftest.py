@@ -1,20 +1,18 @@
 """A real server and a real headless Chromium; skipped where there is no Chromium, saying so."""
 
-import os
+import json
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+from benchmarks.browsing import ARGUMENTS, CHROMIUM, MISSING, ROOT, serving
+from benchmarks.browsing import settle as settle
+from convae import builtin
+from convae.config import DataConfig, TrainConfig, from_dict
+
+CROWDS = (5_000, 10_000)  # test images of the sets that models called crowd-5000, ... come with
 
 
 def pytest_collection_modifyitems(items):
@@ -22,45 +20,49 @@ def pytest_collection_modifyitems(items):
         if ROOT / "tests" / "e2e" in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             if CHROMIUM is None:
-                reason = f"no Chromium on the path ({', '.join(NAMES)}): install one to run this"
-                item.add_marker(pytest.mark.skip(reason=reason))
+                item.add_marker(pytest.mark.skip(reason=MISSING))
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, tiny_weights):
-    """The address of a running app with one tiny model and folders of its own."""
+def crowds(tmp_path_factory):
+    """Files with so many drawn shapes to look at: {how many: path}."""
+    found = {}
+    for count in CROWDS:
+        images, labels = builtin.draw_shapes(count, seed=count)
+        found[count] = tmp_path_factory.mktemp("crowd") / f"{count}.npz"
+        np.savez(
+            found[count], train_images=images[:64], train_labels=labels[:64], test_images=images,
+            test_labels=labels, class_names=np.array(builtin.SHAPES),
+        )  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, tiny_weights, crowds):
+    """The address of a running app with one tiny model, a run of it for each crowd, and folders of
+    its own."""
     home = tmp_path_factory.mktemp("server")
     folders = {f"CONVAE_{n}_DIR": str(home / n) for n in ("RUNS", "CHECKPOINTS", "DATA", "CACHE")}
     shutil.copytree(tiny_weights, home / "CHECKPOINTS" / "tiny")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {"headless": "true", "address": "127.0.0.1", "port": str(port)}
-    flags = [part for name, value in options.items() for part in (f"--server.{name}", value)]
+    for count, path in crowds.items():
+        add_run(home / "RUNS" / f"crowd-{count}", tiny_weights, f"npz:{path}")
     log = home / "log.txt"
     with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *flags],
-            cwd=ROOT, env=os.environ | folders, stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(address + "/_stcore/health", process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(address, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+            with serving(folders, log=output) as server:
+                yield server.address
+        except RuntimeError as error:
+            pytest.fail(f"{error}:\n{log.read_text()[-2000:]}")
+
+
+def add_run(folder, weights, spec: str) -> None:
+    """A finished run of these weights on the images of `spec`."""
+    shutil.copytree(weights, folder)
+    card = json.loads((folder / "card.json").read_text())
+    card["config"]["data"]["spec"] = spec
+    (folder / "card.json").write_text(json.dumps(card | {"name": folder.name}))
+    config = replace(from_dict(TrainConfig, card["config"]), data=DataConfig(spec=spec))
+    (folder / "config.json").write_text(config.to_json())
 
 
 @pytest.fixture(scope="session")
@@ -90,12 +92,3 @@ def open_page(browser, server):
     yield go
     for context in contexts:
         context.close()
-
-
-def settle(page) -> None:
-    """Wait until the script has run to its end and nothing is a placeholder any more."""
-    page.wait_for_selector("h1")
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]')"
-    )
