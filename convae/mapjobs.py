@@ -82,8 +82,8 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
     try:
         np.save(job / "codes.npy", codes)
         (job / "settings.json").write_text(json.dumps(asdict(settings)))
-        _tell(job, state="working", stage="Starting", started=time.time())
-        _spawn(job, (lock, slot))
+        tell(job, state="working", stage="Starting", started=time.time())
+        spawn("convae.mapjobs", job, (lock, slot))
     except OSError as error:
         raise ConvaeError(f"The map could not be started: {error.strerror}.") from None
     finally:
@@ -91,7 +91,8 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
         os.close(slot)
 
 
-def _spawn(job: Path, handles: tuple[int, int]) -> None:
+def spawn(module: str, job: Path, handles: tuple[int, ...]) -> None:
+    """Start `python -m MODULE FOLDER`, which outlives us and holds these locks."""
     environment = os.environ | {LOCKS: ",".join(map(str, handles))}
     package = str(Path(__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -99,7 +100,7 @@ def _spawn(job: Path, handles: tuple[int, int]) -> None:
     )
     with open(job / "log.txt", "wb") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "convae.mapjobs", str(job)],
+            [sys.executable, "-m", module, str(job)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             start_new_session=True, pass_fds=handles, env=environment,
         )  # fmt: skip
@@ -107,7 +108,14 @@ def _spawn(job: Path, handles: tuple[int, int]) -> None:
     threading.Thread(target=worker.wait, daemon=True).start()
 
 
-def _tell(job: Path, **said) -> None:
+def keep_locks() -> None:
+    """The locks a starter has handed to this worker end with it, and are not handed on."""
+    for handle in filter(None, os.environ.pop(LOCKS, "").split(",")):
+        os.set_inheritable(int(handle), False)
+
+
+def tell(job: Path, **said) -> None:
+    """The worker's latest word, for `Status`."""
     runs.write_atomically(job / "status.json", json.dumps(said).encode())
 
 
@@ -145,8 +153,7 @@ def cancel(key: str) -> None:
 
 def work(job: Path) -> None:
     """What the worker does: draw the map, keep it, tidy up. Its locks end with the process."""
-    for handle in filter(None, os.environ.pop(LOCKS, "").split(",")):
-        os.set_inheritable(int(handle), False)
+    keep_locks()
     started, last = time.time(), 0.0
 
     def progress(share: float, stage: str) -> None:
@@ -154,7 +161,7 @@ def work(job: Path) -> None:
         if time.monotonic() - last > 0.3 or share in (0.0, 1.0):
             last = time.monotonic()
             told = dict(state="working", share=share, stage=stage)
-            _tell(job, **told, started=started, pid=os.getpid())
+            tell(job, **told, started=started, pid=os.getpid())
 
     try:
         settings = config.from_dict(Settings, json.loads((job / "settings.json").read_text()))
@@ -163,7 +170,7 @@ def work(job: Path) -> None:
         projection.save(projection.folder(), job.name, points)
         shutil.rmtree(job, ignore_errors=True)
     except Exception as error:
-        _tell(job, state="failed", message=f"UMAP could not draw this map: {error}"[:300])
+        tell(job, state="failed", message=f"UMAP could not draw this map: {error}"[:300])
         raise
 
 

@@ -4,7 +4,7 @@ PCA is there at once. UMAP takes its time, so a worker process fits it (`convae.
 map is kept on disk, under a key made of the weights, the images and the settings: no path or
 machine is in it, so a map that ships beside a model is found wherever the model goes.
 
-Nothing here imports umap but `fit_umap`, which the worker calls: it costs 5 to 24 s and 100 MB.
+Nothing here imports umap but what the workers call: it costs 5 to 24 s and 100 MB.
 """
 
 import hashlib
@@ -209,6 +209,24 @@ def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = 
 
     progress(share in [0, 1], what is done) is called at each stage and while it lays out.
     """
+    mapper = _fit(codes, settings, progress)
+    if progress:
+        progress(1.0, "Laying out")
+    return mapper
+
+
+def umap_of_map(
+    codes: np.ndarray, points: np.ndarray, settings: Settings, progress: Progress | None = None
+):
+    """The umap.UMAP that has drawn these points (N, 2 or 3) from codes (N, d), made again without
+    laying them out: for its `transform` and `inverse_transform`. For the worker only."""
+    mapper = _fit(codes, settings, progress, init=points, n_epochs=0)
+    mapper.embedding_ = np.ascontiguousarray(points, np.float32)
+    mapper.n_epochs = None  # both ways take as many epochs as they would have after a real fit
+    return mapper
+
+
+def _fit(codes: np.ndarray, settings: Settings, progress: Progress | None, **changes):
     report = _Report(progress or (lambda share, stage: None))
     report.progress(0.0, "Loading UMAP")
     with warnings.catch_warnings():
@@ -229,8 +247,9 @@ def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = 
                 "bar_format": "epoch {n_fmt}/{total_fmt}",
                 "mininterval": 1.0,
             },
+            **changes,
         )
         with redirect_stdout(report):
             mapper.fit(codes)
-    report.progress(1.0, "Laying out")
+    mapper.verbose = False
     return mapper

@@ -20,7 +20,7 @@ data model baselines latent plots follow
 recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart
 trainer checkpoints methods
 train evaluation parcel mapjobs probe
-worker
+worker mapguests
 ui __main__
 """
 LEVEL = {name: n for n, line in enumerate(LAYERS.split("\n")) for name in line.split()}

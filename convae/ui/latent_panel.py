@@ -13,10 +13,12 @@ from convae import images as pixels
 from convae import latent as space
 from convae import metrics, projection, sheets, truth
 from convae.projection import Map, Settings
-from convae.ui import frame, latent, latent_chart, pictures
+from convae.ui import frame, latent, latent_chart, latent_guests, pictures
 from convae.ui.latent import View
 
 NEAR = 8
+PLACED = ["among its nearest codes", "by UMAP's own transform"]
+WAYS = ["Mean of nearby codes", "The map's own inverse"]
 STEPS = 11
 SHOWN = 24  # images of a loop that are drawn
 BARS = """<style>
@@ -104,17 +106,15 @@ def point(view: View, chosen: int) -> None:
 def spot(view: View, at: np.ndarray) -> None:
     """A place where no image is: the code there, decoded, and whether anybody lives nearby."""
     st.subheader("A place between the images", anchor=False)
-    ways = {"Mean of nearby codes": view.map.code_at(at)}
-    if (exact := view.map.inverse(at)) is not None:
-        ways["The map's own inverse"] = exact
-    way = next(iter(ways))
-    if len(ways) > 1:
-        way = st.segmented_control(
-            "The code there", list(ways), default=way, required=True, key="latent-way",
-            help="The mean weighs the codes of the eight nearest points by 1 / distance\u00b2. The "
-            "inverse of a PCA takes what the map shows and leaves all else average.",
-        )  # fmt: skip
-    code = ways[way]
+    way = st.segmented_control(
+        "The code there", WAYS, default=WAYS[0], required=True, key="latent-way",
+        help="The mean weighs the codes of the eight nearest points by 1 / distance\u00b2. The "
+        "inverse of a PCA takes what the map shows and leaves all else average; that of a UMAP "
+        "looks for the code that would have been drawn here, which takes half a minute at first.",
+    )  # fmt: skip
+    code = view.map.code_at(at)
+    if way == WAYS[1]:
+        code = _inverse(view, at, code)
     pictures.large_image(view.checkpoint.decode(code[None])[0], "decoded from that code", side=160)
     in_space, on_map = view.map.support(code, at)
     st.progress(on_map / 100, f"On the map: emptier than {on_map:.0f} % of where images lie")
@@ -124,6 +124,20 @@ def spot(view: View, at: np.ndarray) -> None:
     distances, rows = nearest(view, code)
     st.markdown("**Nearest real images** in code space, with their distances")
     bars(view.images.images[rows], names(view, rows), distances)
+
+
+def _inverse(view: View, at: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """The code that the map itself draws at a place; another one where it has none, or not yet."""
+    if view.settings.method == "PCA":
+        return view.map.inverse(at)
+    found = latent_guests.by_umap(view, "inverse_transform", at[None])
+    if found is None:
+        st.caption("Until then this is the mean of nearby codes.")
+    elif not np.isfinite(found).all():
+        st.caption("Outside the outline of the map UMAP has no answer: this is the mean.")
+    else:
+        return found[0]
+    return otherwise
 
 
 def loop(view: View, ids: np.ndarray) -> None:
@@ -225,8 +239,24 @@ def uploads(view: View) -> list[dict]:
         st.markdown("**Nearest to the first** in code space, with their distances")
         distances, rows = nearest(view, codes[0])
         bars(view.images.images[rows], names(view, rows), distances)
+        places = _places(view, codes)
         st.caption("A ring with a cross shows its place on the map.")
-    return [{"at": at.tolist(), "kind": "spot"} for at in view.map.place(codes)]
+    return [{"at": at.tolist(), "kind": "spot"} for at in places]
+
+
+def _places(view: View, codes: np.ndarray) -> np.ndarray:
+    """Where codes lie on the map, as the visitor wants it found."""
+    quick = view.map.place(codes)
+    if view.settings.method == "PCA":
+        return quick
+    way = st.segmented_control(
+        "Placed", PLACED, default=PLACED[0], required=True, key="latent-placed",
+        help="Among its nearest codes: the mean of their places, the nearer the more weight. "
+        "UMAP's transform starts there and moves it to where it fits best, which takes half a "
+        "minute at first.",
+    )  # fmt: skip
+    found = latent_guests.by_umap(view, "transform", codes) if way == PLACED[1] else None
+    return quick if found is None else found
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring the map")

@@ -1,0 +1,198 @@
+"""UMAP asked for more than a map: where would this code lie, what code lies at this place?
+
+umap-learn answers both (`transform`, `inverse_transform`), but only as the fitted object, which no
+map keeps. A worker process makes it again from codes and points, then waits for questions:
+
+    CONVAE_CACHE_DIR/maps/guests/<key>/  map.npz         codes, points
+                                         settings.json   how the map was made
+                                         ask-<id>.npz    a question: kind, values
+                                         answer-<id>.npy what UMAP says
+                                         status.json, lock, log.txt   as in `convae.mapjobs`
+
+The worker is `python -m convae.mapguests FOLDER`. One at a time: it needs some hundred megabytes.
+It leaves after IDLE_S without a question, or when a question about another map comes while it has
+nothing to do.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from convae import config, mapjobs, projection, runs
+from convae.errors import ConvaeError
+from convae.mapjobs import Status
+from convae.projection import Settings
+
+IDLE_S = 180
+KINDS = ("transform", "inverse_transform")
+
+
+def _folder() -> Path:
+    return projection.folder() / "guests"
+
+
+def question(kind: str, values: np.ndarray) -> str:
+    """The id of a question: values (M, d) for transform, (M, 2) for inverse_transform."""
+    if kind not in KINDS:
+        raise ValueError(f"kind (={kind!r}) must be one of {', '.join(KINDS)}")
+    values = np.ascontiguousarray(values, np.float32)
+    return hashlib.sha256(kind.encode() + values.tobytes()).hexdigest()[:24]
+
+
+def answer(key: str, asked: str) -> np.ndarray | None:
+    """What UMAP says to a question, float32 (M, 2 or 3) or (M, d); None while it is not known.
+
+    nan where it has no answer: outside the outline of the map no code lies anywhere.
+    """
+    try:
+        return np.load(_folder() / key / f"answer-{asked}.npy", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def status(key: str) -> Status:
+    """What the worker of this map is doing: `none` without one, `working` until it answers."""
+    job = _folder() / key
+    told = runs.read_json(job / "status.json")
+    found = Status(**{k: v for k, v in told.items() if k in Status.__dataclass_fields__})
+    if found.state in ("working", "ready") and not runs.Run(job).locked():
+        if found.state == "ready":  # it has left, as it should
+            return Status()
+        return Status("failed", message="UMAP gave no answer: its worker is gone.")
+    return found
+
+
+def ask(
+    key: str, codes: np.ndarray, points: np.ndarray, settings: Settings,
+    kind: str, values: np.ndarray,
+) -> str:  # fmt: skip
+    """Put a question about the map of this key, made of codes (N, d) and points (N, 2 or 3); gives
+    its id, at once.
+
+    ConvaeError where the worker is busy with another map, or nothing can be written.
+    """
+    asked, job = question(kind, values), _folder() / key
+    if answer(key, asked) is not None:
+        return asked
+    try:
+        job.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        np.savez(buffer, kind=np.array(kind), values=np.asarray(values, np.float32))
+        runs.write_atomically(job / f"ask-{asked}.npz", buffer.getvalue())
+        if not runs.Run(job).locked():
+            _start(job, codes, points, settings)
+    except OSError as error:
+        raise ConvaeError(
+            f"UMAP cannot be asked, {projection.folder()} cannot be written to "
+            f"({error.strerror}): set CONVAE_CACHE_DIR to a folder of yours."
+        ) from None
+    return asked
+
+
+def _start(job: Path, codes: np.ndarray, points: np.ndarray, settings: Settings) -> None:
+    slot = runs.take_lock(_folder() / ".slot") or _make_room()
+    if slot is None:
+        raise ConvaeError("UMAP is busy with another map: ask again in a minute.")
+    lock = runs.take_lock(job / "lock")
+    if lock is None:  # somebody else was quicker
+        os.close(slot)
+        return
+    try:
+        for other in _folder().iterdir():  # answers are kept for the map that was asked last
+            if other.is_dir() and other != job and not runs.Run(other).locked():
+                shutil.rmtree(other, ignore_errors=True)
+        np.savez(job / "map.npz", codes=codes, points=points)
+        (job / "settings.json").write_text(json.dumps(asdict(settings)))
+        mapjobs.tell(job, state="working", stage="Starting", started=time.time())
+        mapjobs.spawn("convae.mapguests", job, (lock, slot))
+    finally:
+        os.close(lock)
+        os.close(slot)
+
+
+def _make_room() -> int | None:
+    """The slot of a worker that has nothing to do, which is sent away; None if all are busy."""
+    for job in _folder().iterdir():
+        told = runs.read_json(job / "status.json") if job.is_dir() else {}
+        if told.get("state") == "ready" and not list(job.glob("ask-*.npz")):
+            try:
+                os.kill(int(told["pid"]), signal.SIGTERM)
+            except (KeyError, ValueError, ProcessLookupError):
+                continue
+    deadline = time.monotonic() + 2
+    while (slot := runs.take_lock(_folder() / ".slot")) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return slot
+
+
+def work(job: Path, idle_s: float = IDLE_S) -> None:
+    """What the worker does: make the UMAP again, answer, leave."""
+    mapjobs.keep_locks()
+    started = time.time()
+
+    def progress(share: float, stage: str) -> None:
+        told = dict(state="working", share=share, stage=stage)
+        mapjobs.tell(job, **told, started=started, pid=os.getpid())
+
+    try:
+        settings = config.from_dict(Settings, json.loads((job / "settings.json").read_text()))
+        with np.load(job / "map.npz", allow_pickle=False) as file:
+            mapper = projection.umap_of_map(file["codes"], file["points"], settings, progress)
+        last = time.monotonic()
+        while time.monotonic() - last < idle_s:
+            for path in sorted(job.glob("ask-*.npz")):
+                progress(0.9, "Asking UMAP")
+                _answer(mapper, path)
+                last = time.monotonic()
+            mapjobs.tell(job, state="ready", pid=os.getpid())
+            while not list(job.glob("ask-*.npz")) and time.monotonic() - last < idle_s:
+                time.sleep(0.1)
+        mapjobs.tell(job, state="none")
+    except Exception as error:
+        for path in job.glob("ask-*.npz"):
+            path.unlink(missing_ok=True)
+        mapjobs.tell(job, state="failed", message=f"UMAP gave no answer: {error}"[:300])
+        raise
+
+
+def _answer(mapper, path: Path) -> None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            kind, values = str(file["kind"]), file["values"]
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        path.unlink(missing_ok=True)
+        return
+    if kind == "inverse_transform":
+        found = np.full((len(values), mapper._raw_data.shape[1]), np.nan, np.float32)
+        inside = _inside(mapper.embedding_, values)
+        if inside.any():
+            found[inside] = mapper.inverse_transform(values[inside])
+    else:
+        found = np.asarray(mapper.transform(values), np.float32)
+    buffer = io.BytesIO()
+    np.save(buffer, found)
+    name = path.stem.removeprefix("ask-")
+    runs.write_atomically(path.with_name(f"answer-{name}.npy"), buffer.getvalue())
+    path.unlink(missing_ok=True)
+
+
+def _inside(points: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Which places lie within the outline of the map; outside umap-learn would guess blindly."""
+    from scipy.spatial import Delaunay
+
+    return Delaunay(points, qhull_options="QJ").find_simplex(places) >= 0
+
+
+if __name__ == "__main__":
+    os.nice(mapjobs.NICE)
+    work(Path(sys.argv[1]))

@@ -1,0 +1,100 @@
+"""The worker that asks umap-learn where a code lies and what lies at a place; the real one."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from convae import mapguests, projection
+from convae.errors import ConvaeError
+from convae.projection import Settings
+
+KEY, OTHER = "a" * 24, "b" * 24
+SETTINGS = Settings("UMAP", n_neighbors=10)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """(codes (240, 6) in three groups, their group, a fitted UMAP of them)"""
+    rng = np.random.default_rng(0)
+    group = np.arange(240) % 3
+    codes = (rng.normal(size=(240, 6)) + 12 * np.eye(3, 6)[group]).astype(np.float32)
+    return codes, group, projection.fit_umap(codes, SETTINGS)
+
+
+def wait_for(key, asked, seconds=120):
+    deadline = time.monotonic() + seconds
+    while mapguests.answer(key, asked) is None and time.monotonic() < deadline:
+        assert mapguests.status(key).state != "failed", mapguests.status(key)
+        time.sleep(0.05)
+    return mapguests.answer(key, asked)
+
+
+def test_umap_answers_both_ways_and_goes_on_answering(fitted):
+    codes, group, mapper = fitted
+    points = mapper.embedding_
+    asked = mapguests.ask(KEY, codes, points, SETTINGS, "transform", codes[:9] + 0.01)
+    placed = wait_for(KEY, asked)
+    spread = np.ptp(points, axis=0).max()
+    expected = mapper.transform(codes[:9] + 0.01)
+    assert np.abs(placed - expected).max() < 0.05 * spread
+    assert np.linalg.norm(placed - points[:9], axis=1).max() < 0.2 * spread
+
+    # a place amid the nearest points of the same group
+    inner = [np.argsort(((points - points[group == g].mean(0)) ** 2).sum(1))[0] for g in range(3)]
+    far = np.full((1, 2), 1e3, np.float32)
+    places = np.concatenate([points[inner], far])
+    began = time.monotonic()
+    asked = mapguests.ask(KEY, codes, points, SETTINGS, "inverse_transform", places)
+    found = wait_for(KEY, asked)
+    assert time.monotonic() - began < 60
+    distances = ((found[:3, None] - codes) ** 2).sum(axis=2)
+    assert (group[distances.argmin(axis=1)] == [0, 1, 2]).all()
+    assert np.isnan(found[3]).all()
+    assert mapguests.ask(KEY, codes, points, SETTINGS, "transform", codes[:9] + 0.01)  # known
+
+    # another map may have the worker now that it is idle
+    while mapguests.status(KEY).state != "ready":
+        time.sleep(0.05)
+    first = mapguests.status(KEY).pid
+    mapguests.ask(OTHER, codes, points, SETTINGS, "transform", codes[:1])
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(first, 0)
+            time.sleep(0.05)
+    with pytest.raises(ConvaeError, match="busy with another map"):
+        mapguests.ask(KEY, codes, points, SETTINGS, "transform", codes[:2])
+    os.kill(pid_of(OTHER), signal.SIGKILL)
+    while mapguests.status(OTHER).state == "working":
+        time.sleep(0.05)
+    assert mapguests.status(OTHER).message == "UMAP gave no answer: its worker is gone."
+
+
+def pid_of(key):
+    while not (pid := mapguests.status(key).pid):
+        time.sleep(0.02)
+    return pid
+
+
+def test_a_map_made_again_is_the_same_map(fitted):
+    codes, _, mapper = fitted
+    again = projection.umap_of_map(codes, mapper.embedding_, SETTINGS)
+    assert np.array_equal(again.embedding_, mapper.embedding_)
+    assert np.allclose(again.graph_.toarray(), mapper.graph_.toarray())
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(fitted, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CONVAE_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(ConvaeError, match="set CONVAE_CACHE_DIR"):
+        mapguests.ask(KEY, fitted[0], fitted[2].embedding_, SETTINGS, "transform", fitted[0][:1])
+
+
+def test_only_two_kinds_of_questions_are_known():
+    with pytest.raises(ValueError, match="fit"):
+        mapguests.question("fit", np.zeros((1, 2)))
+    one = mapguests.question("transform", np.zeros((1, 2)))
+    assert one != mapguests.question("inverse_transform", np.zeros((1, 2)))
+    assert one == mapguests.question("transform", np.zeros((1, 2), np.float64))
