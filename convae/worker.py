@@ -11,7 +11,7 @@ import os
 import platform
 import signal
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -69,7 +69,7 @@ def prepare(trainer: Trainer, whole: ImageSet) -> None:
     config = trainer.config
     if config.init_from:
         source = checkpoints.load(config.init_from)
-        if source.config != config.model:
+        if replace(source.config, corrections=config.model.corrections) != config.model:
             raise ConvaeError(
                 f"`init_from` (={config.init_from}) holds {source.config}, "
                 f"but {config.model} is wanted."

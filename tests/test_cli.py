@@ -68,6 +68,8 @@ def test_a_model_that_starts_from_another_says_so(tiny_data, capsys):
     assert second["started_from"]["command"] == first["command"]
     gain = second["metrics"]["val_psnr"] - first["metrics"]["val_psnr"]
     assert abs(gain) < 0.05  # it began where the other ended
+    careful = [*more, "--corrections", "1", "--name", "d"]
+    assert cli.main(["train", "--data", tiny_data, *careful]) == 0
     wrong = [*more[:-1], "--latent-dim", "5", "--name", "c"]
     assert cli.main(["train", "--data", tiny_data, *wrong]) == 1
     assert "holds" in capsys.readouterr().err
