@@ -44,7 +44,7 @@ def show(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
     what = f"{view.settings.method} map of {len(rows):,} codes, coloured by {view.colour.lower()}"
     mapchart.chart(figure, what, flat)
     told = partial(_happened, view.key, view.images.fingerprint)
-    mapchart.marks(list(lines) if flat else [], list(dots) if flat else [], told)
+    mapchart.marks(list(lines), list(dots), told)
     mapchart.hover(_thumbnails(view.images.fingerprint, view.images))
 
 

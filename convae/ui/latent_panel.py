@@ -99,8 +99,7 @@ def point(view: View, chosen: int) -> None:
     if len(rows):
         st.markdown("**Nearest in code space**, with their distances")
         bars(view.images.images[rows], names(view, rows), distances)
-        if view.settings.dimensions == 2:
-            st.caption("Lines lead to them on the map. A long line is a lie of the map.")
+        st.caption("Lines lead to them on the map. A long line is a lie of the map.")
 
 
 def spot(view: View, at: np.ndarray) -> None:

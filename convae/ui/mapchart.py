@@ -110,22 +110,42 @@ const make = (kind, attributes) => {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 };
+const times = (m, [x, y, z, w]) =>  // a 4x4 matrix, column by column, and a point
+  [0, 1, 2, 3].map((i) => m[i] * x + m[i + 4] * y + m[i + 8] * z + m[i + 12] * w);
+// from a place in a 3-D scene to pixels of the chart, as its camera sees it now
+const solidView = (solid) => {
+  const { model, view, projection } = solid.glplot.cameraParams, scale = solid.dataScale;
+  const inner = solid.container.getBoundingClientRect();
+  const outer = chart().getBoundingClientRect();
+  const left = inner.left - outer.left, top = inner.top - outer.top;
+  return [
+    (place) => {
+      const at = [...place.map((v, i) => v * scale[i]), 1];
+      const [x, y, , w] = times(projection, times(view, times(model, at)));
+      return [left + (1 + x / w) / 2 * inner.width, top + (1 - y / w) / 2 * inner.height];
+    },
+    { x: left, y: top, width: inner.width, height: inner.height }];
+};
 const kept = new WeakMap();
 export default function ({ data, setTriggerValue, parentElement }) {
   const before = kept.get(parentElement);
   if (before) before.end();
+  let seen = '', frame = 0;
   let svg = null, held = null, down = null, onPoint = 0, waiting = 0;
   const tell = (what) => setTriggerValue('event', what);
   const draw = () => {
-    if (!svg || !held || !held._fullLayout.xaxis || held._fullLayout.scene) return;
-    const { xaxis, yaxis } = held._fullLayout;
-    const x = (v) => xaxis._offset + xaxis.d2p(v), y = (v) => yaxis._offset + yaxis.d2p(v);
+    if (!svg || !held) return;
+    const { xaxis, yaxis, scene } = held._fullLayout;
+    const solid = scene && scene._scene, glplot = solid && solid.glplot;
+    if (solid ? !glplot || !glplot.cameraParams : !xaxis) return;
+    const [pixel, area] = solid ? solidView(solid) : [
+      ([a, b]) => [xaxis._offset + xaxis.d2p(a), yaxis._offset + yaxis.d2p(b)],
+      { x: xaxis._offset, y: yaxis._offset, width: xaxis._length, height: yaxis._length }];
     const clip = make('clipPath', { id: 'cv-clip' });
-    clip.append(make('rect', { x: xaxis._offset, y: yaxis._offset,
-      width: xaxis._length, height: yaxis._length }));
+    clip.append(make('rect', area));
     const all = make('g', { 'clip-path': 'url(#cv-clip)' });
     for (const line of data.lines) {
-      const points = line.points.map(([a, b]) => `${x(a)},${y(b)}`).join(' ');
+      const points = line.points.map((place) => pixel(place).join(',')).join(' ');
       for (const [width, ink] of [[5, 'var(--cv-page)'], [2, 'currentColor']])
         all.append(make('polyline', { points, fill: 'none', stroke: ink, 'stroke-width': width,
           'stroke-linejoin': 'round', 'stroke-opacity': width > 2 ? .55 : 1,
@@ -133,7 +153,7 @@ export default function ({ data, setTriggerValue, parentElement }) {
           'stroke-linecap': 'round', class: line.kind }));
     }
     for (const dot of data.dots) {
-      const cx = x(dot.at[0]), cy = y(dot.at[1]), r = dot.small ? 5 : 9;
+      const [cx, cy] = pixel(dot.at), r = dot.small ? 5 : 9;
       all.append(make('circle', { cx, cy, r, fill: 'none', stroke: 'var(--cv-page)',
         'stroke-width': 6, 'stroke-opacity': .7 }));
       all.append(make('circle', { cx, cy, r, class: dot.kind, fill: 'none',
@@ -199,8 +219,19 @@ export default function ({ data, setTriggerValue, parentElement }) {
       for (const [name, handler] of Object.entries(handlers))
         if (gd.removeListener) gd.removeListener(name, handler);
     });
+  // a scene is turned, and swings on, without a word: look at its camera
+  const watch = () => {
+    frame = requestAnimationFrame(watch);
+    const scene = held && held._fullLayout.scene, glplot = scene && scene._scene?.glplot;
+    if (!glplot || !glplot.cameraParams) return;
+    const { view, projection } = glplot.cameraParams;
+    const now = [...view, ...projection].map((v) => v.toFixed(4)).join();
+    if (now !== seen) { seen = now; draw(); }
+  };
+  watch();
   const end = () => {
     stop();
+    cancelAnimationFrame(frame);
     clearTimeout(waiting);
     window.removeEventListener('pointerdown', press, true);
     window.removeEventListener('pointerup', lift, true);
@@ -244,7 +275,8 @@ def hover(sheet: bytes) -> None:
 def marks(lines: list[dict], dots: list[dict], on_event: Callable[[dict], None]) -> None:
     """Draw over the chart, and report what is done on it.
 
-    lines: points [[x, y], ...], kind, dashed; dots: at [x, y], kind, small. on_event is given a
+    lines: points [[x, y], ...], kind, dashed; dots: at [x, y], kind, small; a third coordinate
+    where the map has one. on_event is given a
     dict: kind point with id, spot with at [x, y], lasso with ids, or clear.
     """
 

@@ -103,6 +103,35 @@ def test_click_shows_the_point_its_neighbours_and_lines_to_them(crowd):
     assert f"latent-point={n}" in page.url
 
 
+def test_in_three_dimensions_rings_and_lines_turn_with_the_points(latent_map):
+    page = latent_map("latent-method=PCA&latent-dimensions=3&latent-classes=moon&latent-point=7")
+    ring = page.locator(".cv-marks circle.chosen")
+    ring.wait_for(state="attached")
+    assert page.locator(".cv-marks polyline.near").count() == 16
+
+    def hovered_in_the_ring():
+        x, y = (float(ring.get_attribute(name)) for name in ("cx", "cy"))
+        box = page.locator(".st-key-latent-chart .js-plotly-plot").bounding_box()
+        page.mouse.move(box["x"] + x - 40, box["y"] + y)
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
+        page.wait_for_function(
+            "document.querySelector('.cv-hover').style.display === 'block' && "
+            "document.querySelector('.cv-hover').dataset.image === '7'"
+        )
+        return x, y
+
+    before = hovered_in_the_ring()
+    scene = page.locator(".st-key-latent-chart canvas").last.bounding_box()
+    x, y = scene["x"] + scene["width"] / 2, scene["y"] + 40
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 90, y + 30, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(1500)  # it swings on
+    after = hovered_in_the_ring()
+    assert math.dist(before, after) > 10
+
+
 def test_two_clicks_make_a_walk_that_interpolate_takes_on(crowd):
     page = crowd("latent-point=3&latent-from=8")
     page.wait_for_selector(".cv-marks polyline.walk", state="attached")
