@@ -30,7 +30,7 @@ from convae.errors import ConvaeError
 
 IMAGE_SHAPE = (3, 32, 32)
 VALUES = 3 * 32 * 32
-BATCH = 250  # images encoded at a time: their activations still fit a processor's cache
+BATCH = 125  # images encoded at a time: more of them cost fresh memory for every batch
 MAX_PARAMETERS = 12_000_000  # 48 MB as float32: what an upload may weigh
 
 

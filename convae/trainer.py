@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from convae.config import TrainConfig
 from convae.devices import pick_device, pick_layout, pick_precision, world
 from convae.errors import ConfigError
-from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
+from convae.model import BATCH, MAX_PARAMETERS, ConvAutoencoder, count_parameters
 from convae.recipe import learning_rate_share, loss_of, make_optimizer
 
 
@@ -167,8 +167,8 @@ class Trainer:
         model, loss, squared, count = self.result, 0.0, 0.0, len(self.validation)
         was_training = model.training
         model.eval()
-        for start in range(0, count, 500):
-            part = self.validation[start : start + 500]
+        for start in range(0, count, BATCH):
+            part = self.validation[start : start + BATCH]
             x = part.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.layout).div_(255)
             rebuilt = model(x)
             loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
