@@ -5,6 +5,8 @@ config       one experiment, described once
 images       uint8 <-> float, uploads, contact sheets
 data         image sets: CIFAR-10, folders, built-in ones (store, folders, download, builtin)
 model        encoder, bottleneck, decoder
+correction   codes pulled, after the encoder, to where the decoder errs less
+codes        the codes of many images, kept on disk
 metrics      MSE, PSNR, SSIM, ROC, neighbours kept
 baselines    PCA, JPEG and WebP at the same size
 methods      a checkpoint and its straw men, ready to be compared
@@ -12,7 +14,7 @@ evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors
 keyframes    what walks go through, in words; walks: their frames; steering: sums and knobs
 projection   2-D and 3-D maps of codes: made, kept, walked both ways
-mapjobs      a worker process that draws a UMAP
+mapjobs      a worker process that draws a UMAP; mapguests: one that is asked about it
 truth        what a map keeps of the code space
 colourings   groups among codes, and how odd a code is
 recipe       losses, optimizers, schedules; devices: where they run
