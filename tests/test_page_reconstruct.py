@@ -60,6 +60,14 @@ def test_the_table_is_that_of_the_command_line_to_the_last_digit(
             assert table.loc[name, column] == line[key], (name, column)
 
 
+def test_a_shipped_classic_model_stands_in_every_table(add_checkpoint):
+    add_checkpoint("tiny", "digits")
+    add_checkpoint("well-known", "digits")  # a classic one, as the other is
+    app = healthy(open_at("The whole set", model="tiny"))
+    assert "well-known" in set(app.dataframe[0].value["Method"])
+    assert "--beside well-known" in app.code[0].value
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_opens_at_few_bits_beside_every_straw_man(part, digits_model):
     app = open_at(part, **{"reconstruct-bits": "1"})

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import streamlit as st
 
-from convae import data, evaluation, methods, metrics
+from convae import checkpoints, data, evaluation, methods, metrics
 from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.errors import ConvaeError
@@ -76,11 +76,24 @@ class Contest:
 
 
 def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) -> Contest:
-    """The checkpoint and its straw men on `measured`; of `beside` those that are checkpoints."""
+    """The checkpoint and its straw men on `measured`; of `beside` those that are checkpoints, and
+    always the well-known model, where one is shipped that has learnt the same classes."""
     others = [name for name in beside if name not in (checkpoint.name, GUESS, *STRAW)]
+    others = list(dict.fromkeys([*others, *_classics(checkpoint)]))
     for name in others:
         caches.load_checkpoint(name)  # a damaged one is told of here, before anything is drawn
     return Contest(checkpoint, bits, measured, tuple(others))
+
+
+def _classics(checkpoint: Checkpoint) -> list[str]:
+    return [
+        entry.name
+        for entry in pickers.checkpoint_options().values()
+        if entry.path.parent == checkpoints.root()
+        and entry.config.model.architecture == "classic"
+        and entry.card.get("classes") == checkpoint.card.get("classes")
+        and entry.name != checkpoint.name
+    ]
 
 
 def _pca(fitted_on: ImageSet, latent_dim: int, bits: int) -> Method:
