@@ -14,13 +14,14 @@ import numpy as np
 from convae import runs
 
 PART = 500  # images encoded between two words of progress
+EXACT = 2_000  # images; of more the codes come at the processor's own precision
 KEPT = 24  # files; those not looked at for longest go first
 Progress = Callable[[int, int | None, str], None]
 
 
 def codes_for(checkpoint, images: np.ndarray, fingerprint: str, progress: Progress) -> np.ndarray:
-    """Codes float32 (N, latent_dim) of images uint8 (N, 32, 32, 3), at the processor's own
-    precision. fingerprint: of these images.
+    """Codes float32 (N, latent_dim) of images uint8 (N, 32, 32, 3); those of more than EXACT images
+    are made twice as fast, off by 0.3 %. fingerprint: of these images.
 
     A damaged file is made again; where nothing can be written the codes are returned all the same.
     """
@@ -35,10 +36,10 @@ def codes_for(checkpoint, images: np.ndarray, fingerprint: str, progress: Progre
 
 
 def _encode(checkpoint, images: np.ndarray, progress: Progress) -> np.ndarray:
-    parts = []
+    parts, precision = [], "auto" if len(images) > EXACT else "float32"
     for start in range(0, len(images), PART):
         progress(start, len(images), "encoding the images")
-        parts.append(checkpoint.encode(images[start : start + PART], "auto"))
+        parts.append(checkpoint.encode(images[start : start + PART], precision))
     return np.concatenate(parts)
 
 

@@ -15,7 +15,7 @@ class Model:
         self.encoded = 0
 
     def encode(self, images, precision):
-        assert precision == "auto"
+        self.precision = precision
         self.encoded += len(images)
         return images.reshape(len(images), -1)[:, :3].astype(np.float32)
 
@@ -31,12 +31,18 @@ def test_codes_are_made_once_part_by_part_and_found_again(images):
     assert told == [(0, 1200), (500, 1200), (1000, 1200)]
     assert np.array_equal(made, images.reshape(1200, -1)[:, :3])
     assert np.array_equal(codes.codes_for(model, images, "set", print), made)
-    assert model.encoded == 1200
+    assert model.encoded == 1200 and model.precision == "float32"
     other = Model()
     other.sha256 = "weights+2"
     codes.codes_for(other, images, "set", print)
     codes.codes_for(model, images, "another set", print)
     assert (other.encoded, model.encoded) == (1200, 2400)
+
+
+def test_very_many_codes_are_made_fast(images):
+    model = Model()
+    codes.codes_for(model, np.concatenate([images, images]), "twice", lambda *said: None)
+    assert model.precision == "auto"
 
 
 def test_a_damaged_file_is_made_again_and_old_ones_go(images, own_folders):

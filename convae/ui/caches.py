@@ -16,7 +16,7 @@ from convae.codes import codes_for
 from convae.data import ImageSet
 from convae.ui import frame
 
-MANY = 2_000  # images
+MANY = 300  # images whose codes take a second or more, where they are corrected
 
 
 def load_checkpoint(name: str) -> Checkpoint:
@@ -78,8 +78,7 @@ def _image_set(spec: str, split: str, changed: int) -> ImageSet:
 def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None) -> np.ndarray:
     """Codes float32 (N, latent_dim) of the first `limit` images, or of all.
 
-    Of more than MANY they come at the processor's own precision, twice as fast and off by 0.3 %,
-    with a bar the first time, and are kept on disk.
+    Those of more than MANY are made with a bar the first time, and kept on disk (`codes_for`).
     """
     count = len(images) if limit is None else min(limit, len(images))
     if count > MANY:
