@@ -32,7 +32,7 @@ class Trainer:
         self.rank, self.world = world()
         self.device = pick_device(config.device)
         self.precision = pick_precision(config.precision, self.device)
-        self.layout = pick_layout(config.model.architecture, self.device)
+        self.layout = pick_layout(self.device)
         self.batch_size = min(config.batch_size, len(images))
         if self.batch_size % self.world:
             raise ConfigError(
