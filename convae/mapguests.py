@@ -196,3 +196,4 @@ def _inside(points: np.ndarray, places: np.ndarray) -> np.ndarray:
 if __name__ == "__main__":
     os.nice(mapjobs.NICE)
     work(Path(sys.argv[1]))
+    os._exit(0)  # as in mapjobs

@@ -198,3 +198,4 @@ def keep_beside(checkpoint: str, spec: str, settings: Settings, report) -> Path:
 if __name__ == "__main__":
     os.nice(NICE)
     work(Path(sys.argv[1]))
+    os._exit(0)  # all is written; umap's libraries take seconds to leave, and the locks with them
