@@ -83,6 +83,8 @@ def told(held: Contest) -> str:
             parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
         else:
             parts.append("No training images are at hand to fit PCA on")
+    if held.checkpoint.config.corrections:
+        parts.append("Guess is the encoder alone, before its codes are corrected")
     return (
         "; ".join(parts) + ". JPEG and WebP get the best quality at which all images, packed into "
         "one file, take no more bytes than the codes: their headers count next to nothing."
