@@ -77,10 +77,12 @@ def browsing() -> Iterator[Any]:
         browser.close()
 
 
+SETTLED = """() => document.querySelector('h1')
+  && document.querySelector('[data-testid=stApp][data-test-script-state=notRunning]')
+  && !document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]')"""
+
+
 def settle(page) -> None:
     """Wait until the script has run to its end and nothing is a placeholder any more."""
-    page.wait_for_selector("h1")
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]')"
-    )
+    # looked at in every frame: waiting for a selector looks less and less often, up to 0.5 s late
+    page.wait_for_function(SETTLED)
