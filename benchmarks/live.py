@@ -36,7 +36,7 @@ def history(count):
 def tick():
     rows = history(490 + int(time.time()) % 100)
     st.vega_lite_chart(pa.table(live_chart.table(rows)), live_chart.spec(), key="vega")
-    st.plotly_chart(plots.loss_curves(rows, show="psnr"), key="plotly")
+    st.plotly_chart(plots.compare_runs({"run": rows}), key="plotly")
 
 st.title("Side by side")
 st.fragment(tick, run_every=1)()

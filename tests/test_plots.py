@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 import pytest
 
 from convae import metrics, plots
+from convae.plots import quality, space, style
 
 
 def record(epoch, **changes):
@@ -23,7 +24,6 @@ def titles(figure):
 
 
 EMPTY = {
-    "loss_curves": (plots.loss_curves([]), ("Epoch", "Loss")),
     "compare_runs": (plots.compare_runs({}), ("Epoch", "PSNR (dB)")),
     "histogram": (plots.histogram([], "PSNR (dB)"), ("PSNR (dB)", "Images")),
     "rate_distortion": (plots.rate_distortion({}), ("Size (bytes per image)", "PSNR (dB)")),
@@ -32,7 +32,6 @@ EMPTY = {
     "code_bars": (plots.code_bars(None), ("Place in the code", "Value")),
     "latent_scatter": (plots.latent_scatter([]), (None, None)),
     "path_inspector": (plots.path_inspector({}), ("Frame", None)),
-    "sparkline": (plots.sparkline([]), (None, None)),
 }
 
 
@@ -46,10 +45,8 @@ def test_no_data_give_an_empty_figure_with_its_axes(name):
 
 
 FIGURES = {
-    "loss": plots.loss_curves(
-        HISTORY, log=True, rungs={"PCA": 0.5}, events=[{"step": 150, "what": "paused"}]
-    ),
-    "psnr": plots.loss_curves(HISTORY, by="elapsed_s", show="psnr", rungs={"PCA": 22.97}),
+    "loss": plots.compare_runs({"one": HISTORY}, show="loss"),
+    "psnr": plots.compare_runs({"one": HISTORY}, by="elapsed_s"),
     "runs": plots.compare_runs({"one": HISTORY, "two": HISTORY[:1], "three": []}, by="step"),
     "histogram": plots.histogram(np.arange(50.0), "PSNR (dB)"),
     "histograms": plots.histogram({"normal": [1, 2], "odd": [3], "none": []}, "Score"),
@@ -60,7 +57,6 @@ FIGURES = {
     "map in 3-D": plots.latent_scatter(np.ones((4, 3)), [0, 1, 1, 2], NAMES, ids=[9, 8, 7, 6]),
     "map by number": plots.latent_scatter(POINTS, colour=[1, 2, 3, 4], label="PSNR (dB)"),
     "path": plots.path_inspector({"one": [1, 2], "two": [3, 4], "three": [5, 6]}, frame=1),
-    "sparkline": plots.sparkline([1, 2, 3]),
 }
 
 
@@ -88,50 +84,33 @@ def test_every_colour_reads_on_white_and_on_near_black():
 
 
 def test_a_name_keeps_its_colour_and_no_other_takes_it():
-    assert plots._colours(["PCA", "mine", "yours"]) == {
-        "PCA": plots.ORANGE,
-        "mine": plots.BLUE,
-        "yours": plots.GREEN,
+    assert style.colours(["PCA", "mine", "yours"]) == {
+        "PCA": style.ORANGE,
+        "mine": style.BLUE,
+        "yours": style.GREEN,
     }
-    assert len(plots._colours([f"model {i}" for i in range(25)])) == 25
+    assert len(style.colours([f"model {i}" for i in range(25)])) == 25
 
 
 def test_curves_of_a_run():
-    assert plots._curves(HISTORY, "epoch", "loss") == [
-        ("training", [1, 2, 3], [1, 1 / 2, 1 / 3]),
-        ("validation", [1, 2, 3], [1.5, 0.75, 0.5]),
-    ]
-    assert plots._curves(HISTORY, "elapsed_s", "psnr", 60.0) == [
-        ("validation", [1.0, 2.0, 3.0], [11.0, 12.0, 13.0])
-    ]
+    assert quality._curve(HISTORY, "a", "epoch", "loss") == ("a", [1, 2, 3], [1.5, 0.75, 0.5])
+    timed = quality._curve(HISTORY, "a", "elapsed_s", "psnr", 60.0)
+    assert timed == ("a", [1.0, 2.0, 3.0], [11.0, 12.0, 13.0])
+    assert quality._curve([record(1, val_loss=0.0)], "a", "step", "loss") == ("a", [100], [0.0])
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), float("inf")])
 def test_a_value_that_is_missing_leaves_no_point(missing):
     history = [record(1), record(2, val_psnr=missing), record(3)]
-    assert plots._curve(history, "val_psnr", "v", "step") == ("v", [100, 300], [11.0, 13.0])
-    assert plots._curve([{"epoch": 1}], "val_psnr", "v", "epoch") == ("v", [], [])
+    assert quality._curve(history, "v", "step", "psnr") == ("v", [100, 300], [11.0, 13.0])
+    assert quality._curve([{"epoch": 1}], "v", "epoch", "psnr") == ("v", [], [])
 
 
 def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(ValueError, match="by .*'moon'.* must be epoch, step or elapsed_s"):
-        plots.loss_curves(HISTORY, by="moon")
-    with pytest.raises(ValueError, match="show .*'both'.* must be loss or psnr"):
-        plots.loss_curves(HISTORY, show="both")
-
-
-def test_the_best_point_is_the_lowest_loss_or_the_highest_psnr():
-    series = plots.Series("validation", [1, 2, 3], [5.0, 4.0, 4.0])
-    assert plots._best(series, "loss") == (2, 4.0)
-    assert plots._best(series, "psnr") == (1, 5.0)
-    assert plots._best(plots.Series("validation", [], []), "psnr") is None
-
-
-def test_an_event_lies_between_the_records_in_proportion_to_its_step():
-    events = [{"step": 150, "what": "paused"}, {"step": 50, "what": "early"}]
-    assert plots._event_places(HISTORY, events, "epoch") == [(1.5, "paused"), (0.5, "early")]
-    assert plots._event_places(HISTORY, events[:1], "elapsed_s", 60.0) == [(1.5, "paused")]
-    assert plots._event_places([], events, "epoch") == []
+    with pytest.raises(ValueError, match="by .*'moon'.* is one of .*elapsed_s"):
+        plots.compare_runs({"one": HISTORY}, by="moon")
+    with pytest.raises(ValueError, match="show .*'both'.* of .*'loss', 'psnr'"):
+        plots.compare_runs({"one": HISTORY}, show="both")
 
 
 @pytest.mark.parametrize(
@@ -139,22 +118,12 @@ def test_an_event_lies_between_the_records_in_proportion_to_its_step():
     [(0, (1, "Time (s)")), (200, (60, "Time (min)")), (20_000, (3600, "Time (h)"))],
 )
 def test_time_has_the_unit_that_suits_it(seconds, unit):
-    assert plots._time_unit(seconds) == unit
-
-
-def test_rungs_are_lines_that_the_axis_stretches_to():
-    figure = plots.loss_curves(HISTORY, show="psnr", rungs={"PCA, 128 values": 22.97})
-    (rung,) = [trace for trace in figure.data if trace.name == "PCA, 128 values"]
-    assert list(rung.x) == [0, 3] and list(rung.y) == [22.97, 22.97]
+    assert quality._time_unit(seconds) == unit
 
 
 def test_the_axes_name_their_units():
-    assert titles(plots.loss_curves(HISTORY, label="MSE, pixels in [0, 1]")) == (
-        "Epoch",
-        "MSE, pixels in [0, 1]",
-    )
+    assert titles(FIGURES["loss"]) == ("Epoch", "Loss")
     assert titles(FIGURES["psnr"]) == ("Time (min)", "PSNR (dB)")
-    assert FIGURES["loss"].layout.yaxis.type == "log"
 
 
 def test_runs_are_compared_by_their_validation_curves():
@@ -176,15 +145,15 @@ def test_text_from_outside_is_not_read_as_html():
 
 
 def test_counts_by_hand():
-    edges, counts = plots._counts({"a": [0, 1, 1, np.inf, np.nan], "b": [2]}, 2)
+    edges, counts = quality._counts({"a": [0, 1, 1, np.inf, np.nan], "b": [2]}, 2)
     assert edges == [0, 1, 2]
     assert counts == {"a": [1, 2], "b": [0, 1]}
-    assert plots._counts({"a": [np.inf]}, 2) == ([], {"a": []})
-    assert sum(plots._counts({"a": [5, 5, 5]}, 4)[1]["a"]) == 3
+    assert quality._counts({"a": [np.inf]}, 2) == ([], {"a": []})
+    assert sum(quality._counts({"a": [5, 5, 5]}, 4)[1]["a"]) == 3
 
 
 def test_lost_bands_by_hand():
-    assert plots._lost(
+    assert quality._lost(
         [
             metrics.BandError(0, 1 / 64, 0.0, 0.5),
             metrics.BandError(1 / 64, 1 / 16, 0.1, 0.4),
@@ -217,13 +186,13 @@ def test_the_bars_are_the_values_of_the_code():
 
 
 def test_groups_are_the_classes_that_occur_and_the_rest():
-    assert plots._groups([2, 0, 2, -1], NAMES, 4) == [
+    assert space._groups([2, 0, 2, -1], NAMES, 4) == [
         ("cat", [1]),
         ("frog", [0, 2]),
         ("no class", [3]),
     ]
-    assert plots._groups(None, NAMES, 2) == [("", [0, 1])]
-    assert plots._groups([], NAMES, 0) == plots._groups(None, (), 0) == []
+    assert space._groups(None, NAMES, 2) == [("", [0, 1])]
+    assert space._groups([], NAMES, 0) == space._groups(None, (), 0) == []
 
 
 def test_a_point_on_the_map_knows_its_image():
@@ -257,7 +226,7 @@ def test_the_path_inspector_has_a_row_for_each_value():
 
 def test_a_name_that_is_also_marked_keeps_the_first_free_colour():
     figure = plots.rate_distortion({"mine": [(16, 10.0)]}, marked={"mine": (16, 10.0)})
-    assert [trace.marker.color or trace.line.color for trace in figure.data] == [plots.BLUE] * 2
+    assert [trace.marker.color or trace.line.color for trace in figure.data] == [style.BLUE] * 2
 
 
 def test_the_path_inspector_compares_paths_in_each_row():

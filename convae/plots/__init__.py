@@ -1,0 +1,26 @@
+"""Arrays in, plotly figures out. One colour table, one style, readable on light and on dark pages.
+
+Each figure comes from a few plain numbers, made by the private function above it. No data is a
+normal case: it gives the empty figure with its axes. Text from outside is escaped, as plotly reads
+some HTML.
+"""
+
+from convae.plots.quality import bands, compare_runs, histogram, rate_distortion, spectrum
+from convae.plots.space import code_bars, latent_scatter, path_inspector
+from convae.plots.style import CLEAR, COLOURS, GREY, PALETTE, TEAL
+
+__all__ = [
+    "CLEAR",
+    "COLOURS",
+    "GREY",
+    "PALETTE",
+    "TEAL",
+    "bands",
+    "code_bars",
+    "compare_runs",
+    "histogram",
+    "latent_scatter",
+    "path_inspector",
+    "rate_distortion",
+    "spectrum",
+]
