@@ -14,7 +14,7 @@ import platform
 import torch
 
 from convae import checkpoints, data, evaluation, rungs, runs
-from convae.baselines import pca_for
+from convae.pca import pca_for
 
 
 def first_above(path, level: float) -> str:

@@ -8,7 +8,8 @@ model        encoder, bottleneck, decoder
 correction   codes pulled, after the encoder, to where the decoder errs less
 codes        the codes of many images, kept on disk
 metrics      MSE, PSNR, SSIM, ROC, neighbours kept
-baselines    PCA, JPEG and WebP at the same size
+pca          the straw man with as many values
+baselines    JPEG, WebP and codes in few bits: the straw men as small
 methods      a checkpoint and its straw men, ready to be compared
 evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors

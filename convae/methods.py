@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from convae import baselines, metrics
-from convae.baselines import PCA
 from convae.data import ImageSet
+from convae.pca import PCA, pca_for
 
 FLOAT = 16  # bits of a value that is not quantised: counted as float16, which costs < 0.001 dB
 GUESS = "Guess"  # the encoder alone, of a checkpoint whose codes are corrected
@@ -112,7 +112,7 @@ def contenders(
     JPEG and WebP. pca: the one of `fitted_on`, where it is at hand already."""
     found = [model_method(checkpoint, reference_of(test, fitted_on), bits)]
     if fitted_on is not None and len(fitted_on):
-        pca = pca or baselines.pca_for(fitted_on)
+        pca = pca or pca_for(fitted_on)
         found.append(pca_method(pca, fitted_on, checkpoint.config.latent_dim, bits))
     return found + codec_methods(test.images, found[0].bytes_per_image)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convae import metrics, runs
-from convae.baselines import PCA
+from convae.pca import PCA
 
 Levels = dict[str, dict[str, float]]
 FLOOR = "floor: entropy of the pixels"

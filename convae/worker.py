@@ -20,7 +20,6 @@ from torch import distributed as dist
 
 from convae import (
     __version__,
-    baselines,
     checkpoints,
     data,
     evaluation,
@@ -33,6 +32,7 @@ from convae.config import TrainConfig
 from convae.data import ImageSet
 from convae.devices import join_processes, world
 from convae.errors import ConvaeError
+from convae.pca import pca_for
 from convae.scalars import Scalars
 from convae.train import Ended, EpochRecord, Event, Progress, Requests, fit
 from convae.trainer import Trainer
@@ -76,7 +76,7 @@ def prepare(trainer: Trainer, whole: ImageSet) -> None:
             )
         trainer.model.load_state_dict(source.model.state_dict())
     elif config.model.architecture == "residual":
-        pca = baselines.pca_for(whole)
+        pca = pca_for(whole)
         trainer.model.start_from_pca(pca.mean, pca.components)
     trainer.begin()
 
@@ -244,7 +244,7 @@ class Sitting:
         if rungs.read(self.run.path):
             return
         self.say(message="Fitting PCA, the straw man to beat.")
-        pca = baselines.pca_for(whole)
+        pca = pca_for(whole)
         levels = rungs.measure(config.loss, config.model.latent_dim, pca, held)
         rungs.write(self.run.path, levels)
 

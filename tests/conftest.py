@@ -7,6 +7,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
+from convae.pca import fit_pca
+
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, monkeypatch):
@@ -93,3 +95,19 @@ def add_checkpoint(tiny_weights, own_folders):
 def tiny_checkpoint(add_checkpoint):
     """The folder of a shipped model called tiny, all that pages find."""
     return add_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def waves():
+    """300 smooth images: a few waves each, so that codecs and PCA have something to find."""
+    rng, n = np.random.default_rng(0), 300
+    grid = np.arange(32) / 32
+    u, v = rng.uniform(-2, 2, (2, n, 4, 1, 1, 1))
+    phase, colour = rng.uniform(0, 6.3, (n, 4, 1, 1, 1)), rng.normal(0, 30, (n, 4, 1, 1, 3))
+    waves = np.cos(6.3 * (u * grid[:, None, None] + v * grid[None, :, None]) + phase) * colour
+    return (128 + waves.sum(axis=1)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def pca_of_waves(waves):
+    return fit_pca(waves, components=40)

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from convae import baselines, data, methods, metrics
+from convae import data, methods, metrics
 from convae.checkpoints import Checkpoint
 from convae.config import ModelConfig
 from convae.methods import FLOAT
 from convae.model import ConvAutoencoder
+from convae.pca import fit_pca
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def pca(digits):
-    return baselines.fit_pca(digits[0].images, 40)
+    return fit_pca(digits[0].images, 40)
 
 
 def checkpoint(latent_dim, pca=None, name="tiny"):
@@ -102,5 +103,5 @@ def test_the_pca_curve_holds_only_what_no_smaller_code_beats(digits, pca):
 
 
 def test_a_pca_of_a_single_image_still_gives_a_curve(digits):
-    lonely = baselines.fit_pca(digits[0].images[:1])
+    lonely = fit_pca(digits[0].images[:1])
     assert methods.pca_curve(lonely, digits[1].images, digits[0].images)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convae import __main__ as cli
-from convae import baselines, methods
+from convae import methods
 from convae.ui import contest as contest_module
 from tests.test_pages import healthy, png, shown, visit
 
@@ -138,7 +138,8 @@ def test_what_is_told_of_pca_is_what_it_was_fitted_on(digits_model):
 
 
 def test_the_first_view_fits_no_pca(digits_model, monkeypatch):
-    monkeypatch.setattr(baselines, "pca_for", None)
+    monkeypatch.setattr("convae.ui.caches.pca_for", None)
+    monkeypatch.setattr("convae.methods.pca_for", None)
     contest_module._quantised_pca.clear()
     healthy(open_at())
     healthy(open_at("One image"))

@@ -16,7 +16,7 @@ errors
 config hosting sheets store bars correction
 images download builtin runs
 cifar10 folders metrics devices codes
-data model baselines latent plots follow
+data model pca baselines latent plots follow
 recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart
 trainer checkpoints methods
 train evaluation parcel mapjobs probe

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from convae import baselines, metrics, rungs
+from convae import metrics, rungs
+from convae.pca import fit_pca
 from convae.recipe import loss_of
 
 
@@ -18,7 +19,7 @@ def images():
 
 @pytest.mark.parametrize("loss", ["mse", "l1", "bce"])
 def test_levels_are_measured_as_the_trainer_measures(images, loss):
-    pca = baselines.fit_pca(images, 8)
+    pca = fit_pca(images, 8)
     levels = rungs.measure(loss, 4, pca, images)
     rebuilt = pca.reconstruct(images, 4)
     level = levels["PCA, 4 values"]

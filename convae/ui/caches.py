@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from convae import baselines, checkpoints, data
-from convae.baselines import PCA
+from convae import checkpoints, data
 from convae.checkpoints import Checkpoint
 from convae.codes import codes_for
 from convae.data import ImageSet
+from convae.pca import PCA, pca_for
 from convae.ui import frame
 
 MANY = 300  # images whose codes take a second or more, where they are corrected
@@ -119,7 +119,7 @@ def pca_of(images: ImageSet, components: int = 1024) -> PCA:
 
 @st.cache_resource(max_entries=4, show_spinner="Fitting PCA, the linear straw man")
 def _pca(fingerprint: str, components: int, _images) -> PCA:
-    return baselines.pca_for(_images, components)
+    return pca_for(_images, components)
 
 
 def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:
