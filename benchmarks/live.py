@@ -71,7 +71,7 @@ def row(epoch: int) -> str:
 
 def pretend_run(epochs: int):
     """A run folder that looks as if it were at work; the caller holds its lock."""
-    from convae import rungs, runs, snapshots
+    from convae import files, rungs, runs, snapshots
     from convae.config import from_flat
 
     run = runs.claim(from_flat({"epochs": 2000, "latent_dim": 16}), "busy")
@@ -79,7 +79,7 @@ def pretend_run(epochs: int):
     rungs.write(run.path, {"PCA, 16 values": {"psnr": 18.0, "loss": 0.01}})
     told = {"state": "running", "epoch": epochs, "epochs": 2000, "step": 40 * epochs,
             "steps": 80_000, "remaining_s": 600.0, "learning_rate": 1e-3}  # fmt: skip
-    runs.write_atomically(run.path / "status.json", json.dumps(told).encode())
+    files.write_atomically(run.path / "status.json", json.dumps(told).encode())
     rng = np.random.default_rng(0)
     folder = run.path / "snapshots"
     images = rng.integers(0, 256, (500, 32, 32, 3), np.uint8)

@@ -13,13 +13,13 @@ import platform
 
 import torch
 
-from convae import checkpoints, data, evaluation, rungs, runs
+from convae import checkpoints, data, evaluation, files, rungs
 from convae.pca import pca_for
 
 
 def first_above(path, level: float) -> str:
     """'epoch 1, 40 s' for the first epoch of a run above this PSNR; '-' where none is."""
-    rows, _ = runs.read_lines(path / "history.jsonl")
+    rows, _ = files.read_lines(path / "history.jsonl")
     for row in rows:
         if row["val_psnr"] > level:
             return f"epoch {row['epoch']}, {row['elapsed_s']:,.0f} s"
@@ -31,7 +31,7 @@ def passed(path, others) -> str:
     its own validation images."""
     levels = {k: v["psnr"] for k, v in rungs.read(path).items() if "psnr" in v}
     for other in others:
-        rows, _ = runs.read_lines(other / "history.jsonl")
+        rows, _ = files.read_lines(other / "history.jsonl")
         if rows and other != path:
             levels[other.name] = max(row["val_psnr"] for row in rows)
     told = [f"{name} ({psnr:.2f} dB): {first_above(path, psnr)}" for name, psnr in levels.items()]

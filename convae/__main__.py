@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from convae import __version__, projection, runs
+from convae import __version__, background, files, projection, runs
 from convae.bars import Bars
 from convae.config import TrainConfig, from_flat, settings
 from convae.errors import ConvaeError
@@ -165,9 +165,9 @@ def resume(asked: argparse.Namespace, command: str) -> int:
     run = runs.get(asked.name)
     if asked.epochs and not run.locked():
         config = replace(run.config(), epochs=asked.epochs)
-        runs.write_atomically(run.path / "config.json", config.to_json().encode())
-    if runs.LOCK_VARIABLE not in os.environ and not run.locked():
-        runs.write_atomically(run.path / "control.json", b"{}")
+        files.write_atomically(run.path / "config.json", config.to_json().encode())
+    if background.HANDED not in os.environ and not run.locked():
+        files.write_atomically(run.path / "control.json", b"{}")
     return sit_down(run, asked.quiet, command)
 
 
@@ -256,7 +256,7 @@ def export(asked: argparse.Namespace, command: str) -> int:
 
     packed = checkpoints.export(asked.checkpoint)
     target = Path(asked.to or f"{Path(asked.checkpoint).name}.zip")
-    runs.write_atomically(target, packed)
+    files.write_atomically(target, packed)
     print(f"{target}: {len(packed) / 2**20:.1f} MB")
     return 0
 

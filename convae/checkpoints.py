@@ -19,7 +19,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from convae import runs
+from convae import files, runs
 from convae.config import ModelConfig, TrainConfig, from_dict
 from convae.errors import CheckpointError, ConvaeError
 from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
@@ -130,11 +130,11 @@ def save(
     """
     weights = weights_bytes(model, half)
     card = card | {"format": 1, "sha256": hashlib.sha256(weights).hexdigest()}
-    files = [(folder / "model.safetensors", weights)]
+    parts = [(folder / "model.safetensors", weights)]
     if state is not None:
-        files.append((folder / "state.pt", state_bytes(state)))
-    files.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
-    runs.replace_together(files)
+        parts.append((folder / "state.pt", state_bytes(state)))
+    parts.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
+    files.replace_together(parts)
     return card
 
 
@@ -164,7 +164,7 @@ def listing() -> list[Entry]:
     own = [run.path / "card.json" for run in runs.listing()]
     found, seen = [], set()
     for path in [*shipped, *own]:
-        card, name = runs.read_json(path), path.parent.name
+        card, name = files.read_json(path), path.parent.name
         if name in seen or not (path.parent / "model.safetensors").is_file():
             continue
         try:
@@ -266,7 +266,7 @@ def export(name_or_path: str) -> bytes:
     """One zip to take along: card.json, model.safetensors (the card inside it too), a script that
     loads them and, of a run, the history as CSV."""
     path = find(name_or_path)
-    card = runs.read_json(path / "card.json")
+    card = files.read_json(path / "card.json")
     tensors = safetensors.torch.load((path / "model.safetensors").read_bytes())
     inside = json.dumps({k: v for k, v in card.items() if k != "sha256"})
     weights = safetensors.torch.save(tensors, {"card": inside})
@@ -276,7 +276,7 @@ def export(name_or_path: str) -> bytes:
         archive.writestr("card.json", json.dumps(card, indent=2))
         archive.writestr("model.safetensors", weights)
         archive.writestr("load.py", LOADER)
-        rows, _ = runs.read_lines(path / "history.jsonl")
+        rows, _ = files.read_lines(path / "history.jsonl")
         if rows:
             lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
             archive.writestr("history.csv", "\n".join(lines) + "\n")

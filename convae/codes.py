@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import runs
+from convae import files
 
 PART = 500  # images encoded between two words of progress
 EXACT = 2_000  # images; of more the codes come at the processor's own precision
@@ -58,9 +58,9 @@ def _write(path: Path, codes: np.ndarray) -> None:
     np.save(buffer, codes)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        runs.write_atomically(path, buffer.getvalue())
-        files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
-        for old in files[:-KEPT]:
+        files.write_atomically(path, buffer.getvalue())
+        kept = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
+        for old in kept[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError:
         pass  # a full or read-only disk costs time, not the result

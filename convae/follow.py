@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from convae import runs
+from convae import files
 
 
 class Tail:
@@ -33,6 +33,6 @@ class Tail:
             if file != self._file or found.st_size < self._after:
                 self._rows, self._after, self._file = [], 0, file
             if found.st_size > self._after:
-                new, self._after = runs.read_lines(self.path, self._after)
+                new, self._after = files.read_lines(self.path, self._after)
                 self._rows += new
             return list(self._rows)

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import config, mapjobs, projection, runs
+from convae import background, config, files, mapjobs, projection
 from convae.errors import ConvaeError
 from convae.mapjobs import Status
 from convae.projection import Settings
@@ -63,9 +63,9 @@ def answer(key: str, asked: str) -> np.ndarray | None:
 def status(key: str) -> Status:
     """What the worker of this map is doing: `none` without one, `working` until it answers."""
     job = _folder() / key
-    told = runs.read_json(job / "status.json")
+    told = files.read_json(job / "status.json")
     found = Status(**{k: v for k, v in told.items() if k in Status.__dataclass_fields__})
-    if found.state in ("working", "ready") and not runs.Run(job).locked():
+    if found.state in ("working", "ready") and not background.is_locked(job / "lock"):
         if found.state == "ready":  # it has left, as it should
             return Status()
         return Status("failed", message="UMAP gave no answer: its worker is gone.")
@@ -88,8 +88,8 @@ def ask(
         job.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         np.savez(buffer, kind=np.array(kind), values=np.asarray(values, np.float32))
-        runs.write_atomically(job / f"ask-{asked}.npz", buffer.getvalue())
-        if not runs.Run(job).locked():
+        files.write_atomically(job / f"ask-{asked}.npz", buffer.getvalue())
+        if not background.is_locked(job / "lock"):
             _start(job, codes, points, settings)
     except OSError as error:
         raise ConvaeError(
@@ -100,21 +100,21 @@ def ask(
 
 
 def _start(job: Path, codes: np.ndarray, points: np.ndarray, settings: Settings) -> None:
-    slot = runs.take_lock(_folder() / ".slot") or _make_room()
+    slot = background.take_lock(_folder() / ".slot") or _make_room()
     if slot is None:
         raise ConvaeError("UMAP is busy with another map: ask again in a minute.")
-    lock = runs.take_lock(job / "lock")
+    lock = background.take_lock(job / "lock")
     if lock is None:  # somebody else was quicker
         os.close(slot)
         return
     try:
         for other in _folder().iterdir():  # answers are kept for the map that was asked last
-            if other.is_dir() and other != job and not runs.Run(other).locked():
+            if other.is_dir() and other != job and not background.is_locked(other / "lock"):
                 shutil.rmtree(other, ignore_errors=True)
         np.savez(job / "map.npz", codes=codes, points=points)
         (job / "settings.json").write_text(json.dumps(asdict(settings)))
         mapjobs.tell(job, state="working", stage="Starting", started=time.time())
-        mapjobs.spawn("convae.mapguests", job, (lock, slot))
+        background.spawn(["convae.mapguests", str(job)], job / "log.txt", (lock, slot))
     finally:
         os.close(lock)
         os.close(slot)
@@ -123,21 +123,18 @@ def _start(job: Path, codes: np.ndarray, points: np.ndarray, settings: Settings)
 def _make_room() -> int | None:
     """The slot of a worker that has nothing to do, which is sent away; None if all are busy."""
     for job in _folder().iterdir():
-        told = runs.read_json(job / "status.json") if job.is_dir() else {}
+        told = files.read_json(job / "status.json") if job.is_dir() else {}
         if told.get("state") == "ready" and not list(job.glob("ask-*.npz")):
             try:
                 os.kill(int(told["pid"]), signal.SIGTERM)
             except (KeyError, ValueError, ProcessLookupError):
                 continue
-    deadline = time.monotonic() + 2
-    while (slot := runs.take_lock(_folder() / ".slot")) is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return slot
+    return background.take_lock(_folder() / ".slot", wait_s=2)
 
 
 def work(job: Path, idle_s: float = IDLE_S) -> None:
     """What the worker does: make the UMAP again, answer, leave."""
-    mapjobs.keep_locks()
+    background.keep_locks()
     started = time.time()
 
     def progress(share: float, stage: str) -> None:
@@ -182,7 +179,7 @@ def _answer(mapper, path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, found)
     name = path.stem.removeprefix("ask-")
-    runs.write_atomically(path.with_name(f"answer-{name}.npy"), buffer.getvalue())
+    files.write_atomically(path.with_name(f"answer-{name}.npy"), buffer.getvalue())
     path.unlink(missing_ok=True)
 
 

@@ -15,20 +15,17 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from convae import config, projection, runs
+from convae import background, config, files, projection
 from convae.errors import ConvaeError
 from convae.projection import Settings
 
-LOCKS = "CONVAE_MAP_LOCKS"  # file descriptors of locks that a starter hands to its worker
 NICE = 5
 
 
@@ -65,15 +62,15 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
     job = _jobs() / key
     try:
         job.mkdir(parents=True, exist_ok=True)
+        if status(key).state == "working":
+            return
         # a worker that has told its end may still be about to leave
-        deadline = time.monotonic() + 1
-        while (slot := runs.take_lock(_jobs() / ".slot")) is None and time.monotonic() < deadline:
+        slot = background.take_lock(_jobs() / ".slot", wait_s=1)
+        if slot is None:
             if status(key).state == "working":
                 return
-            time.sleep(0.05)
-        if slot is None:
             raise ConvaeError("Another map is being made: wait for it, one at a time is made.")
-        lock = runs.take_lock(job / "lock")
+        lock = background.take_lock(job / "lock")
     except OSError as error:
         raise ConvaeError(
             f"The map cannot be kept in {projection.folder()} ({error.strerror}): set "
@@ -83,7 +80,7 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
         np.save(job / "codes.npy", codes)
         (job / "settings.json").write_text(json.dumps(asdict(settings)))
         tell(job, state="working", stage="Starting", started=time.time())
-        spawn("convae.mapjobs", job, (lock, slot))
+        background.spawn(["convae.mapjobs", str(job)], job / "log.txt", (lock, slot))
     except OSError as error:
         raise ConvaeError(f"The map could not be started: {error.strerror}.") from None
     finally:
@@ -91,32 +88,9 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
         os.close(slot)
 
 
-def spawn(module: str, job: Path, handles: tuple[int, ...]) -> None:
-    """Start `python -m MODULE FOLDER`, which outlives us and holds these locks."""
-    environment = os.environ | {LOCKS: ",".join(map(str, handles))}
-    package = str(Path(__file__).resolve().parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        part for part in (package, os.environ.get("PYTHONPATH", "")) if part
-    )
-    with open(job / "log.txt", "wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", module, str(job)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            start_new_session=True, pass_fds=handles, env=environment,
-        )  # fmt: skip
-    # reaped when it ends, so that no zombie is left; it does not end with us
-    threading.Thread(target=worker.wait, daemon=True).start()
-
-
-def keep_locks() -> None:
-    """The locks a starter has handed to this worker end with it, and are not handed on."""
-    for handle in filter(None, os.environ.pop(LOCKS, "").split(",")):
-        os.set_inheritable(int(handle), False)
-
-
 def tell(job: Path, **said) -> None:
     """The worker's latest word, for `Status`."""
-    runs.write_atomically(job / "status.json", json.dumps(said).encode())
+    files.write_atomically(job / "status.json", json.dumps(said).encode())
 
 
 def status(key: str) -> Status:
@@ -124,24 +98,20 @@ def status(key: str) -> Status:
     if (projection.folder() / f"{key}.npz").is_file():
         return Status("done", 1.0)
     job = _jobs() / key
-    told = runs.read_json(job / "status.json")
+    told = files.read_json(job / "status.json")
     found = Status(**{k: v for k, v in told.items() if k in Status.__dataclass_fields__})
-    if found.state == "working" and not _locked(job):
+    if found.state == "working" and not background.is_locked(job / "lock"):
         if (projection.folder() / f"{key}.npz").is_file():
             return Status("done", 1.0)
         return Status("failed", message="The map was not finished: its worker is gone.")
     return found
 
 
-def _locked(job: Path) -> bool:
-    return runs.Run(job).locked()
-
-
 def cancel(key: str) -> None:
     """End the worker of this key, if there is one, and forget what it did."""
     job = _jobs() / key
     deadline = time.monotonic() + 10
-    while _locked(job) and time.monotonic() < deadline:
+    while background.is_locked(job / "lock") and time.monotonic() < deadline:
         if (pid := status(key).pid) > 1:  # it tells its number as soon as it is up
             try:
                 os.kill(pid, signal.SIGTERM)
@@ -153,7 +123,7 @@ def cancel(key: str) -> None:
 
 def work(job: Path) -> None:
     """What the worker does: draw the map, keep it, tidy up. Its locks end with the process."""
-    keep_locks()
+    background.keep_locks()
     started, last = time.time(), 0.0
 
     def progress(share: float, stage: str) -> None:

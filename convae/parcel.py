@@ -15,7 +15,7 @@ import zipfile
 from dataclasses import asdict
 from typing import Any
 
-from convae import checkpoints, hosting, runs
+from convae import checkpoints, files, hosting, runs
 from convae.config import TrainConfig, from_dict
 from convae.errors import CheckpointError
 from convae.model import count_parameters
@@ -165,7 +165,7 @@ def accept(data: bytes) -> runs.Run:
     (run.path / MARK).touch()
     status = {"state": "done", "message": "Uploaded: made elsewhere.",
               "epoch": card["training"]["epoch"] or 0}  # fmt: skip
-    runs.replace_together(
+    files.replace_together(
         [
             (run.path / "model.safetensors", weights),
             (run.path / "status.json", json.dumps(status).encode()),

@@ -1,9 +1,9 @@
 """Principal component analysis of images, the best linear autoencoder, fitted once and kept."""
 
 import hashlib
+import io
 import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 import threadpoolctl
+
+from convae import files
 
 BLOCK = 5_000
 
@@ -156,16 +158,10 @@ def _load(path: Path) -> PCA | None:
 
 
 def _save(path: Path, pca: PCA) -> None:
-    temporary = None
+    buffer = io.BytesIO()
+    np.savez(buffer, **pca._asdict())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = file.name
-            np.savez(file, **pca._asdict())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        files.write_atomically(path, buffer.getvalue())
     except OSError:
-        # a full or read-only disk costs time, not the result
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        pass  # a full or read-only disk costs time, not the result

@@ -6,13 +6,11 @@ few seconds later. No torch is imported by asking.
 
 import json
 import os
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
-from convae import runs
+from convae import background, files
 from convae.config import TrainConfig, from_json
 from convae.errors import ConvaeError
 
@@ -35,7 +33,7 @@ def known(config: TrainConfig) -> float | None:
 
     Raises ConvaeError with the probe's own sentence where such a model cannot be trained here.
     """
-    found = runs.read_json(_path(config))
+    found = files.read_json(_path(config))
     if not time.time() - KEPT_S < found.get("measured", 0) <= time.time():
         return None
     if "error" in found:
@@ -50,18 +48,10 @@ def start(config: TrainConfig) -> bool:
     lock = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = runs.take_lock(path.parent / "speed.lock")
+        lock = background.take_lock(path.parent / "speed.lock")
         if lock is None:
             return False
-        package = str(Path(__file__).resolve().parent.parent)
-        before = [p for p in (os.environ.get("PYTHONPATH"),) if p]
-        probe = subprocess.Popen(
-            [sys.executable, "-m", "convae.probe", config.to_json()],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, pass_fds=(lock,),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([package, *before])},
-        )  # fmt: skip
-        threading.Thread(target=probe.wait, daemon=True).start()
+        background.spawn(["convae.probe", config.to_json()], Path(os.devnull), [lock])
         return True
     except OSError:  # nowhere to keep the answer, or no process can be made: the page does without
         return False
@@ -103,6 +93,7 @@ STARTUP_S = 6.0  # importing torch, reading the images, PCA; validation is the 5
 
 
 def main(text: str) -> None:
+    background.keep_locks()
     config = from_json(text)
     os.nice(5)
     try:
@@ -114,7 +105,7 @@ def main(text: str) -> None:
         found = {"error": sentence}
     found["measured"] = time.time()
     _path(config).parent.mkdir(parents=True, exist_ok=True)
-    runs.write_atomically(_path(config), json.dumps(found).encode())
+    files.write_atomically(_path(config), json.dumps(found).encode())
 
 
 if __name__ == "__main__":

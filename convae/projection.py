@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import config, latent, runs
+from convae import config, files, latent
 from convae.config import setting
 from convae.errors import ConvaeError
 
@@ -94,7 +94,7 @@ def save(place: Path, name: str, points: np.ndarray) -> Path:
     steps = np.rint((points - low) / span * 65535).astype(np.uint16)
     np.savez_compressed(buffer, steps=steps, low=low, high=high)
     place.mkdir(parents=True, exist_ok=True)
-    runs.write_atomically(place / f"{name}.npz", buffer.getvalue())
+    files.write_atomically(place / f"{name}.npz", buffer.getvalue())
     return place / f"{name}.npz"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convae import metrics, runs
+from convae import files, metrics
 from convae.pca import PCA
 
 Levels = dict[str, dict[str, float]]
@@ -46,13 +46,13 @@ def _loss(kind: str, images: np.ndarray, rebuilt: np.ndarray) -> float:
 
 
 def write(folder: Path, levels: Levels) -> None:
-    runs.write_atomically(folder / "rungs.json", json.dumps(levels).encode())
+    files.write_atomically(folder / "rungs.json", json.dumps(levels).encode())
 
 
 def read(folder: Path) -> Levels:
     """What ``write`` kept; {} where there is nothing or it is damaged."""
     found = {}
-    for name, each in runs.read_json(folder / "rungs.json").items():
+    for name, each in files.read_json(folder / "rungs.json").items():
         if isinstance(each, dict):
             found[str(name)] = {k: v for k, v in each.items() if isinstance(v, int | float)}
     return found

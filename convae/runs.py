@@ -16,94 +16,28 @@ free.
 Whether a run is alive is asked of its lock, never of a process number: numbers are given out again.
 """
 
-import fcntl
 import json
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convae import hosting
+from convae import background, files, hosting
 from convae.config import TrainConfig, from_json
 from convae.errors import ConvaeError, RunError
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-LOCK_VARIABLE = "CONVAE_LOCK_FDS"  # file descriptors of locks that a starter hands to its trainer
 ENDED = ("done", "stopped", "diverged", "out of memory", "disk full", "killed", "failed")
 
 
 def root() -> Path:
     """Where runs live: ``runs/``, or what CONVAE_RUNS_DIR names."""
     return Path(os.environ.get("CONVAE_RUNS_DIR", "runs"))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file so that a reader, or a power cut, sees the old one or the new one, whole."""
-    replace_together([(path, data)])
-
-
-def replace_together(files: list[tuple[Path, bytes]]) -> None:
-    """As ``write_atomically``, for files of one folder: all are on disk before one is renamed."""
-    ready = []
-    try:
-        for path, data in files:
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-            ready.append((temporary, path))
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for temporary, path in ready:
-            os.replace(temporary, path)
-    except BaseException:
-        for temporary, _ in ready:
-            temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(files[0][0].parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in this file; {} where there is none or it is damaged."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def read_lines(path: Path, after: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """Whole lines of a .jsonl file from byte ``after`` on, and where the next read starts.
-
-    Damaged lines are passed over: a full disk may cut one in the middle.
-    """
-    try:
-        with open(path, "rb") as file:
-            file.seek(after)
-            text = file.read()
-    except OSError:
-        return [], 0
-    whole = text.rfind(b"\n") + 1
-    rows = []
-    for line in text[:whole].splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows, after + whole
 
 
 @dataclass(frozen=True)
@@ -148,14 +82,14 @@ class Run:
             raise RunError(f"Run {self.id} has no settings any more: it was deleted.") from None
 
     def status(self) -> Status:
-        told = read_json(self.path / "status.json")
+        told = files.read_json(self.path / "status.json")
         known = {k: v for k, v in told.items() if k in Status.__dataclass_fields__}
         status = Status(**{"state": "starting", **known})
         if not self.path.is_dir():
             return Status("killed", "This run was deleted.")
         if status.alive and not self.locked():
             # the trainer may have ended between the two looks: its last word counts
-            told = read_json(self.path / "status.json")
+            told = files.read_json(self.path / "status.json")
             if told.get("state") in ENDED:
                 return self.status()
             message = (
@@ -165,27 +99,20 @@ class Run:
         return status
 
     def history(self) -> list[dict[str, Any]]:
-        return read_lines(self.path / "history.jsonl")[0]
+        return files.read_lines(self.path / "history.jsonl")[0]
 
     def events(self) -> list[dict[str, Any]]:
-        return read_lines(self.path / "events.jsonl")[0]
+        return files.read_lines(self.path / "events.jsonl")[0]
 
     def locked(self) -> bool:
         """Is somebody working on this run?"""
-        try:
-            with open(self.path / "lock", "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return background.is_locked(self.path / "lock")
 
     def ask(self, **wish: bool | float) -> None:
         """Tell the trainer ``stop``, ``pause`` (booleans) or ``learning_rate`` (0: as
         scheduled)."""
         control = self.path / "control.json"
-        write_atomically(control, json.dumps(read_json(control) | wish).encode())
+        files.write_atomically(control, json.dumps(files.read_json(control) | wish).encode())
 
     def stop(self, wait_s: float = 10.0) -> None:
         """Ask, then insist: request, SIGTERM, and after ``wait_s`` SIGKILL to the process group."""
@@ -278,7 +205,7 @@ def claim(config: TrainConfig, name: str = "") -> Run:
                 ) from None
     if launcher():
         (path / "launcher").write_text(launcher())
-    write_atomically(path / "config.json", config.to_json().encode())
+    files.write_atomically(path / "config.json", config.to_json().encode())
     (path / "lock").touch()
     return Run(path)
 
@@ -298,28 +225,14 @@ def claimed_by_launcher(config: TrainConfig, name: str) -> bool:
         return False
 
 
-def take_lock(path: Path) -> int | None:
-    """An open file descriptor that holds this lock, or None if another has it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
-
-
 @contextmanager
 def working_on(run: Run):
     """Hold the run's lock; RunError if another trainer has it. A starter may have locked it for us,
     and under torchrun the launcher keeps what the starter handed it."""
-    if int(os.environ.get("RANK", 0)) or ("RANK" in os.environ and LOCK_VARIABLE in os.environ):
+    if int(os.environ.get("RANK", 0)) or ("RANK" in os.environ and background.HANDED in os.environ):
         yield
         return
-    handed = [int(n) for n in os.environ.pop(LOCK_VARIABLE, "").split(",") if n]
-    for handle in handed:
-        os.set_inheritable(handle, False)  # a child of ours must not keep a dead run alive
-    handles = handed or [take_lock(run.path / "lock")]
+    handles = background.keep_locks() or [background.take_lock(run.path / "lock")]
     if handles[0] is None:
         raise RunError(f"Another trainer is at work on `{run.id}`: follow it, or stop it first.")
     try:
@@ -349,7 +262,7 @@ def start(
     one, to ``epochs`` in all where they are given. What the host allows is kept to."""
     hosting.check_allowed()
     root().mkdir(parents=True, exist_ok=True)
-    slot = take_lock(root() / ".slot")
+    slot = background.take_lock(root() / ".slot")
     if slot is None or (busy := active()):
         if slot is not None:
             os.close(slot)
@@ -362,15 +275,15 @@ def start(
         if not resume:
             hosting.check_room(len(listing()))
         run = get(resume) if resume else claim(hosting.capped(config)[0], name)
-        lock = take_lock(run.path / "lock")
+        lock = background.take_lock(run.path / "lock")
         if lock is None:
             raise RunError(f"Another trainer is at work on `{run.id}`.")
         if resume and epochs:
             longer = hosting.capped(replace(run.config(), epochs=epochs))[0]
-            write_atomically(run.path / "config.json", longer.to_json().encode())
-        write_atomically(run.path / "control.json", b"{}")
+            files.write_atomically(run.path / "config.json", longer.to_json().encode())
+        files.write_atomically(run.path / "control.json", b"{}")
         told = {"state": "starting", "message": "", "pid": 0}
-        write_atomically(run.path / "status.json", json.dumps(told).encode())
+        files.write_atomically(run.path / "status.json", json.dumps(told).encode())
         _spawn(run, "resume" if resume else "train", (lock, slot), processes)
         return run
     except OSError as error:
@@ -381,21 +294,9 @@ def start(
                 os.close(handle)
 
 
-def _spawn(run: Run, verb: str, handles: tuple[int, int], processes: int) -> None:
-    program = [sys.executable, "-m"]
-    if processes > 1:
-        program += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    asked = ["--run", str(run.path)] if verb == "train" else [run.id]
-    environment = os.environ | {LOCK_VARIABLE: ",".join(map(str, handles))}
-    package = str(Path(__file__).resolve().parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        p for p in (package, os.environ.get("PYTHONPATH", "")) if p
-    )
-    with open(run.path / "log.txt", "ab") as log:
-        trainer = subprocess.Popen(
-            [*program, "convae", verb, *asked, "--quiet", "--nice", "10"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            start_new_session=True, pass_fds=handles, env=environment,
-        )  # fmt: skip
-    # reaped when it ends, so that no zombie is left; it does not end with us
-    threading.Thread(target=trainer.wait, daemon=True).start()
+def _spawn(run: Run, verb: str, locks: tuple[int, int], count: int) -> None:
+    program = ["convae", verb, *(["--run", str(run.path)] if verb == "train" else [run.id])]
+    if count > 1:
+        launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m"]
+        program = launcher + program
+    background.spawn([*program, "--quiet", "--nice", "10"], run.path / "log.txt", locks)

@@ -23,6 +23,7 @@ from convae import (
     checkpoints,
     data,
     evaluation,
+    files,
     hosting,
     rungs,
     runs,
@@ -86,7 +87,7 @@ def ancestor(config: TrainConfig) -> dict | None:
     if not config.init_from:
         return None
     try:
-        card = runs.read_json(checkpoints.find(config.init_from) / "card.json")
+        card = files.read_json(checkpoints.find(config.init_from) / "card.json")
     except ConvaeError:  # it may be gone when a run is resumed
         return {"name": config.init_from}
     return {k: card.get(k) for k in ("name", "command", "data", "training", "started_from")}
@@ -111,7 +112,7 @@ class Sitting:
         self.told: dict = {}
 
     def requests(self) -> Requests:
-        wish = runs.read_json(self.run.path / "control.json")
+        wish = files.read_json(self.run.path / "control.json")
         return Requests(
             self.stopping or bool(wish.get("stop")) or self._out_of_time(),
             bool(wish.get("pause")),
@@ -124,7 +125,7 @@ class Sitting:
         if self.rank:
             return
         try:
-            runs.write_atomically(self.run.path / "status.json", json.dumps(self.told).encode())
+            files.write_atomically(self.run.path / "status.json", json.dumps(self.told).encode())
         except OSError:
             if self.told.get("state") not in runs.ENDED:
                 raise
@@ -231,9 +232,9 @@ class Sitting:
         if self.rank:
             return
         for name in ("history.jsonl", "events.jsonl"):
-            rows, _ = runs.read_lines(self.run.path / name)
+            rows, _ = files.read_lines(self.run.path / name)
             kept = [json.dumps(row) + "\n" for row in rows if row.get("epoch", 0) <= epoch]
-            runs.write_atomically(self.run.path / name, "".join(kept).encode())
+            files.write_atomically(self.run.path / name, "".join(kept).encode())
         snapshots.forget_after(self.run.path / "snapshots", epoch)
 
     def _out_of_time(self) -> bool:
@@ -251,7 +252,7 @@ class Sitting:
     def _save(self, trainer: Trainer, whole: ImageSet, record: EpochRecord) -> None:
         best = record.val_psnr == trainer.best_psnr
         if not best and (self.run.path / "card.json").exists():
-            runs.write_atomically(
+            files.write_atomically(
                 self.run.path / "state.pt", checkpoints.state_bytes(trainer.state())
             )
             return
@@ -276,14 +277,14 @@ class Sitting:
     def _deliver(self, ended: Ended, test: ImageSet | None) -> None:
         """Write how it ended, and the figures on the test split, into the card."""
         path = self.run.path / "card.json"
-        card = runs.read_json(path)
+        card = files.read_json(path)
         if not card:
             return
         card["training"] |= {"state": ended.state}
         if test is not None and len(test):
             model = checkpoints.load(str(self.run.path)).model
             card["metrics"]["test"] = evaluation.measure(model, test.images[:10_000])
-        runs.write_atomically(path, json.dumps(card, indent=2).encode())
+        files.write_atomically(path, json.dumps(card, indent=2).encode())
 
 
 def _memory_advice() -> str:

@@ -1,6 +1,7 @@
 import json
 import os
 
+from convae import files
 from convae.follow import Tail
 
 
@@ -13,11 +14,10 @@ def epochs(tail):
 
 
 def test_only_what_is_new_is_read(tmp_path, monkeypatch):
-    from convae import runs
 
     path, seen = tmp_path / "h.jsonl", []
-    real = runs.read_lines
-    monkeypatch.setattr(runs, "read_lines", lambda p, after: seen.append(after) or real(p, after))
+    real = files.read_lines
+    monkeypatch.setattr(files, "read_lines", lambda p, after: seen.append(after) or real(p, after))
     tail = Tail(path)
     assert epochs(tail) == []
     path.write_text(lines(1, 2))

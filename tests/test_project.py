@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # a module may import those above its own line, and its neighbours on the line
 LAYERS = """
 errors
-config hosting sheets store bars correction
+config hosting sheets store bars correction files background
 images download builtin runs
-cifar10 folders metrics devices codes
-data model pca baselines latent plots follow
+cifar10 folders metrics devices codes pca
+data model baselines latent plots follow
 recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart
 trainer checkpoints methods
 train evaluation parcel mapjobs probe

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from convae import runs
+from convae import files, runs
 from convae.config import from_flat
 from convae.errors import RunError
 
@@ -71,7 +71,7 @@ def test_settings_come_back_as_they_went_in():
 
 def test_a_run_whose_trainer_is_gone_is_called_killed():
     run = runs.claim(config(), "x")
-    runs.write_atomically(run.path / "status.json", b'{"state": "running", "epoch": 3}')
+    files.write_atomically(run.path / "status.json", b'{"state": "running", "epoch": 3}')
     status = run.status()
     assert (status.state, status.epoch, status.alive) == ("killed", 3, False)
     with open(run.path / "lock") as lock:
@@ -96,25 +96,6 @@ def test_a_run_at_work_cannot_be_deleted_or_resumed_twice():
             with runs.working_on(run):
                 pass
     assert not run.locked()
-
-
-def test_damaged_and_unfinished_lines_are_passed_over(tmp_path):
-    path = tmp_path / "h.jsonl"
-    path.write_bytes(b'{"epoch": 1}\n{"ep\n[3]\n{"epoch": 2}\n{"epo')
-    rows, after = runs.read_lines(path)
-    assert rows == [{"epoch": 1}, {"epoch": 2}]
-    with open(path, "ab") as file:
-        file.write(b'ch": 3}\n')
-    assert runs.read_lines(path, after) == ([{"epoch": 3}], path.stat().st_size)
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
-    path = tmp_path / "f"
-    runs.write_atomically(path, b"old")
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
-    with pytest.raises(OSError):
-        runs.write_atomically(path, b"new")
-    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["f"]
 
 
 def test_a_started_run_lives_on_its_own_trains_and_stops_on_request(tiny_data):

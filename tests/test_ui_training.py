@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from convae import checkpoints, parcel, probe, rungs, runs, snapshots
+from convae import checkpoints, files, parcel, probe, rungs, runs, snapshots
 from convae.config import from_flat
 from convae.errors import RunError
 from convae.ui import pickers, training_form
@@ -340,8 +340,10 @@ def test_odd_addresses_are_ignored(put_run, view):
 def test_one_tick_reads_only_what_is_new(put_run, monkeypatch):
     run = put_run("busy", "running", epochs=400)
     seen = []
-    real = runs.read_lines
-    monkeypatch.setattr(runs, "read_lines", lambda p, after=0: seen.append(after) or real(p, after))
+    real = files.read_lines
+    monkeypatch.setattr(
+        files, "read_lines", lambda p, after=0: seen.append(after) or real(p, after)
+    )
     with at_work(run):
         app = healthy(visit(PAGE))
         healthy(app.run())

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from convae import checkpoints, hosting, live_chart, rungs, runs
+from convae import checkpoints, files, hosting, live_chart, rungs, runs
 from convae.errors import ConvaeError
 from convae.follow import Tail
 from convae.parcel import is_uploaded
@@ -54,7 +54,7 @@ def rungs_of(run_id: str, changed: float) -> rungs.Levels:
     levels = rungs.read(run.path)
     try:
         config = run.config()
-        card = runs.read_json(run.path / "card.json")
+        card = files.read_json(run.path / "card.json")
     except ConvaeError:
         return levels
     here = checkpoints.Entry(run.id, run.path, card | {"config": _plain(config)})
@@ -187,7 +187,7 @@ def _controls(run: Run, status: Status) -> None:
         return
     with st.container(horizontal=True, key="train-controls"):
         # callbacks, as a click may be answered by a run of the fragment or of the whole page
-        paused = bool(runs.read_json(run.path / "control.json").get("pause"))
+        paused = bool(files.read_json(run.path / "control.json").get("pause"))
         st.button(
             "Resume" if paused else "Pause",
             icon=":material/play_arrow:" if paused else ":material/pause:",

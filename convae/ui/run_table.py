@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convae import checkpoints, config, hosting, metrics, parcel, plots, runs, snapshots
+from convae import checkpoints, config, files, hosting, metrics, parcel, plots, runs, snapshots
 from convae.errors import ConvaeError
 from convae.runs import Run
 from convae.ui import caches, frame, live, pickers, pictures, training_form
@@ -58,7 +58,7 @@ def _row(run: Run) -> dict[str, Any]:
     except ConvaeError:
         return {"Run": run.id, "State": "damaged"}
     psnr = [row["val_psnr"] for row in history]
-    card = runs.read_json(run.path / "card.json").get("metrics") or {}
+    card = files.read_json(run.path / "card.json").get("metrics") or {}
     spark = np.asarray(psnr)[np.linspace(0, len(psnr) - 1, min(SPARK, len(psnr))).astype(int)]
     return {
         "Run": run.id,

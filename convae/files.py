@@ -1,0 +1,68 @@
+"""Files that others read while we write them: they see the old one or the new one, whole."""
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file so that a reader, or a power cut, sees the old one or the new one, whole."""
+    replace_together([(path, data)])
+
+
+def replace_together(files: list[tuple[Path, bytes]]) -> None:
+    """As ``write_atomically``, for files of one folder: all are on disk before one is renamed."""
+    ready = []
+    try:
+        for path, data in files:
+            temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+            ready.append((temporary, path))
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for temporary, path in ready:
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary, _ in ready:
+            temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(files[0][0].parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in this file; {} where there is none or it is damaged."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_lines(path: Path, after: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Whole lines of a .jsonl file from byte ``after`` on, and where the next read starts.
+
+    Damaged lines are passed over: a full disk may cut one in the middle.
+    """
+    try:
+        with open(path, "rb") as file:
+            file.seek(after)
+            text = file.read()
+    except OSError:
+        return [], 0
+    whole = text.rfind(b"\n") + 1
+    rows = []
+    for line in text[:whole].splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows, after + whole

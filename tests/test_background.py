@@ -1,0 +1,73 @@
+import os
+import threading
+import time
+
+import pytest
+
+from convae import background
+
+WAITER = """
+import sys, time
+from convae import background
+background.keep_locks()
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+def wait_for(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.05)
+
+
+def test_a_lock_is_held_once_and_waited_for(tmp_path):
+    path = tmp_path / "lock"
+    assert not background.is_locked(path)
+    held = background.take_lock(path)
+    assert background.is_locked(path) and background.take_lock(path) is None
+    threading.Timer(0.3, os.close, [held]).start()
+    assert background.take_lock(path, wait_s=0.05) is None
+    later = background.take_lock(path, wait_s=10)
+    assert later is not None and background.is_locked(path)
+    os.close(later)
+    assert not background.is_locked(path)
+
+
+def test_a_spawned_process_holds_its_locks_and_a_kill_frees_them(tmp_path, monkeypatch):
+    (tmp_path / "waiter.py").write_text(WAITER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    lock = background.take_lock(tmp_path / "lock")
+    background.spawn(["waiter"], tmp_path / "log.txt", [lock])
+    os.close(lock)
+    wait_for(lambda: "up" in (tmp_path / "log.txt").read_text())
+    assert background.is_locked(tmp_path / "lock")
+    (pid,) = _holders(tmp_path / "lock")
+    assert os.getsid(pid) == pid != os.getsid(0)
+    os.kill(pid, 9)
+    wait_for(lambda: not background.is_locked(tmp_path / "lock"))
+
+
+def _holders(path):
+    """Processes that have this file open; Linux tells."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc here")
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            names = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        except OSError:
+            continue
+        if str(path) in names:
+            found.add(int(pid))
+    return found
+
+
+def test_locks_that_were_handed_down_are_handed_no_further(tmp_path, monkeypatch):
+    lock = background.take_lock(tmp_path / "lock")
+    os.set_inheritable(lock, True)
+    monkeypatch.setenv(background.HANDED, str(lock))
+    assert background.keep_locks() == [lock] and not os.get_inheritable(lock)
+    assert background.HANDED not in os.environ and background.keep_locks() == []
+    os.close(lock)

@@ -1,0 +1,42 @@
+import os
+import threading
+
+import pytest
+
+from convae import files
+
+
+def test_damaged_and_unfinished_lines_are_passed_over(tmp_path):
+    path = tmp_path / "h.jsonl"
+    path.write_bytes(b'{"epoch": 1}\n{"ep\n[3]\n{"epoch": 2}\n{"epo')
+    rows, after = files.read_lines(path)
+    assert rows == [{"epoch": 1}, {"epoch": 2}]
+    with open(path, "ab") as file:
+        file.write(b'ch": 3}\n')
+    assert files.read_lines(path, after) == ([{"epoch": 3}], path.stat().st_size)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "f"
+    files.write_atomically(path, b"old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError):
+        files.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["f"]
+
+
+def test_many_writers_at_once_leave_one_whole_file(tmp_path):
+    path = tmp_path / "f"
+    texts = [bytes([65 + i]) * 50_000 for i in range(8)]
+    threads = [threading.Thread(target=files.write_atomically, args=(path, t)) for t in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() in texts and os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1]", b"{", b"\xff"])
+def test_what_is_no_object_reads_as_nothing(tmp_path, damage):
+    (tmp_path / "x.json").write_bytes(damage)
+    assert files.read_json(tmp_path / "x.json") == files.read_json(tmp_path / "gone") == {}
