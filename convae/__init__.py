@@ -7,7 +7,7 @@ data         image sets: CIFAR-10, folders, built-in ones (store, folders, downl
 model        encoder, bottleneck, decoder
 correction   codes pulled, after the encoder, to where the decoder errs less
 codes        the codes of many images, kept on disk
-metrics      MSE, PSNR, SSIM, ROC, neighbours kept
+metrics      MSE, PSNR, SSIM, ROC, neighbours
 pca          the straw man with as many values
 baselines    JPEG, WebP and codes in few bits: the straw men as small
 methods      a checkpoint and its straw men, ready to be compared

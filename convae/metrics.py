@@ -216,31 +216,6 @@ def neighbours(
     return distances, indices
 
 
-def neighbour_preservation(codes: np.ndarray, points: np.ndarray, k: int) -> float:
-    """The share of each code's k nearest codes that are also among its k nearest on the map.
-
-    codes: (N, d); points: (N, 2 or 3). In [0, 1]; by chance k / (N - 1). nan for under two codes.
-    """
-    if len(codes) != len(points):
-        raise ValueError(f"{len(codes)} codes and {len(points)} points differ in number")
-    if len(codes) < 2 or k < 1:
-        return float("nan")
-    near = [neighbours(each, each, k, skip_self=True)[1] for each in (codes, points)]
-    shared = (near[0][:, :, None] == near[1][:, None, :]).any(axis=2)
-    return float(shared.mean())
-
-
-def trustworthiness(codes: np.ndarray, points: np.ndarray, k: int) -> float:
-    """1 where every neighbour on the map is a neighbour in fact (Venna and Kaski 2001).
-
-    From scikit-learn; holds an (N, N) matrix, so give it a few thousand codes at most.
-    k must be below N / 2.
-    """
-    from sklearn.manifold import trustworthiness as measure
-
-    return float(measure(codes, points, n_neighbors=k))
-
-
 def _radii(shape: tuple[int, ...]) -> np.ndarray:
     """Spatial frequency of each entry of a 2-D Fourier transform, in cycles per pixel."""
     return np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.fftfreq(shape[1]))

@@ -67,11 +67,6 @@ class Walk(NamedTuple):
     echo: np.ndarray
 
 
-def frame_count(keyframes: int, steps: int, loop: bool) -> int:
-    """How many frames a walk has with `steps` from each keyframe to the next."""
-    return keyframes * steps if loop else (keyframes - 1) * steps + 1
-
-
 def walk(
     way: str,
     images: np.ndarray,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from convae import checkpoints, colourings, data, mapjobs, metrics, projection, truth
 from convae.errors import ConfigError, ConvaeError
@@ -123,12 +123,15 @@ def test_trustworthiness_is_scikit_learns(codes):
     assert ours == pytest.approx(trustworthiness(codes[0], points, n_neighbors=15), abs=1e-9)
 
 
-def test_truth_of_a_map_agrees_with_scikit_learn_and_metrics(codes):
+def test_truth_of_a_map_agrees_with_scikit_learn(codes):
     points = projection.pca_map(codes[0]).points
     found = truth.measure(codes[0], points, codes[1])
     for k in truth.KS:
-        expected = metrics.neighbour_preservation(codes[0], points, k)
-        assert found.kept[k] == pytest.approx(expected, abs=1e-6)
+        near = [
+            NearestNeighbors().fit(each).kneighbors(None, k, False) for each in (codes[0], points)
+        ]
+        shares = [len(set(a) & set(b)) / k for a, b in zip(*near, strict=True)]
+        assert found.kept[k] == pytest.approx(np.mean(shares), abs=1e-6)
     for values, ours in ((codes[0], found.accuracy_codes), (points, found.accuracy_map)):
         right = [
             KNeighborsClassifier(15)
@@ -140,6 +143,21 @@ def test_truth_of_a_map_agrees_with_scikit_learn_and_metrics(codes):
         alone = truth._accuracy(truth._others(values, np.arange(60), 15), codes[1], np.arange(60))
         assert alone == np.mean(right)
         assert ours > 0.5
+
+
+def test_neighbours_kept_by_hand():
+    codes = np.array([[0.0], [1], [3], [7]], np.float32)
+    points = np.array([[0.0], [1], [9], [3]], np.float32)
+    # nearest codes: 1 0 1 2; nearest points: 1 0 3 1
+    assert truth.kept_neighbours(codes, points, 1).tolist() == [1, 1, 0, 0]
+    assert truth.kept_neighbours(codes[:1], points[:1], 1).tolist() == [1]
+
+
+def test_a_turned_map_keeps_every_neighbour_and_a_shuffled_one_few():
+    codes = np.random.default_rng(0).normal(size=(200, 2))
+    turned = 3 * codes @ np.array([[0.6, -0.8], [0.8, 0.6]]) + 5
+    assert truth.kept_neighbours(codes, turned, 10).mean() == 1
+    assert truth.kept_neighbours(codes, codes[::-1], 10).mean() < 0.15
 
 
 def test_a_map_that_is_the_code_space_is_wholly_true(codes):
