@@ -26,17 +26,25 @@ class Server(NamedTuple):
     process: subprocess.Popen
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @contextmanager
 def serving(
-    places: Mapping[str, str], script: Path = ROOT / "app.py", log: IO | int = subprocess.DEVNULL
+    places: Mapping[str, str],
+    script: Path = ROOT / "app.py",
+    log: IO | int = subprocess.DEVNULL,
+    port: int = 0,
 ) -> Iterator[Server]:
     """A Streamlit server of this script, ended at the end; RuntimeError if it does not start.
 
     places: further environment variables, such as CONVAE_RUNS_DIR. log: where its output goes.
+    port: 0 takes one that is free.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or free_port()
     options = {"headless": "true", "address": "127.0.0.1", "port": str(port)}
     flags = [part for name, value in options.items() for part in (f"--server.{name}", value)]
     process = subprocess.Popen(

@@ -3,43 +3,28 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-import urllib.request
+from contextlib import ExitStack
 
 import pytest
 
+from benchmarks.browsing import free_port, serving, settle
 from convae import runs
-from tests.e2e.conftest import ROOT, settle
 from tests.e2e.test_walk import assert_healthy, chosen, pixels
 
 
 class App:
     """A server with folders of its own that can be killed and started again at its address."""
 
-    def __init__(self, home, port: int):
-        self.home, self.port, self.process = home, port, None
-        self.address = f"http://127.0.0.1:{port}"
+    def __init__(self, home):
+        self.home, self.port, self.ends = home, free_port(), ExitStack()
+        self.address = f"http://127.0.0.1:{self.port}"
 
     def start(self):
         folders = {f"CONVAE_{n}_DIR": str(self.home / n.lower()) for n in
                    ("RUNS", "CHECKPOINTS", "DATA", "CACHE")}  # fmt: skip
-        flags = ["--server.headless", "true", "--server.address", "127.0.0.1"]
-        with open(self.home / "log.txt", "ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", *flags,
-                 "--server.port", str(self.port)],
-                cwd=ROOT, env=os.environ | folders, stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(self.address + "/_stcore/health", timeout=2).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, (self.home / "log.txt").read_text()[-2000:]
-                time.sleep(0.1)
+        log = self.ends.enter_context(open(self.home / "log.txt", "ab"))
+        self.process = self.ends.enter_context(serving(folders, log=log, port=self.port)).process
 
     def kill(self):
         self.process.kill()
@@ -48,15 +33,10 @@ class App:
 
 @pytest.fixture
 def app(own_folders):
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = App(own_folders, port)
-    app.start()
-    yield app
-    app.kill()
+    app = App(own_folders)
+    with app.ends:
+        app.start()
+        yield app
     for run in runs.listing():
         run.stop()
 
