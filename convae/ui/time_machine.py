@@ -61,11 +61,11 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const range = at("input"), told = at("output"), play = at(".play");
   let me = root.me;
   if (!me || me.run !== data.run) {
-    if (me) clearInterval(me.timer);
-    me = root.me = { run: data.run, frames: new Map(), follow: true, epoch: 0, drawn: null };
+    if (me) { clearInterval(me.timer); clearTimeout(me.later); }
+    me = root.me = { run: data.run, frames: new Map(), follow: true, epoch: 0, drawn: null,
+      asked: 0 };
     play.classList.remove("on");
   }
-  const fresh = data.epochs.length ? data.epochs[data.epochs.length - 1] : 0;
   for (const f of data.frames) {
     const image = new Image();
     const points = Uint8Array.from(atob(f.points), (c) => c.charCodeAt(0));
@@ -74,10 +74,16 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     image.src = f.image;
   }
   me.epochs = data.epochs.filter((e) => me.frames.has(e));
-  if (me.epochs.length < data.epochs.length && me.asked !== fresh) {
-    me.asked = fresh;
-    setTriggerValue("missing", fresh);
-  }
+  // of two answers that come at once only the second is seen here, and an ask may be lost as well:
+  // ask again, later and later, until all frames are here or plainly will not come
+  if (me.wanted !== data.epochs.length) { me.wanted = data.epochs.length; me.tries = 0; }
+  const ask = () => {
+    if (me.epochs.length >= me.wanted || me.tries > 4) return;
+    setTriggerValue("missing", ++me.asked);
+    me.later = setTimeout(ask, 1000 * 2 ** me.tries++);
+  };
+  clearTimeout(me.later);
+  if (me.tries) me.later = setTimeout(ask, 1000 * 2 ** (me.tries - 1)); else ask();
   const map = at(".map"), W = 4 * 32, H = 32;
   const strip = (name, image) => {  // eight images in two lines of four: large enough to see
     if (!image.complete || !image.naturalWidth) return;
@@ -169,7 +175,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       if (me.follow) { halt(); tell(); }
     }, Math.max(120, 4000 / me.epochs.length));
   };
-  return () => { clearInterval(me.timer); cancelAnimationFrame(me.flight); clearTimeout(me.wait); };
+  return () => {
+    clearInterval(me.timer);
+    cancelAnimationFrame(me.flight);
+    clearTimeout(me.wait);
+    clearTimeout(me.later);
+  };
 }
 """
 

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.browsing import free_port, serving, settle
 from convae import runs
+from convae.config import from_flat
 from tests.e2e.test_walk import assert_healthy, chosen, pixels
 
 
@@ -154,3 +155,39 @@ def test_a_run_outlives_the_server_and_is_found_and_stopped_by_the_next_one(visi
     assert took < 5 * max(1.0, 4 * os.getloadavg()[0] / os.cpu_count()), f"{took:.1f} s"
     assert not run.locked() and run.status().state == "stopped"
     assert json.loads((run.path / "card.json").read_text())["training"]["state"] == "stopped"
+
+
+def test_epochs_the_time_machine_misses_are_asked_for_until_they_come(app, browser):
+    settings = dict(spec="shapes", limit=200, architecture="strided", base_channels=8)
+    run = runs.start(from_flat(settings | dict(latent_dim=4, epochs=3)), "short")
+    deadline = time.monotonic() + 60
+    while run.status().alive:
+        assert time.monotonic() < deadline, run.status()
+        time.sleep(0.1)
+    lost = []
+
+    def lose_the_first(socket):
+        server = socket.connect_to_server()
+
+        def pass_on(message):
+            if b"missing" in message and not lost:
+                lost.append(message)
+            else:
+                server.send(message)
+
+        socket.on_message(pass_on)
+
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.route_web_socket("**/_stcore/stream", lose_the_first)
+        page.goto(f"{app.address}/train?train-view=Watch")
+        machine = page.locator(".tm")
+        page.locator(".tm[data-epoch='3']").wait_for()
+        settle(page)
+        # as if two answers had come at once: the first, with all the epochs, was never seen
+        machine.evaluate("root => { root.me = undefined; delete root.dataset.epoch; }")
+        page.locator(".st-key-train-show").get_by_text("Loss", exact=True).click()
+        page.locator(".tm[data-epoch='3']").wait_for()
+        assert len(lost) == 1
+        assert pixels(machine.locator("canvas.rebuilt").first).std() > 3
