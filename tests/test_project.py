@@ -160,3 +160,21 @@ def test_shipped_checkpoints_are_small_and_whole():
         assert loaded.card["command"].startswith("python -m convae"), folder.name
         assert loaded.card["metrics"]["test"]["psnr"] > 15
     assert total <= 40 * 2**20
+
+
+@pytest.mark.parametrize("spec", ["photos", "shapes", "digits"])
+def test_every_shipped_model_has_its_maps_of_the_built_in_sets(spec):
+    from convae import checkpoints, data, projection
+
+    images = data.load(spec, "test").sample(projection.LIMIT)
+    for card in sorted((ROOT / "checkpoints").glob("*/card.json")):
+        sha256 = checkpoints.load(str(card.parent)).sha256
+        for dimensions in (2, 3):
+            settings = projection.Settings("UMAP", dimensions)
+            name = projection.key(sha256, images.fingerprint, settings)
+            found = projection.load(name, card.parent / "maps")
+            told = (
+                f"python -m convae map {card.parent.name} --data {spec} --dimensions {dimensions}"
+            )
+            assert found is not None and found.shape == (len(images), dimensions), told
+        assert len(list((card.parent / "maps").iterdir())) == 6, "maps of weights that are gone"
