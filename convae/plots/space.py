@@ -51,7 +51,10 @@ def latent_scatter(
     if points.shape[1] == 3:
         # a scene does not blend its grid with the page: no transparency here
         plane = dict(gridcolor=GREY, showbackground=False, **hidden)
-        figure.update_layout(scene=dict(xaxis=plane, yaxis=plane, zaxis=plane, aspectmode="data"))
+        # a step back from plotly's 1.25 each: on a phone the map would reach beyond the picture
+        camera = dict(eye=dict(x=1.5, y=1.5, z=1.2))
+        axes = dict(xaxis=plane, yaxis=plane, zaxis=plane)
+        figure.update_layout(scene=dict(**axes, aspectmode="data", camera=camera))
     size = 3 if points.shape[1] == 3 or len(points) > 5_000 else 5
     groups = _groups(None if colour is not None else labels, class_names, len(points))
     hues = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(map(str, class_names))}
