@@ -269,7 +269,12 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = {"train": train, "resume": resume, "evaluate": evaluate, "map": draw_map,
              "download": download, "list": list_all, "export": export}  # fmt: skip
     try:
-        return verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
+        code = verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ConvaeError as error:
         print(f"convae: {error}", file=sys.stderr)
         return 1

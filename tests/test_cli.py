@@ -189,6 +189,14 @@ def test_divergence_keeps_the_last_finite_model(tiny_data, capsys):
     assert os.environ["CONVAE_RUNS_DIR"] in str(runs.get("a").path)
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(tiny_checkpoint):
+    command = [sys.executable, "-m", "convae", "list"]
+    listing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    listing.stdout.close()
+    assert listing.stderr.read() == b"" and listing.wait(60) == 0
+    listing.stderr.close()
+
+
 def test_help_names_every_setting(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["train", "--help"])
