@@ -14,7 +14,7 @@ from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.errors import ConvaeError
 from convae.methods import GUESS, Method
-from convae.ui import caches, pickers
+from convae.ui import caches, frame, pickers
 
 CURVE = 200  # images that a rate-distortion curve is measured on: 9 times the model each
 STRAW = ("PCA", "JPEG", "WebP")
@@ -128,7 +128,8 @@ def training_images(checkpoint: Checkpoint) -> ImageSet | None:
         if spec in ("", pickers.UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
             continue
         try:
-            return caches.image_set(spec, "train")
+            with frame.steady():
+                return caches.image_set(spec, "train")
         except ConvaeError:  # a set without a training split
             continue
     return None

@@ -48,7 +48,8 @@ def page(title: str, *, wide: bool = True) -> None:
     style.style()
     with st.sidebar:
         _menu()
-        _training()
+        with steady():
+            _training()
     st.title(title, anchor=False)
 
 
@@ -59,6 +60,12 @@ def _settle() -> bool:
     gc.collect()
     gc.freeze()
     return True
+
+
+def steady():
+    """A container around what is only there at times. Widgets below it stay where they are: in
+    Streamlit 1.67 one that moves up no longer writes itself into the address."""
+    return st.container()
 
 
 def _menu() -> None:

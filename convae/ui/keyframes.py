@@ -58,12 +58,13 @@ def pick_ground(checkpoint: Checkpoint, key: str, count: int = 24) -> Ground:
     whole, rows = pickers.pick_rows(count, key, most=60)
     own = st.session_state.get("uploads-set")
     uploads = own.images if own is not None else np.zeros((0, 32, 32, 3), np.uint8)
-    if st.session_state["data"] == pickers.UPLOADS:
-        whole, gallery = _seen_by(checkpoint), [Keyframe("u", int(row) + 1) for row in rows]
-    else:
-        gallery = [Keyframe("", int(row)) for row in rows]
-    sample = caches.sample(whole, REAL)
-    codes = caches.codes_of(checkpoint, sample)
+    with frame.steady():
+        if st.session_state["data"] == pickers.UPLOADS:
+            whole, gallery = _seen_by(checkpoint), [Keyframe("u", int(row) + 1) for row in rows]
+        else:
+            gallery = [Keyframe("", int(row)) for row in rows]
+        sample = caches.sample(whole, REAL)
+        codes = caches.codes_of(checkpoint, sample)
     return Ground(checkpoint, Known(whole, uploads, sample, codes), gallery)
 
 
@@ -109,8 +110,9 @@ def pick_keyframes(
                 "a generated one, `c3` the mean of class 3, `m` the mean of all.",
             )
     found, problems = keyframes.parse(text, known, most)
-    for problem in problems:
-        st.info(problem, icon=":material/info:")
+    with frame.steady():
+        for problem in problems:
+            st.info(problem, icon=":material/info:")
     if len(found) < least:  # so that there always is something to see
         found += start[len(found) : least if found else most]
     chosen = _chosen(ground, found)

@@ -41,18 +41,22 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     """The choices above the chart, and the map they make: PCA at once, UMAP where it is ready."""
     places = whole.sample_rows(projection.LIMIT)
     whole = caches.sample(whole, projection.LIMIT)
-    images, looped = _isolated(whole)
+    with frame.steady():
+        images, looped = _isolated(whole)
     if looped is not None and len(images) < len(whole):
         places, looped = places[looped], None
-    codes = caches.codes_of(checkpoint, images)
+    with frame.steady():
+        codes = caches.codes_of(checkpoint, images)
     with st.container(horizontal=True, vertical_alignment="bottom", key="latent-controls"):
         settings = _settings(checkpoint, images)
         colour = _colour()
         classes = _classes(images)
     key = projection.key(checkpoint.sha256, images.fingerprint, settings)
     found = map_of(checkpoint, key, codes, settings)
+    offer = frame.steady()
     if found is None:
-        _make(key, codes, settings)
+        with offer:
+            _make(key, codes, settings)
         settings = Settings(dimensions=settings.dimensions)
         key = projection.key(checkpoint.sha256, images.fingerprint, settings)
         found = map_of(checkpoint, key, codes, settings)

@@ -87,9 +87,10 @@ def pick_run(key: str = "train-run") -> Run | None:
     at_work = runs.active()
     if st.session_state.get(f"{key}-next") in names:
         st.session_state[key] = st.session_state.pop(f"{key}-next")
-    if st.session_state.get(key, names[0]) not in names:
-        st.session_state[key] = names[0]
-        st.info("That run is no longer here: it was deleted.", icon=":material/info:")
+    with frame.steady():
+        if st.session_state.get(key, names[0]) not in names:
+            st.session_state[key] = names[0]
+            st.info("That run is no longer here: it was deleted.", icon=":material/info:")
     default = at_work.id if at_work else names[0]
     name = st.selectbox(
         "Run", names, index=names.index(default), key=key, bind="query-params",

@@ -88,11 +88,12 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
         _no_model()
     default = default_checkpoint(options)
     asked = st.query_params.get(key)
-    if asked is not None and asked not in options:
-        st.info(
-            f"The address names a model that is not here; this is `{default}` instead.",
-            icon=":material/info:",
-        )
+    with frame.steady():
+        if asked is not None and asked not in options:
+            st.info(
+                f"The address names a model that is not here; this is `{default}` instead.",
+                icon=":material/info:",
+            )
     choices.remind(key, options)
     if st.session_state.get(f"{key}-next") in options:
         st.session_state[key] = st.session_state.pop(f"{key}-next")
@@ -167,11 +168,13 @@ def pick_source() -> str:
         st.session_state["data"] = default
     st.session_state["data-default"] = default
     asked = st.query_params.get("data")
-    if asked is not None and asked not in [spec_name(source) for source in sources]:
-        st.info(
-            f"The address names images that are not here; these are {spec_name(default)} instead.",
-            icon=":material/info:",
-        )
+    with frame.steady():
+        if asked is not None and asked not in [spec_name(source) for source in sources]:
+            st.info(
+                "The address names images that are not here; these are "
+                f"{spec_name(default)} instead.",
+                icon=":material/info:",
+            )
     chosen = st.selectbox(
         "Images",
         sources,
@@ -189,12 +192,13 @@ def pick_set() -> ImageSet:
     """The chosen image set: its whole test split, or what the visitor has uploaded."""
     with st.sidebar:
         source = pick_source()
-    if source == UPLOADS:
-        return uploads()
-    if source == "cifar10" and not data.cifar10_present():
-        offer_cifar10()
-    with frame.error_boundary():
-        return caches.image_set(source, "test")
+    with frame.steady():
+        if source == UPLOADS:
+            return uploads()
+        if source == "cifar10" and not data.cifar10_present():
+            offer_cifar10()
+        with frame.error_boundary():
+            return caches.image_set(source, "test")
 
 
 def pick_images(
@@ -217,16 +221,17 @@ def pick_rows(
         return whole, np.arange(min(most, len(whole)))
     with st.sidebar:
         label = None
-        if choose_class and len(whole.class_names) > 1:
-            label = st.selectbox(
-                "Class",
-                whole.class_names,
-                index=None,
-                placeholder="All classes",
-                key=f"{key}-class",
-                bind="query-params",
-                persist_state="session",
-            )
+        with frame.steady():
+            if choose_class and len(whole.class_names) > 1:
+                label = st.selectbox(
+                    "Class",
+                    whole.class_names,
+                    index=None,
+                    placeholder="All classes",
+                    key=f"{key}-class",
+                    bind="query-params",
+                    persist_state="session",
+                )
         left, right = st.columns(2)
         shown = left.number_input(
             "How many",

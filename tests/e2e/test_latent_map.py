@@ -171,6 +171,13 @@ def test_a_loop_shows_the_group_and_isolates_it(crowd):
     settle(page)
     page.get_by_role("button", name="Show all").click()
     page.get_by_role("button", name="Show all").wait_for(state="detached")
+    settle(page)
+    # a widget that had moved up would change, but not the address
+    for name in ("circle", "star"):
+        page.locator(".st-key-latent-classes input").click()
+        page.get_by_role("option", name=name, exact=True).click()
+        page.keyboard.press("Escape")
+        page.wait_for_url(f"**latent-classes={name}*", wait_until="commit")
 
 
 def test_an_upload_takes_its_place_on_the_map(crowd):
