@@ -3,7 +3,7 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui import latent, latent_chart, latent_panel
+from convae.ui import latent, latent_chart, latent_panel, latent_truth
 
 ui.page("Latent map")
 st.markdown(
@@ -45,5 +45,5 @@ with beside:
         latent_panel.point(view, chosen)
 
 latent_panel.walk(view, start, chosen)
-latent_panel.how_true(view)
+latent_truth.how_true(view)
 latent_panel.take_along(view)

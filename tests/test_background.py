@@ -1,10 +1,10 @@
 import os
 import threading
-import time
 
 import pytest
 
 from convae import background
+from tests.waiting import wait_for
 
 WAITER = """
 import sys, time
@@ -13,13 +13,6 @@ background.keep_locks()
 print("up", flush=True)
 time.sleep(60)
 """
-
-
-def wait_for(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.05)
 
 
 def test_a_lock_is_held_once_and_waited_for(tmp_path):
@@ -41,12 +34,12 @@ def test_a_spawned_process_holds_its_locks_and_a_kill_frees_them(tmp_path, monke
     lock = background.take_lock(tmp_path / "lock")
     background.spawn(["waiter"], tmp_path / "log.txt", [lock])
     os.close(lock)
-    wait_for(lambda: "up" in (tmp_path / "log.txt").read_text())
+    wait_for(lambda: "up" in (tmp_path / "log.txt").read_text(), 30)
     assert background.is_locked(tmp_path / "lock")
     (pid,) = _holders(tmp_path / "lock")
     assert os.getsid(pid) == pid != os.getsid(0)
     os.kill(pid, 9)
-    wait_for(lambda: not background.is_locked(tmp_path / "lock"))
+    wait_for(lambda: not background.is_locked(tmp_path / "lock"), 30)
 
 
 def _holders(path):

@@ -6,22 +6,16 @@ from convae import data, probe, worker
 from convae.config import from_flat
 from convae.errors import ConvaeError
 from convae.probe import start
+from tests.waiting import wait_for
 
 SMALL = {"architecture": "strided", "base_channels": 8, "latent_dim": 4, "batch_size": 8}
-
-
-def wait_for(condition, seconds=90.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.1)
 
 
 def test_a_probe_runs_beside_the_page_and_its_answer_is_kept():
     config = from_flat(SMALL)
     assert probe.known(config) is None and start(config)
     assert not start(config), "one at a time"
-    wait_for(lambda: probe.known(config) is not None)
+    wait_for(lambda: probe.known(config) is not None, 90)
     assert probe.known(config) > 1
     assert probe.known(from_flat(SMALL | {"epochs": 99})) == probe.known(config)
     assert probe.known(from_flat(SMALL | {"latent_dim": 8})) is None

@@ -12,18 +12,12 @@ import pytest
 from convae import files, runs
 from convae.config import from_flat
 from convae.errors import RunError
+from tests.waiting import wait_for
 
 
 def config(spec="shapes", **changes):
     return from_flat({"spec": spec, "architecture": "strided", "base_channels": 8,
                       "latent_dim": 4, "batch_size": 32} | changes)  # fmt: skip
-
-
-def wait_for(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.05)
 
 
 def _race(results, barrier):

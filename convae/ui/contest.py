@@ -14,7 +14,7 @@ from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.errors import ConvaeError
 from convae.methods import GUESS, Method
-from convae.ui import caches, frame, pickers
+from convae.ui import caches, pickers
 
 CURVE = 200  # images that a rate-distortion curve is measured on: 9 times the model each
 STRAW = ("PCA", "JPEG", "WebP")
@@ -128,8 +128,7 @@ def training_images(checkpoint: Checkpoint) -> ImageSet | None:
         if spec in ("", pickers.UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
             continue
         try:
-            with frame.steady():
-                return caches.image_set(spec, "train")
+            return caches.image_set(spec, "train")
         except ConvaeError:  # a set without a training split
             continue
     return None

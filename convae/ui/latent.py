@@ -43,10 +43,9 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     whole = caches.sample(whole, projection.LIMIT)
     with frame.steady():
         images, looped = _isolated(whole)
+        codes = caches.codes_of(checkpoint, images)
     if looped is not None and len(images) < len(whole):
         places, looped = places[looped], None
-    with frame.steady():
-        codes = caches.codes_of(checkpoint, images)
     with st.container(horizontal=True, vertical_alignment="bottom", key="latent-controls"):
         settings = _settings(checkpoint, images)
         colour = _colour()

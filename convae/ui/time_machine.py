@@ -76,14 +76,19 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   me.epochs = data.epochs.filter((e) => me.frames.has(e));
   // of two answers that come at once only the second is seen here, and an ask may be lost as well:
   // ask again, later and later, until all frames are here or plainly will not come
-  if (me.wanted !== data.epochs.length) { me.wanted = data.epochs.length; me.tries = 0; }
   const ask = () => {
     if (me.epochs.length >= me.wanted || me.tries > 4) return;
     setTriggerValue("missing", ++me.asked);
     me.later = setTimeout(ask, 1000 * 2 ** me.tries++);
   };
-  clearTimeout(me.later);
-  if (me.tries) me.later = setTimeout(ask, 1000 * 2 ** (me.tries - 1)); else ask();
+  me.wanted = data.epochs.length;
+  const newest = data.epochs[me.wanted - 1];
+  if (me.newest !== newest) {
+    me.newest = newest;
+    me.tries = 0;
+    clearTimeout(me.later);
+    ask();
+  }
   const map = at(".map"), W = 4 * 32, H = 32;
   const strip = (name, image) => {  // eight images in two lines of four: large enough to see
     if (!image.complete || !image.naturalWidth) return;
