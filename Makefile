@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: app test lint clean
+.PHONY: app test lint format clean
 
 app: $(VENV)/app.done
 	$(BIN)/python -m streamlit run app.py
@@ -16,6 +16,10 @@ lint: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+format: $(VENV)/dev.done
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -23,8 +27,8 @@ $(VENV)/app.done: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install -r requirements.txt
 	touch $@
 
-$(VENV)/dev.done: requirements.txt requirements-dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install -r requirements-dev.txt
+$(VENV)/dev.done: requirements.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -e ".[dev]"
 	touch $@ $(VENV)/app.done
 
 clean:

@@ -1,4 +1,4 @@
-"""python -m convae train | resume | evaluate | map | download | list | export"""
+"""convae app | train | resume | evaluate | map | download | list | export"""
 
 import argparse
 import json
@@ -42,6 +42,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    app = verbs.add_parser("app", help="open the app in the browser")
+    app.add_argument("--port", type=int, default=8501, help="port of the server; default: 8501")
+    app.add_argument(
+        "--address", default="127.0.0.1", help="address to listen on; default: this machine only"
+    )
+    app.add_argument("--headless", action="store_true", help="do not open a browser window")
 
     train = verbs.add_parser("train", help="train a model into runs/NAME")
     train.add_argument(
@@ -261,12 +268,21 @@ def export(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
+def app(asked: argparse.Namespace, command: str) -> int:
+    """Replace this process by the app's server."""
+    script = files.app_root() / "app.py"
+    options = {"port": asked.port, "address": asked.address, "headless": asked.headless}
+    flags = [f"--server.{name}={str(value).lower()}" for name, value in options.items()]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), *flags])
+
+
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     asked = make_parser().parse_args(arguments)
     if getattr(asked, "nice", 0):
         os.nice(max(0, min(asked.nice, 19)))
-    verbs = {"train": train, "resume": resume, "evaluate": evaluate, "map": draw_map,
+    verbs = {"app": app, "train": train, "resume": resume, "evaluate": evaluate, "map": draw_map,
              "download": download, "list": list_all, "export": export}  # fmt: skip
     try:
         code = verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))

@@ -44,8 +44,7 @@ print(checkpoint.config, codes.shape, rebuilt.shape)
 def root() -> Path:
     """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR
     names."""
-    beside = Path(__file__).resolve().parent.parent / "checkpoints"
-    return Path(os.environ.get("CONVAE_CHECKPOINTS_DIR", beside))
+    return Path(os.environ.get("CONVAE_CHECKPOINTS_DIR", files.app_root() / "checkpoints"))
 
 
 @dataclass(frozen=True)

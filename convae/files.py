@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 
+def app_root() -> Path:
+    """The folder of app.py, pages/ and checkpoints/: the clone, or the copy inside a wheel."""
+    package = Path(__file__).resolve().parent
+    packed = package / "_app"
+    return packed if packed.is_dir() else package.parent
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file so that a reader, or a power cut, sees the old one or the new one, whole."""
     replace_together([(path, data)])

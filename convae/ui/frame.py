@@ -4,15 +4,14 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import streamlit as st
 
-from convae import runs
+from convae import files, runs
 from convae.errors import ConvaeError
 from convae.ui import choices, style
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = files.app_root()
 
 # a page is listed as soon as its file exists
 MENU = {
