@@ -11,6 +11,7 @@ metrics      MSE, PSNR, SSIM, ROC, neighbours
 pca          the straw man with as many values
 baselines    JPEG, WebP and codes in few bits: the straw men as small
 methods      a checkpoint and its straw men, ready to be compared
+csv_export   tables as CSV text that no spreadsheet evaluates
 evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors
 keyframes    what walks go through, in words; walks: their frames; steering: sums and knobs

@@ -21,6 +21,7 @@ import torch
 
 from convae import files, runs
 from convae.config import ModelConfig, TrainConfig, from_dict
+from convae.csv_export import to_csv
 from convae.errors import CheckpointError, ConvaeError
 from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
 
@@ -277,6 +278,5 @@ def export(name_or_path: str) -> bytes:
         archive.writestr("load.py", LOADER)
         rows, _ = files.read_lines(path / "history.jsonl")
         if rows:
-            lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
-            archive.writestr("history.csv", "\n".join(lines) + "\n")
+            archive.writestr("history.csv", to_csv(rows))
     return buffer.getvalue()

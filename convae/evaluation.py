@@ -1,8 +1,6 @@
 """How good is a checkpoint, beside its straw men on the same images? One answer for page and
 command line."""
 
-import csv
-import io
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -196,13 +194,3 @@ def verdict(rows: Sequence[Row]) -> str:
     return (
         f"At {model.bytes_per_image:,.0f} bytes an image the model is {', '.join(told.values())}."
     )
-
-
-def to_csv(lines: Sequence[Mapping[str, Any]]) -> str:
-    """Lines of one kind as the text of a CSV file, numbers in full."""
-    file = io.StringIO()
-    if lines:
-        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-    return file.getvalue()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convae import latent
+from convae.csv_export import to_csv
 
 PATHS = {
     "Cross-fade": "Mixes the pixels of the two images: the straw man.",
@@ -222,13 +223,12 @@ def inspected(walks: Mapping[str, Walk]) -> dict[str, dict[str, np.ndarray]]:
 
 def codes_csv(codes: Mapping[str, np.ndarray]) -> bytes:
     """Codes (N, d) by name: a line for each, `of,number,z0,z1,...`."""
-    lines = []
-    for name, each in codes.items():
-        if not lines:
-            lines.append(",".join(["of", "number", *(f"z{i}" for i in range(each.shape[1]))]))
-        for number, code in enumerate(each):
-            lines.append(",".join([name, str(number), *(f"{value:.7g}" for value in code)]))
-    return ("\n".join(lines) + "\n").encode()
+    rows = [
+        {"of": name, "number": number} | {f"z{i}": f"{value:.7g}" for i, value in enumerate(code)}
+        for name, each in codes.items()
+        for number, code in enumerate(each)
+    ]
+    return to_csv(rows).encode()
 
 
 def corners(

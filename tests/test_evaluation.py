@@ -86,12 +86,6 @@ def test_what_misleads_squared_error_has_the_same_squared_error():
     assert (changed["half masked"][:16] == image[:16]).all()
 
 
-def test_csv_has_a_header_and_numbers_in_full():
-    lines = [{"name": "a, b", "psnr": 0.1 + 0.2}, {"name": "c", "psnr": None}]
-    assert evaluation.to_csv(lines) == 'name,psnr\n"a, b",0.30000000000000004\nc,\n'
-    assert evaluation.to_csv([]) == ""
-
-
 def test_the_command_line_measures_at_bits_on_a_limit_and_beside_others(tiny_data, capsys):
     small = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--quiet"]
     for name in ("a", "b"):

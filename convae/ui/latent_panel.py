@@ -12,6 +12,7 @@ import streamlit as st
 from convae import images as pixels
 from convae import latent as space
 from convae import metrics, sheets
+from convae.csv_export import to_csv
 from convae.ui import frame, latent, latent_chart, latent_guests, pictures
 from convae.ui.latent import View
 
@@ -184,13 +185,16 @@ def zip_of(images: np.ndarray, ids: np.ndarray) -> bytes:
 
 def csv_of(view: View, rows: np.ndarray) -> str:
     """A line for each image: its number, class and place on the map."""
-    axes = "xyz"[: view.map.points.shape[1]]
-    lines = [",".join(["image", "class", *axes])]
-    for row in rows:
-        place = ",".join(f"{value:.5g}" for value in view.map.points[row])
-        name = view.images.class_names[view.images.labels[row]].replace('"', '""')
-        lines.append(f'{row},"{name}",{place}')
-    return "\n".join(lines) + "\n"
+    return to_csv(
+        [
+            {"image": int(row), "class": view.images.class_names[view.images.labels[row]]}
+            | {
+                axis: f"{value:.5g}"
+                for axis, value in zip("xyz", view.map.points[row], strict=False)
+            }
+            for row in rows
+        ]
+    )
 
 
 def walk(view: View, start: int | None, chosen: int) -> None:

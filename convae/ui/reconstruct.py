@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from convae import builtin, data, evaluation, images, methods, metrics, plots, sheets
+from convae.csv_export import to_csv
 from convae.methods import FLOAT, GUESS
 from convae.ui import arrivals, caches, frame, pickers, pictures
 from convae.ui.before_after import before_after
@@ -158,7 +159,7 @@ def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
         )
         frame.download(
             "Numbers (CSV)",
-            lambda: evaluation.to_csv(each_image(shown, chosen)),
+            lambda: to_csv(each_image(shown, chosen)),
             "reconstruct.csv",
             "text/csv",
         )

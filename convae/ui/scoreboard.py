@@ -3,6 +3,7 @@
 import streamlit as st
 
 from convae import evaluation, methods, plots
+from convae.csv_export import to_csv
 from convae.methods import FLOAT
 from convae.ui import frame, pickers
 from convae.ui.contest import (
@@ -54,13 +55,13 @@ def show_table(held: Contest) -> None:
     with st.container(horizontal=True):
         frame.download(
             "Table (CSV)",
-            lambda: evaluation.to_csv([row._asdict() for row in rows]),
+            lambda: to_csv([row._asdict() for row in rows]),
             "table.csv",
             "text/csv",
         )
         frame.download(
             "Every image (CSV)",
-            lambda: evaluation.to_csv(each_image(held.measured, chosen)),
+            lambda: to_csv(each_image(held.measured, chosen)),
             "images.csv",
             "text/csv",
         )
