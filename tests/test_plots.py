@@ -237,3 +237,12 @@ def test_the_path_inspector_compares_paths_in_each_row():
     assert [trace.showlegend for trace in figure.data] == [True, True, False, False]
     assert figure.data[0].line.color == figure.data[2].line.color == plots.COLOURS["Cross-fade"]
     assert [shape.x0 for shape in figure.layout.shapes] == [0, 2]
+
+
+def test_points_in_space_are_opaque_and_smaller_the_more_there_are():
+    sizes = []
+    for count in (100, 2_000, 10_000):
+        (dots,) = plots.latent_scatter(np.zeros((count, 3)), [0] * count, NAMES[:1]).data
+        assert dots.marker.opacity == 1  # transparent ones are painted class by class, not by depth
+        sizes.append(dots.marker.size)
+    assert sizes == sorted(sizes, reverse=True) and sizes[2] <= 1 < sizes[0]

@@ -32,6 +32,17 @@ def _groups(labels, class_names: Sequence[str], n: int) -> list[tuple[str, list[
     return [(name, rows.tolist()) for name, rows in [*named, ("no class", rest)] if len(rows)]
 
 
+def _marker(count: int, dimensions: int) -> tuple[float, float]:
+    """Size (px) and opacity of one of so many points.
+
+    Points in space are opaque: only then does WebGL compare their depths. Transparent ones are
+    painted class by class, and the last class covers all others.
+    """
+    if dimensions == 3:
+        return 1 if count > 5_000 else 1.5 if count > 1_000 else 2, 1.0
+    return 3 if count > 5_000 else 5, 0.8
+
+
 def latent_scatter(
     points, labels=None, class_names: Sequence[str] = (), ids=None, colour=None, label: str = ""
 ) -> go.Figure:
@@ -55,12 +66,12 @@ def latent_scatter(
         camera = dict(eye=dict(x=1.5, y=1.5, z=1.2))
         axes = dict(xaxis=plane, yaxis=plane, zaxis=plane)
         figure.update_layout(scene=dict(**axes, aspectmode="data", camera=camera))
-    size = 3 if points.shape[1] == 3 or len(points) > 5_000 else 5
+    size, opacity = _marker(len(points), points.shape[1])
     groups = _groups(None if colour is not None else labels, class_names, len(points))
     hues = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(map(str, class_names))}
     for name, rows in groups:
         marker = dict(
-            size=size, opacity=0.8, color=hues.get(name, GREY if labels is not None else BLUE)
+            size=size, opacity=opacity, color=hues.get(name, GREY if labels is not None else BLUE)
         )
         if colour is not None:
             bar = dict(title=dict(text=label, side="right"), thickness=12)

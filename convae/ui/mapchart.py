@@ -144,7 +144,12 @@ export default function ({ data, setTriggerValue, parentElement }) {
     const clip = make('clipPath', { id: 'cv-clip' });
     clip.append(make('rect', area));
     const all = make('g', { 'clip-path': 'url(#cv-clip)' });
+    // marks of a flat map and a solid chart, or the reverse, meet while one replaces the other
+    const size = solid ? 3 : 2;
+    const drawn = (places) => places.every((place) =>
+      place.length === size && pixel(place).every(Number.isFinite));
     for (const line of data.lines) {
+      if (!drawn(line.points)) continue;
       const points = line.points.map((place) => pixel(place).join(',')).join(' ');
       for (const [width, ink] of [[5, 'var(--cv-page)'], [2, 'currentColor']])
         all.append(make('polyline', { points, fill: 'none', stroke: ink, 'stroke-width': width,
@@ -153,6 +158,7 @@ export default function ({ data, setTriggerValue, parentElement }) {
           'stroke-linecap': 'round', class: line.kind }));
     }
     for (const dot of data.dots) {
+      if (!drawn([dot.at])) continue;
       const [cx, cy] = pixel(dot.at), r = dot.small ? 5 : 9;
       all.append(make('circle', { cx, cy, r, fill: 'none', stroke: 'var(--cv-page)',
         'stroke-width': 6, 'stroke-opacity': .7 }));

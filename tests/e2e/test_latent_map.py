@@ -132,6 +132,21 @@ def test_in_three_dimensions_rings_and_lines_turn_with_the_points(latent_map):
     assert math.dist(before, after) > 10
 
 
+def test_a_change_of_dimensions_draws_no_mark_at_a_place_that_is_no_number(latent_map):
+    page, messages = latent_map(), []
+    page.on("console", lambda message: messages.append(message.text))
+    for number, kind in ((1, "scene"), (0, "xaxis")):
+        page.locator(".st-key-latent-dimensions button").nth(number).click()
+        page.wait_for_function(
+            "kind => document.querySelector('.st-key-latent-chart .js-plotly-plot')"
+            "?._fullLayout?.[kind]",
+            arg=kind,
+        )
+        settle(page)
+        page.wait_for_selector(".cv-marks circle.chosen", state="attached")
+    assert not [text for text in messages if "NaN" in text or "undefined" in text]
+
+
 def test_two_clicks_make_a_walk_that_interpolate_takes_on(crowd):
     page = crowd("latent-point=3&latent-from=8")
     page.wait_for_selector(".cv-marks polyline.walk", state="attached")
