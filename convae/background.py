@@ -7,6 +7,7 @@ that a worker is alive from the first moment on.
 
 import fcntl
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -18,30 +19,54 @@ HANDED = "CONVAE_LOCK_FDS"  # file descriptors of the locks that a starter hands
 
 
 def take_lock(path: Path, wait_s: float = 0.0) -> int | None:
-    """An open file descriptor that holds this lock, or None if another has it all that time."""
+    """An open file descriptor that holds this lock, or None if another has it all that time.
+
+    `is_locked` holds a shared lock for a moment: that is no holder, and taking waits for it.
+    """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(handle)
-                return None
-        time.sleep(0.05)
+    while not _flock(handle, fcntl.LOCK_EX):
+        if _flock(handle, fcntl.LOCK_SH):  # shared with readers only: nobody holds it
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            time.sleep(random.uniform(0.001, 0.01))
+        elif time.monotonic() >= deadline:
+            os.close(handle)
+            return None
+        else:
+            time.sleep(0.05)
+    return handle
+
+
+def release_lock(handle: int) -> None:
+    """Give a lock back, even where a child process still has the descriptor open."""
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)
 
 
 def is_locked(path: Path) -> bool:
-    """Does anybody hold this lock?"""
+    """Does anybody hold this lock? Asking never makes `take_lock` fail."""
     try:
-        with open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
-    return False
+    try:
+        free = _flock(handle, fcntl.LOCK_SH)
+        if free:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # closing is not enough while a fork has it open
+        return not free
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _flock(handle: int, kind: int) -> bool:
+    """Lock without waiting; False where another process is in the way."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
 
 
 def keep_locks() -> list[int]:

@@ -70,7 +70,10 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
             if status(key).state == "working":
                 return
             raise ConvaeError("Another map is being made: wait for it, one at a time is made.")
-        lock = background.take_lock(job / "lock")
+        lock = background.take_lock(job / "lock", wait_s=1)
+        if lock is None:
+            os.close(slot)
+            raise ConvaeError("This map is being made already: wait for it.")
     except OSError as error:
         raise ConvaeError(
             f"The map cannot be kept in {projection.folder()} ({error.strerror}): set "

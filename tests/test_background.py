@@ -1,3 +1,4 @@
+import fcntl
 import os
 import threading
 
@@ -26,6 +27,35 @@ def test_a_lock_is_held_once_and_waited_for(tmp_path):
     assert later is not None and background.is_locked(path)
     os.close(later)
     assert not background.is_locked(path)
+
+
+def test_looking_at_a_lock_never_makes_taking_it_fail(tmp_path):
+    path = tmp_path / "lock"
+    path.touch()
+    looker = os.open(path, os.O_RDONLY)
+    fcntl.flock(looker, fcntl.LOCK_SH)  # what is_locked does, interrupted in the middle
+    threading.Timer(0.3, os.close, [looker]).start()
+    held = background.take_lock(path)
+    assert held is not None and background.is_locked(path)
+    os.close(held)
+    done = threading.Event()
+
+    def look():
+        while not done.is_set():
+            background.is_locked(path)
+
+    lookers = [threading.Thread(target=look) for _ in range(4)]
+    for thread in lookers:
+        thread.start()
+    try:
+        for _ in range(100):
+            held = background.take_lock(path)
+            assert held is not None
+            os.close(held)
+    finally:
+        done.set()
+        for thread in lookers:
+            thread.join()
 
 
 def test_a_spawned_process_holds_its_locks_and_a_kill_frees_them(tmp_path, monkeypatch):

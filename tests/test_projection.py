@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from convae import checkpoints, colourings, data, mapjobs, metrics, projection, truth
+from convae import background, checkpoints, colourings, data, mapjobs, metrics, projection, truth
 from convae.errors import ConfigError, ConvaeError
 from convae.projection import Map, Settings
 
@@ -239,6 +239,17 @@ def test_worker_draws_the_map_tells_its_progress_and_tidies_up(codes, quick_umap
     assert seen == sorted(seen) and max(seen) > 0.4
     assert np.allclose(projection.load(key), codes[0][:80, :2], atol=1e-3)
     assert not (projection.folder() / "jobs" / key).exists()
+
+
+def test_a_map_whose_lock_is_held_is_one_sentence_and_leaves_the_slot_free(codes, tmp_path):
+    key = "d" * 24
+    job = projection.folder() / "jobs" / key
+    job.mkdir(parents=True)
+    held = background.take_lock(job / "lock")
+    with pytest.raises(ConvaeError, match="being made already"):
+        mapjobs.start(key, codes[0], Settings("UMAP"))
+    assert not background.is_locked(job.parent / ".slot")
+    os.close(held)
 
 
 def test_worker_that_is_cancelled_leaves_nothing_and_makes_room(codes, quick_umap):
