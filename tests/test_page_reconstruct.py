@@ -1,13 +1,16 @@
 """The Reconstruct page through app.py: what it shows is what the package says."""
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
 
 from convae import __main__ as cli
-from convae import methods
+from convae import checkpoints, methods
+from convae.data import ImageSet
 from convae.ui import contest as contest_module
+from convae.ui.scoreboard import same_on_the_command_line
 from tests.test_pages import healthy, png, shown, visit
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
@@ -151,3 +154,23 @@ def test_a_damaged_model_beside_is_one_sentence(digits_model, add_checkpoint):
     app.multiselect(key="reconstruct-beside").set_value(["broken"])
     app.run()
     assert not app.exception and len(app.error) == 1
+
+
+def test_the_command_under_the_table_survives_a_shell(tiny_checkpoint):
+    held = contest_module.Contest(
+        checkpoints.load("tiny"),
+        methods.FLOAT,
+        ImageSet(
+            np.zeros((3, 32, 32, 3), np.uint8),
+            np.zeros(3, np.int64),
+            ("all",),
+            "test",
+            "folder:/my photos/$(date)",
+            "fingerprint",
+        ),
+    )
+    held.__dict__["fitted_on"] = None
+    command = same_on_the_command_line(held)
+    script = f"python() {{ printf '%s\\n' \"$@\"; }}; {command}"
+    words = subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout.splitlines()
+    assert words[words.index("--data") + 1] == held.measured.name

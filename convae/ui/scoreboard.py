@@ -1,5 +1,7 @@
 """The Reconstruct page, its numbers: the table, the spread, bits, frequencies."""
 
+import shlex
+
 import streamlit as st
 
 from convae import evaluation, methods, plots
@@ -96,7 +98,15 @@ def same_on_the_command_line(held: Contest) -> str:
     """The command that prints the same table; none for uploads, which the command line lacks."""
     if held.measured.name == pickers.UPLOADS:
         return ""
-    words = ["python -m convae evaluate", held.checkpoint.name, "--data", held.measured.name]
+    words = [
+        "python",
+        "-m",
+        "convae",
+        "evaluate",
+        held.checkpoint.name,
+        "--data",
+        held.measured.name,
+    ]
     words += ["--limit", str(len(held.measured))]
     if held.fitted_on is not None:
         words += ["--fit-data", held.fitted_on.name]
@@ -104,7 +114,7 @@ def same_on_the_command_line(held: Contest) -> str:
         words += ["--bits", str(held.bits)]
     if held.checkpoint.config.corrections != held.checkpoint.train_config.model.corrections:
         words += ["--corrections", str(held.checkpoint.config.corrections)]
-    return " ".join(words + (["--beside", *held.others] if held.others else []))
+    return shlex.join(words + (["--beside", *held.others] if held.others else []))
 
 
 def show_spread(held: Contest, beside) -> None:
