@@ -26,6 +26,7 @@ runs         one run folder: claim, start, follow, stop
 background   processes that outlive their starter, and locks; files: whole or not at all
 worker       a run, carried out
 checkpoints  model.safetensors + card.json
+zips         how many entries a zip has, read before it is parsed
 plots        arrays in, figures out
 ui           everything Streamlit
 

@@ -256,9 +256,10 @@ def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
             raise CheckpointError(
                 f"Tensor `{name}` has shape {tuple(entry['shape'])}, the card asks for {shape}."
             )
-        if entry["dtype"] not in DTYPES and not name.endswith("num_batches_tracked"):
+        possible = ["I64"] if name.endswith("num_batches_tracked") else list(DTYPES)
+        if entry["dtype"] not in possible:
             raise CheckpointError(
-                f"Tensor `{name}` has type {entry['dtype']}; F32, F16 or BF16 will do."
+                f"Tensor `{name}` has type {entry['dtype']}; it must be {' or '.join(possible)}."
             )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from convae import zips
 from convae.errors import DataError
 from convae.sheets import contact_sheet, enlarge, gif_bytes, png_bytes, webp_bytes
 
@@ -237,11 +238,13 @@ def _entries(files: Sequence[bytes], problems: list[str]) -> Iterator[tuple[str,
 
 def _zip_entries(data: bytes, number: int, problems: list[str]) -> Iterator[tuple[str, bytes]]:
     """The images inside a zip, unpacked one by one in memory; paths inside are never used."""
-    # every entry of the listing has this mark, so the count bounds the listing before it is parsed
-    if data.count(b"PK\x01\x02") > MAX_ZIP_ENTRIES:
-        raise DataError(f"has more than {MAX_ZIP_ENTRIES:,} entries; give a smaller one.")
     try:
+        count = zips.count_entries(data, MAX_ZIP_ENTRIES)
+        if count > MAX_ZIP_ENTRIES:
+            raise DataError(f"has more than {MAX_ZIP_ENTRIES:,} entries; give a smaller one.")
         archive = zipfile.ZipFile(io.BytesIO(data))
+    except DataError:
+        raise
     except Exception:
         raise DataError("is damaged and cannot be opened; make it again and retry.") from None
     members = [member for member in archive.infolist() if not _is_clutter(member.filename)]
@@ -288,8 +291,8 @@ def _refusal(member: zipfile.ZipInfo) -> str | None:
         return "is encrypted"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a link, not a file"
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "is packed in an unusual way"  # LZMA lets the file ask for gigabytes of memory
+    if member.compress_type not in zips.PACKINGS:
+        return "is packed in an unusual way"
     if member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1):
         return f"unpacks to more than {MAX_ZIP_RATIO} times its size"
     return None

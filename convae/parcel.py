@@ -15,7 +15,10 @@ import zipfile
 from dataclasses import asdict
 from typing import Any
 
-from convae import checkpoints, files, hosting, runs
+import numpy as np
+import torch
+
+from convae import checkpoints, files, hosting, runs, zips
 from convae.config import TrainConfig, from_dict
 from convae.errors import CheckpointError
 from convae.model import count_parameters
@@ -39,11 +42,12 @@ def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
 def _members(data: bytes) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     try:
+        if zips.count_entries(data, MAX_MEMBERS) > MAX_MEMBERS:
+            raise CheckpointError(
+                f"The zip holds more than {MAX_MEMBERS} files: it must hold one model only."
+            )
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if len(members) > MAX_MEMBERS:
-                raise CheckpointError("The zip holds too many files: one model, please.")
-            for member in members:
+            for member in archive.infolist():
                 name = member.filename.rsplit("/", 1)[-1]
                 if name not in WANTED or member.filename.startswith("__MACOSX"):
                     continue
@@ -51,6 +55,11 @@ def _members(data: bytes) -> dict[str, bytes]:
                     raise CheckpointError(f"The zip holds {name} twice: one model, please.")
                 if member.flag_bits & 1:
                     raise CheckpointError("The zip is encrypted: take one without a password.")
+                if member.compress_type not in zips.PACKINGS:
+                    raise CheckpointError(
+                        f"{name} is compressed in a way that is not supported: make the zip again "
+                        "with the usual compression (deflate), or with none."
+                    )
                 # the size it tells may be a lie, so the reading is capped, too
                 with archive.open(member) as file:
                     found[name] = file.read(WANTED[name] + 1)
@@ -159,7 +168,7 @@ def accept(data: bytes) -> runs.Run:
             "The weights are not those the card was written for: the file is damaged; fetch it "
             "again."
         )
-    checkpoints.from_bytes("upload", weights, card | {"sha256": digest})
+    _try_out(checkpoints.from_bytes("upload", weights, card | {"sha256": digest}))
     run = _claim(from_dict(TrainConfig, card["config"]), card["name"])
     card |= {"name": run.id, "format": 1, "sha256": digest}
     (run.path / MARK).touch()
@@ -173,6 +182,23 @@ def accept(data: bytes) -> runs.Run:
         ]
     )
     return run
+
+
+def _try_out(checkpoint: checkpoints.Checkpoint) -> None:
+    """CheckpointError where images have no finite code or reconstruction: weights that are finite
+    numbers, one by one, may still give none."""
+    ramp = np.arange(32 * 32 * 3).reshape(1, 32, 32, 3) * 255 // (32 * 32 * 3 - 1)
+    images = np.concatenate([ramp, ramp[:, ::-1, ::-1] // 2]).astype(np.uint8)
+    model = checkpoint.model
+    with torch.inference_mode():
+        codes = model.encode(images)
+        decoded = model.g(torch.from_numpy(codes)) if np.isfinite(codes).all() else None
+    if decoded is None or not torch.isfinite(decoded).all():
+        what = "codes" if decoded is None else "reconstructions"
+        raise CheckpointError(
+            f"The model gives {what} that are not finite numbers: its weights are damaged. "
+            "Export it again from a run that trained without errors."
+        )
 
 
 def _claim(config: TrainConfig, name: str) -> runs.Run:

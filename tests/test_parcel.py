@@ -93,7 +93,7 @@ def test_folders_inside_a_zip_mean_nothing(saved):
         (zipped(card_dot_json="{}", model_dot_safetensors="x"), "not a convae checkpoint"),
         (zipped(card_dot_json=" " * (2**20 + 1), model_dot_safetensors="x"), "larger than 1 MB"),
         (zipped(card_dot_json="{}", model_dot_safetensors=b"\0" * (50 * 2**20 + 1)), "larger than"),
-        (zipped(**{f"{n}.txt": "x" for n in range(60)}), "too many files"),
+        (zipped(**{f"{n}.txt": "x" for n in range(60)}), "more than 50 files"),
     ],
     ids=range(17),
 )
@@ -180,3 +180,38 @@ def test_a_host_for_looking_only_takes_nothing(saved, monkeypatch):
     monkeypatch.setenv("CONVAE_MAX_RUNS", "1")
     with pytest.raises(RunError, match="at most 1 runs"):
         parcel.accept(packed)
+
+
+def broken(model, half: str, change) -> bytes:
+    """A zip of the model with the tensors of its batch norms in one half changed."""
+    tensors = {k: v.clone() for k, v in model.state_dict().items()}
+    for name in tensors:
+        if name.startswith(half):
+            change(name, tensors)
+    card = json.dumps({"config": asdict(NORMED)})
+    return zipped(card_dot_json=card, model_dot_safetensors=safetensors.torch.save(tensors))
+
+
+NORMED = from_flat({"architecture": "classic", "base_channels": 8, "latent_dim": 4})
+
+
+@pytest.mark.parametrize(("half", "what"), [("encoder", "codes"), ("decoder", "reconstructions")])
+def test_finite_weights_that_give_no_finite_images_are_refused(half, what):
+    def negative_variance(name, tensors):
+        if name.endswith("running_var"):
+            tensors[name].fill_(-1)
+
+    model = ConvAutoencoder(NORMED.model)
+    with pytest.raises(CheckpointError, match=f"gives {what} that are not finite"):
+        parcel.accept(broken(model, half, negative_variance))
+    assert runs.listing() == []
+    parcel.accept(broken(model, half, lambda name, tensors: None))
+
+
+def test_a_step_counter_of_another_type_is_refused():
+    def float8(name, tensors):
+        if name.endswith("num_batches_tracked"):
+            tensors[name] = tensors[name].to(torch.float8_e4m3fn)
+
+    with pytest.raises(CheckpointError, match="has type F8_E4M3; it must be I64"):
+        parcel.accept(broken(ConvAutoencoder(NORMED.model), "encoder", float8))
