@@ -181,6 +181,28 @@ def roc(scores_normal: np.ndarray, scores_odd: np.ndarray) -> tuple[np.ndarray, 
     return rates[0], rates[1], float(np.trapezoid(rates[1], rates[0]))
 
 
+METRICS = ("Euclidean", "Cosine")
+
+
+def nearest_codes(
+    codes: np.ndarray, queries: np.ndarray, k: int, metric: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """`neighbours` by one of METRICS: (distances, indices), (M, k) each. Cosine: 1 - cos of the
+    angle at the origin, in [0, 2]; a zero vector is at distance 0.5."""
+    if metric not in METRICS:
+        raise ValueError(f"metric (={metric!r}) must be one of {', '.join(METRICS)}")
+    if metric == "Euclidean":
+        return neighbours(codes, queries, k)
+    distances, indices = neighbours(_unit(codes), _unit(queries), k)
+    return distances**2 / 2, indices  # |a - b|^2 = 2 - 2 cos for unit vectors
+
+
+def _unit(codes: np.ndarray) -> np.ndarray:
+    codes = np.asarray(codes, np.float64)
+    lengths = np.linalg.norm(codes, axis=-1, keepdims=True)
+    return codes / np.maximum(lengths, 1e-12)
+
+
 def neighbours(
     codes: np.ndarray, queries: np.ndarray, k: int, skip_self: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:

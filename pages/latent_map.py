@@ -3,7 +3,7 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui import latent, latent_chart, latent_panel, latent_truth
+from convae.ui import latent, latent_chart, latent_group, latent_near, latent_panel, latent_truth
 
 ui.page("Latent map")
 st.markdown(
@@ -19,6 +19,7 @@ with ui.error_boundary():
 chart, beside = st.columns([3, 2], gap="medium")
 with beside, st.container(horizontal=True, vertical_alignment="bottom", key="latent-points"):
     chosen, start = latent_chart.pick_points(view)
+    view = latent_near.pick(view)
 
 event = latent_chart.happened(view)
 if event["kind"] == "spot":
@@ -34,13 +35,13 @@ with chart:
     place = st.container()
     guests = latent_panel.uploads(view)
     with place:
-        latent_chart.show(view, lines, dots + guests)
+        latent_chart.show(view, lines, dots + guests, event.get("ids"))
 
 with beside:
     if event["kind"] == "spot":
         latent_panel.spot(view, event["at"])
     elif event["kind"] == "lasso":
-        latent_panel.loop(view, event["ids"])
+        latent_group.group(view, event["ids"])
     else:
         latent_panel.point(view, chosen)
 

@@ -1,12 +1,17 @@
 """The Latent map page without a browser: what is drawn for which choice."""
 
+import base64
 import io
+import zlib
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from convae import projection
+from convae.projection import Settings
+from convae.ui import clickable, latent_address
 from tests.test_pages import healthy, png, visit
 
 PAGE = "pages/latent_map.py"
@@ -33,26 +38,153 @@ def test_first_view_shows_a_point_its_neighbours_and_how_true_the_map_is(tiny_ch
     assert columns_of_the_table(app) == ["PCA", "The codes"]
 
 
-def test_spot_and_loop_are_looked_at_and_forgotten_with_their_map(tiny_checkpoint):
-    app = healthy(visit(PAGE, data="Digits"))
-    from convae import checkpoints, data
+@pytest.fixture
+def digits():
+    from convae import data
 
-    images = data.load("digits", "test")
-    weights = checkpoints.load("tiny").sha256
-    key = projection.key(weights, images.fingerprint, projection.Settings())
-    app.session_state["latent-event"] = {"kind": "spot", "at": [0.0, 0.0], "of": key}
-    assert "A place between the images" in headings(healthy(app.run()))
-    loop = {"kind": "lasso", "ids": [1, 2, 5, 10**6], "of": images.fingerprint}
-    app.session_state["latent-event"] = loop
-    assert "3 images in your loop" in headings(healthy(app.run()))
+    return data.load("digits", "test")
+
+
+def map_key(images) -> str:
+    from convae import checkpoints
+
+    return projection.key(checkpoints.load("tiny").sha256, images.fingerprint, Settings())
+
+
+def rows_text(rows, images) -> str:
+    return f"{latent_address.pack(np.array(rows), len(images))}~{images.fingerprint[:8]}"
+
+
+def address(app) -> dict[str, str]:
+    """What the hidden fields hold: what a browser would show in the address."""
+    return {field: app.text_input(key=field).value for field in latent_address.FIELDS}
+
+
+def notes(app) -> list[str]:
+    return [element.value for element in app.info]
+
+
+def test_spot_and_selection_in_an_address_are_shown(tiny_checkpoint, digits):
+    spot = f"0.5~-0.25~{map_key(digits)[:8]}"
+    app = healthy(visit(PAGE, data="Digits", **{"latent-spot": spot}))
+    assert "A place between the images" in headings(app) and not notes(app)
+    selection = rows_text([1, 2, 5], digits)
+    app = healthy(visit(PAGE, data="Digits", **{"latent-selection": selection}))
+    assert "3 images selected" in headings(app) and not notes(app)
+    isolated = rows_text([1, 2, 5, 9], digits)
+    app = healthy(visit(PAGE, data="Digits", **{"latent-isolated": isolated}))
+    assert any("4 isolated images" in element.value for element in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "note"),
+    [
+        ("latent-spot", "0.5~0.5~00000000", "blank spot in the address belongs to another map"),
+        ("latent-spot", "nan~0.5~{map}", "blank spot in the address cannot be read"),
+        ("latent-spot", "1e300~0~{map}", "blank spot in the address cannot be read"),
+        ("latent-spot", "here", "blank spot in the address cannot be read"),
+        ("latent-selection", "eJxj~00000000", "selection in the address belongs to other images"),
+        ("latent-selection", "!!~{set}", "selection in the address cannot be read"),
+        ("latent-isolated", "A" * 9_999 + "~{set}", "isolation in the address cannot be read"),
+        ("latent-isolated", "~{set}", "isolation in the address cannot be read"),
+    ],
+)
+def test_what_does_not_fit_in_an_address_is_ignored_with_a_note(
+    field, value, note, tiny_checkpoint, digits
+):
+    value = value.format(map=map_key(digits)[:8], set=digits.fingerprint[:8])
+    app = healthy(visit(PAGE, data="Digits", **{field: value}))
+    assert "Image 0: " in headings(app)[0]
+    assert note in notes(app)[0]
+
+
+def test_isolating_inside_an_isolated_map_narrows_further(tiny_checkpoint, digits):
+    rows = np.array([3, 8, 20, 41, 77])
+    app = healthy(visit(PAGE, data="Digits", **{"latent-isolated": rows_text(rows, digits)}))
+    app.number_input(key="latent-point").set_value(20)
+    app.run()
+    app.button(key="latent-alone").click()
+    healthy(app.run())
+    assert app.number_input(key="latent-point").value == 2  # the same image, third of five
+    app.text_input(key="latent-selection").set_value(rows_text([8, 41], digits))
+    healthy(app.run())
     app.button(key="latent-isolate").click()
     healthy(app.run())
-    app.button(key="latent-alone").click()
-    assert "Image 0: " in headings(healthy(app.run()))[0]
+    assert any("2 isolated images" in element.value for element in app.markdown)
+    held = address(app)
+    assert held["latent-isolated"] == rows_text([8, 41], digits)
+    assert held["latent-projected"] == rows_text(rows, digits)
+    # a new session that has the address alone shows the same
+    again = healthy(visit(PAGE, data="Digits", **{k: v for k, v in held.items() if v}))
+    assert any("2 isolated images" in element.value for element in again.markdown)
+    assert not notes(again)
     app.button(key="latent-all").click()
-    healthy(app.run())
-    app.session_state["latent-event"] = {"kind": "spot", "at": [0.0, 0.0], "of": "another map"}
-    assert "Image 0: " in headings(healthy(app.run()))[0]
+    assert not any(address(healthy(app.run())).values())
+    assert app.number_input(key="latent-point").value == 20
+
+
+@pytest.mark.parametrize("rows", [[0], [9_999], range(0, 10_000, 2), range(10_000)])
+def test_a_selection_is_the_same_after_the_address_and_short_enough_for_one(rows):
+    rows = np.array(rows)
+    text = latent_address.pack(rows, 10_000)
+    assert len(text) < 1_700 and np.array_equal(latent_address.unpack(text, 10_000), rows)
+
+
+def test_the_worst_selection_fits_an_address_and_a_bomb_does_not_unpack():
+    rows = np.flatnonzero(np.random.default_rng(0).random(10_000) < 0.5)
+    text = latent_address.pack(rows, 10_000)
+    assert len(text) <= 1_700 and np.array_equal(latent_address.unpack(text, 10_000), rows)
+    bomb = base64.urlsafe_b64encode(zlib.compress(bytes(2**21), 9)).decode()
+    assert latent_address.unpack(bomb, 10_000) is None
+
+
+def test_a_selection_is_paged_over_all_images_and_all_classes(tiny_checkpoint, digits, monkeypatch):
+    drawn, listed = [], []
+    monkeypatch.setattr(clickable, "gallery", lambda images, words, ids, **_: drawn.append(ids))
+    monkeypatch.setattr(clickable, "bars", lambda images, words, *_, **__: listed.append(words))
+    rows = np.arange(0, 150)
+    selection = rows_text(rows, digits)
+    app = healthy(visit(PAGE, data="Digits", **{"latent-selection": selection}))
+    assert set(listed[-1]) == {digits.class_names[n] for n in np.unique(digits.labels[:150])}
+    seen = [drawn[-1]]
+    for page in (2, 3):
+        app.number_input(key="latent-page").set_value(page)
+        healthy(app.run())
+        seen.append(drawn[-1])
+    assert np.array_equal(np.concatenate(seen), rows)
+
+
+def test_neighbors_are_as_many_as_asked_for_and_by_the_distance_asked_for(
+    tiny_checkpoint, digits, monkeypatch
+):
+    from convae import checkpoints
+
+    shown = []
+    monkeypatch.setattr(
+        clickable, "bars", lambda images, words, values, *_, ids, **__: shown.append((values, ids))
+    )
+    codes = checkpoints.load("tiny").encode(digits.images).astype(np.float64)
+    lengths = np.linalg.norm(codes, axis=1)
+    cosine = 1 - codes @ codes[4] / lengths / lengths[4]
+    euclidean = np.linalg.norm(codes - codes[4], axis=1)
+    for name, expected in (("Cosine", cosine), ("Euclidean", euclidean)):
+        visit(PAGE, data="Digits", **{"latent-point": "4", "latent-neighbors": "13",
+                                      "latent-distance": name})  # fmt: skip
+        values, ids = shown[-1]
+        expected[4] = np.inf
+        assert len(ids) == 13 and np.allclose(values, np.sort(expected)[:13], atol=1e-4)
+        assert np.allclose(expected[ids], values, atol=1e-4)
+
+
+def test_the_link_to_interpolate_carries_model_and_images(tiny_checkpoint):
+    app = visit(PAGE, data="Digits", **{"latent-point": "7", "latent-from": "3"})
+    (link,) = (
+        element.proto for element in app.get("page_link")
+        if element.proto.label == "Go on in Interpolate"
+    )  # fmt: skip
+    query = parse_qs(link.query_string)
+    assert query["data"] == ["Digits"] and query["model"] == ["tiny"]
+    assert query["interpolate-frames"] == ["3,7"]
 
 
 def test_umap_that_is_kept_is_shown_at_once_and_beside_pca(tiny_checkpoint):

@@ -9,7 +9,8 @@ from convae import checkpoints, mapjobs, projection
 from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.projection import Map, Settings
-from convae.ui import caches, frame, pickers
+from convae.ui import caches, frame, latent_address, pickers
+from convae.ui.latent_address import ISOLATED, PROJECTED, SELECTION, SPOT
 
 COLOURS = ("Class", "PSNR", "Oddness", "Neighbours kept", "Cluster")
 BOUND = dict(bind="query-params", persist_state="session")
@@ -20,7 +21,9 @@ class View:
     """What is on the map: a model, images, their codes (N, d) and points, and how it was made.
 
     key: the name the map is kept under. colour: one of COLOURS. shown: the rows that are drawn.
-    places: where each row lies in the whole test split.
+    places: where each row lies in the whole test split. whole: the images before anything was
+    isolated; rows: where each image lies in it. neighbors: how many are listed; metric: by which
+    distance, one of `metrics.METRICS`.
     """
 
     checkpoint: Checkpoint
@@ -31,6 +34,10 @@ class View:
     colour: str
     shown: np.ndarray
     places: np.ndarray
+    whole: ImageSet
+    rows: np.ndarray
+    neighbors: int = 8
+    metric: str = "Euclidean"
 
     @property
     def codes(self) -> np.ndarray:
@@ -41,11 +48,11 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     """The choices above the chart, and the map they make: PCA at once, UMAP where it is ready."""
     places = whole.sample_rows(projection.LIMIT)
     whole = caches.sample(whole, projection.LIMIT)
+    latent_address.draw_fields()
     with frame.steady():
-        images, looped = _isolated(whole)
+        rows, shown = _isolated(whole)
+        images = whole.take(rows) if len(rows) < len(whole) else whole
         codes = caches.codes_of(checkpoint, images)
-    if looped is not None and len(images) < len(whole):
-        places, looped = places[looped], None
     with st.container(horizontal=True, vertical_alignment="bottom", key="latent-controls"):
         settings = _settings(checkpoint, images)
         colour = _colour()
@@ -59,11 +66,10 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
         settings = Settings(dimensions=settings.dimensions)
         key = projection.key(checkpoint.sha256, images.fingerprint, settings)
         found = map_of(checkpoint, key, codes, settings)
-    shown = np.arange(len(images)) if looped is None else looped
     if classes:
         chosen = [images.class_names.index(name) for name in classes]
         shown = shown[np.isin(images.labels[shown], chosen)]
-    return View(checkpoint, images, found, settings, key, colour, shown, places)
+    return View(checkpoint, images, found, settings, key, colour, shown, places[rows], whole, rows)
 
 
 def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
@@ -197,33 +203,56 @@ def _colour() -> str:
     )
 
 
-def _isolated(whole: ImageSet) -> tuple[ImageSet, np.ndarray | None]:
-    """The images a loop has isolated, if one has: (images, rows to draw or None for all)."""
-    kept = st.session_state.get("latent-only")
-    if not kept or kept["of"] != whole.fingerprint:
-        return whole, None
-    rows = np.array(kept["ids"])
-    with st.container(horizontal=True, vertical_alignment="center", key="latent-isolated"):
-        st.markdown(f"Only the **{len(rows):,} images** you looped are drawn.")
-        if st.button("Show all", key="latent-all", icon=":material/undo:"):
-            del st.session_state["latent-only"]
-            st.session_state.pop("latent-event", None)
-            st.rerun()
-        if not kept["alone"] and st.button(
-            "Project these alone", key="latent-alone", icon=":material/refresh:",
-            help="A map of their own: its axes are chosen for these images.",
-        ):  # fmt: skip
-            st.session_state["latent-only"] = kept | {"alone": True}
-            st.session_state.pop("latent-event", None)
-            st.rerun()
-    return (whole.take(rows) if kept["alone"] else whole), rows
+def _isolated(whole: ImageSet) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of `whole` that make the map, and which of those are drawn."""
+    everything = np.arange(len(whole))
+    kept = latent_address.rows(ISOLATED, len(whole), whole.fingerprint)
+    if kept is None:
+        return everything, everything
+    alone = latent_address.rows(PROJECTED, len(whole), whole.fingerprint)
+    rows = everything if alone is None or not np.isin(kept, alone).all() else alone
+    with st.container(horizontal=True, vertical_alignment="center", key="latent-isolated-bar"):
+        st.markdown(f"Showing only **{len(kept):,} isolated images**.")
+        st.button(
+            "Show all", key="latent-all", icon=":material/undo:",
+            on_click=_show_all, args=(rows, everything),
+        )  # fmt: skip
+        if len(kept) < len(rows):
+            st.button(
+                "Project these alone", key="latent-alone", icon=":material/refresh:",
+                help="A map of their own: its axes are chosen for these images.",
+                on_click=_project, args=(whole, rows, kept),
+            )  # fmt: skip
+    return rows, np.searchsorted(rows, kept)
+
+
+def _show_all(before: np.ndarray, after: np.ndarray) -> None:
+    for field in (ISOLATED, PROJECTED, SELECTION, SPOT):
+        latent_address.write(field, "")
+    _renumber(before, after)
+
+
+def _project(whole: ImageSet, before: np.ndarray, kept: np.ndarray) -> None:
+    latent_address.write_rows(PROJECTED, kept, len(whole), whole.fingerprint)
+    for field in (SELECTION, SPOT):
+        latent_address.write(field, "")
+    _renumber(before, kept)
+
+
+def _renumber(before: np.ndarray, after: np.ndarray) -> None:
+    """Keep the chosen images chosen where the rows of the map become others."""
+    for name in ("latent-point", "latent-from"):
+        number = st.session_state.get(name)
+        if number is not None and number < len(before):
+            found = np.flatnonzero(after == before[number])
+            missing = 0 if name == "latent-point" else None
+            st.session_state[name] = int(found[0]) if len(found) else missing
 
 
 def isolate(view: View, ids: np.ndarray) -> None:
-    st.session_state["latent-only"] = {
-        "of": view.images.fingerprint, "ids": ids.tolist(), "alone": False,
-    }  # fmt: skip
-    st.session_state.pop("latent-event", None)
+    """Draw these rows of the map alone; inside an isolated map it narrows further."""
+    latent_address.write_rows(ISOLATED, view.rows[ids], len(view.whole), view.whole.fingerprint)
+    latent_address.write(SELECTION, "")
 
 
 def frames(view: View, rows: list[int]) -> str:

@@ -10,8 +10,9 @@ import streamlit as st
 from convae import colourings, metrics, plots, truth
 from convae.data import ImageSet
 from convae.projection import Map
-from convae.ui import caches, mapchart
+from convae.ui import caches, frame, latent_address, mapchart
 from convae.ui.latent import BOUND, View
+from convae.ui.latent_address import SELECTION, SPOT
 
 
 def figure_of(view: View) -> go.Figure:
@@ -28,8 +29,13 @@ def figure_of(view: View) -> go.Figure:
     )
 
 
-def show(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
-    """The chart, the thumbnails under the pointer, and the lines and rings drawn over it."""
+def show(
+    view: View, lines: Sequence[dict], dots: Sequence[dict], selection: np.ndarray | None = None
+) -> None:
+    """The chart, the thumbnails under the pointer, and the lines and rings drawn over it.
+
+    selection: rows to which the chart is restored where it is drawn for the first time.
+    """
     figure = figure_of(view)
     rows = view.shown
     figure.update_traces(hoverinfo="none", hovertemplate=None)
@@ -39,13 +45,25 @@ def show(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
     if flat:
         figure.update_traces(unselected=dict(marker=dict(color=plots.GREY, opacity=0.25)))
         figure.update_layout(dragmode="lasso")
+        _restore(figure, view, selection)
         if view.settings.method == "UMAP":  # its distances have no unit: let it fill the chart
             figure.update_yaxes(scaleanchor=False)
     what = f"{view.settings.method} map of {len(rows):,} codes, coloured by {view.colour.lower()}"
     mapchart.chart(figure, what, flat)
-    told = partial(_happened, view.key, view.images.fingerprint)
-    mapchart.marks(list(lines), list(dots), told)
+    mapchart.marks(list(lines), list(dots), partial(_happened, view))
     mapchart.hover(_thumbnails(view.images.fingerprint, view.images))
+
+
+def _restore(figure: go.Figure, view: View, selection: np.ndarray | None) -> None:
+    """Gray out what is not selected, as the figure was first drawn: the browser does it from then
+    on, and a figure that changed would lose zoom and hidden classes."""
+    identity = (view.key, view.colour, view.shown.tobytes())
+    drawn = st.session_state.get("latent-drawn")
+    if drawn is None or drawn[0] != identity:
+        drawn = st.session_state["latent-drawn"] = (identity, selection)
+    if drawn[1] is not None:
+        for trace in figure.data:
+            trace.selectedpoints = np.flatnonzero(np.isin(trace.customdata, drawn[1]))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -86,30 +104,72 @@ def _kept(key: str, _map: Map) -> np.ndarray:
     return truth.kept_neighbours(_map.codes, _map.points)
 
 
-def _happened(key: str, fingerprint: str, event: dict) -> None:
+def _happened(view: View, event: dict) -> None:
     """What was done on the chart of this map, before the page is drawn anew."""
-    state = st.session_state
     if event["kind"] == "point":
-        chosen = int(event["id"])
-        if chosen != state.get("latent-point"):
-            state["latent-from"] = state.get("latent-point")
-        state["latent-point"] = chosen
-    # a spot belongs to one map, a loop to one set of images
-    of = key if event["kind"] == "spot" else fingerprint
-    state["latent-event"] = event | {"of": of}
+        choose(int(event["id"]))
+    elif event["kind"] == "spot":
+        forget()
+        latent_address.write_spot(event["at"], view.key)
+    else:
+        forget()
+        if event["kind"] == "lasso":
+            select(view, [n for n in event["ids"] if n is not None and 0 <= n < len(view.images)])
+
+
+def select(view: View, ids: Sequence[int]) -> None:
+    if len(ids):
+        whole = view.whole
+        latent_address.write_rows(SELECTION, view.rows[ids], len(whole), whole.fingerprint)
+
+
+def choose(number: int) -> None:
+    """Look at this image; a selection can be returned to."""
+    state = st.session_state
+    if number != state.get("latent-point"):
+        state["latent-from"] = state.get("latent-point")
+    state["latent-point"] = number
+    _look_at_point()
+
+
+def forget() -> None:
+    """No spot and no selection."""
+    st.session_state.pop("latent-before", None)
+    for field in (SPOT, SELECTION):
+        latent_address.write(field, "")
+
+
+def _look_at_point() -> None:
+    before = st.session_state.get(SELECTION) or st.session_state.get("latent-before")
+    forget()
+    st.session_state["latent-before"] = before
+
+
+def offer_selection(view: View) -> None:
+    """A way back to the selection that a click has left."""
+    before = st.session_state.get("latent-before") or ""
+    if before.endswith("~" + view.whole.fingerprint[:8]):
+        st.button(
+            "Back to the selection", key="latent-back", icon=":material/arrow_back:",
+            on_click=_back, args=(before,),
+        )  # fmt: skip
+
+
+def _back(selection: str) -> None:
+    forget()
+    latent_address.write(SELECTION, selection)
 
 
 def happened(view: View) -> dict:
-    """What is looked at: a point, a spot or a loop; numbers that fit these images."""
-    event = st.session_state.get("latent-event") or {"kind": "point"}
-    if event.get("of") not in (view.key, view.images.fingerprint):
-        return {"kind": "point"}
-    if event["kind"] == "lasso":
-        ids = np.array([i for i in event["ids"] if i is not None and 0 <= i < len(view.images)])
-        return {"kind": "lasso", "ids": ids} if len(ids) else {"kind": "point"}
-    if event["kind"] == "spot" and view.settings.dimensions == 2:
-        return {"kind": "spot", "at": np.array(event["at"], np.float32)}
-    return {"kind": "point"}
+    """What is looked at: a point, a spot or a selection; numbers that fit these images."""
+    whole = view.whole
+    with frame.steady():
+        at = latent_address.spot(view.key)
+        found = latent_address.rows(SELECTION, len(whole), whole.fingerprint)
+    if at is not None and view.settings.dimensions == 2:
+        return {"kind": "spot", "at": at}
+    ids = np.flatnonzero(np.isin(view.rows, [] if found is None else found))
+    return {"kind": "lasso", "ids": ids} if len(ids) else {"kind": "point"}
 
 
 def pick_points(view: View) -> tuple[int, int | None]:
@@ -128,7 +188,3 @@ def pick_points(view: View) -> tuple[int, int | None]:
         **BOUND,
     )  # fmt: skip
     return chosen, start
-
-
-def _look_at_point() -> None:
-    st.session_state["latent-event"] = {"kind": "point"}

@@ -1,11 +1,6 @@
 """What stands beside and below the map: a point, a spot or a loop looked at, walks, uploads, and
 what one takes along."""
 
-import html
-import io
-import zipfile
-from collections.abc import Sequence
-
 import numpy as np
 import streamlit as st
 
@@ -13,51 +8,13 @@ from convae import images as pixels
 from convae import latent as space
 from convae import metrics, sheets
 from convae.csv_export import to_csv
-from convae.ui import frame, latent, latent_chart, latent_guests, pictures
+from convae.ui import choices, frame, latent, latent_chart, latent_guests, pictures
 from convae.ui.latent import View
+from convae.ui.latent_near import listed, names, nearest
 
-NEAR = 8
 PLACED = ["among its nearest codes", "by UMAP's own transform"]
 WAYS = ["Mean of nearby codes", "The map's own inverse"]
 STEPS = 11
-SHOWN = 24  # images of a loop that are drawn
-BARS = """<style>
-.cv-bar { display: grid; grid-template-columns: 36px minmax(4rem, 6rem) 1fr 3.2rem; gap: .6rem;
-  align-items: center; margin: 3px 0; font-size: .82rem; }
-.cv-bar .cv-image { width: 36px; border-radius: 4px; }
-.cv-bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.cv-bar i { height: 8px; border-radius: 4px; background: rgba(127, 135, 148, .2); }
-.cv-bar b { display: block; height: 8px; border-radius: 4px; background: #3b7dd8; }
-.cv-bar em { font-style: normal; text-align: right; font-variant-numeric: tabular-nums;
-  opacity: .8; }
-</style>"""
-
-
-def names(view: View, rows: np.ndarray) -> list[str]:
-    """A word for each image: its class, else its number."""
-    if len(view.images.class_names) < 2:
-        return [f"image {row}" for row in rows]
-    return [view.images.class_names[view.images.labels[row]] for row in rows]
-
-
-def nearest(view: View, code: np.ndarray, leave_out: int = -1) -> tuple[np.ndarray, np.ndarray]:
-    """The eight images whose codes are nearest: (distances, rows)."""
-    distances, rows = space.neighbours(view.codes, code[None], NEAR + 1)
-    keep = np.flatnonzero(rows[0] != leave_out)[:NEAR]
-    return distances[0][keep], rows[0][keep]
-
-
-def bars(images: np.ndarray, words: Sequence[str], values: np.ndarray, unit: str = "") -> None:
-    """Images with a bar each, the longest value filling the line: for distances."""
-    longest = max(float(np.max(values, initial=0)), 1e-9)
-    lines = [
-        f'<div class="cv-bar"><img class="cv-image" src="{pictures.data_url(image)}" alt="">'
-        f"<span>{html.escape(word)}</span>"
-        f'<i><b style="width:{100 * value / longest:.1f}%"></b></i>'
-        f"<em>{value:.3g}{unit}</em></div>"
-        for image, word, value in zip(images, words, values, strict=True)
-    ]
-    st.html(BARS + f'<div class="cv">{"".join(lines)}</div>')
 
 
 def marks_of_point(view: View, chosen: int) -> tuple[list[dict], list[dict]]:
@@ -88,6 +45,7 @@ def point(view: View, chosen: int) -> None:
     """One image, what the model makes of it, and the images nearest to it in code space."""
     image = view.images.images[chosen][None]
     rebuilt = view.checkpoint.decode(view.codes[chosen][None])
+    latent_chart.offer_selection(view)
     st.subheader(f"Image {chosen}: {names(view, [chosen])[0]}", anchor=False)
     left, right = st.columns(2)
     with left:
@@ -97,8 +55,8 @@ def point(view: View, chosen: int) -> None:
         pictures.large_image(rebuilt[0], f"rebuilt, {psnr:.1f} dB", side=160)
     distances, rows = nearest(view, view.codes[chosen], chosen)
     if len(rows):
-        st.markdown("**Nearest in code space**, with their distances")
-        bars(view.images.images[rows], names(view, rows), distances)
+        st.markdown("**Nearest in code space**, with their distances; click to go there")
+        listed(view, distances, rows, "latent-near")
         st.caption("Lines lead to them on the map. A long line is a lie of the map.")
 
 
@@ -122,7 +80,7 @@ def spot(view: View, at: np.ndarray) -> None:
         st.caption(":material/warning: Nobody lives here: the decoder was never taught this place.")
     distances, rows = nearest(view, code)
     st.markdown("**Nearest real images** in code space, with their distances")
-    bars(view.images.images[rows], names(view, rows), distances)
+    listed(view, distances, rows, "latent-near")
 
 
 def _inverse(view: View, at: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
@@ -137,50 +95,6 @@ def _inverse(view: View, at: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     else:
         return found[0]
     return otherwise
-
-
-def loop(view: View, ids: np.ndarray) -> None:
-    """A group: its images, its mix of classes, its mean image and its mean code, decoded."""
-    found = view.images
-    st.subheader(f"{len(ids):,} images in your loop", anchor=False)
-    mean = found.images[ids].mean(axis=0).round().astype(np.uint8)
-    decoded = view.checkpoint.decode(view.codes[ids].mean(axis=0, keepdims=True))[0]
-    left, right = st.columns(2)
-    with left:
-        pictures.large_image(mean, "mean of the images", side=130)
-    with right:
-        pictures.large_image(decoded, "mean of the codes, decoded", side=130)
-    if len(found.class_names) > 1:
-        counts = np.bincount(found.labels[ids], minlength=len(found.class_names))
-        order = [i for i in np.argsort(-counts, kind="stable") if counts[i]][:6]
-        firsts = [ids[found.labels[ids] == i][0] for i in order]
-        bars(
-            found.images[firsts], [found.class_names[i] for i in order],
-            100 * counts[order] / len(ids), " %",
-        )  # fmt: skip
-    some = ids[np.linspace(0, len(ids) - 1, min(len(ids), SHOWN)).astype(int)]
-    sheet = sheets.contact_sheet(found.images[some], 8, scale=1, gap=0)
-    pictures.large_image(sheet, f"{len(some)} of them", side=400)
-    with st.container(horizontal=True):
-        st.button(
-            "Isolate", key="latent-isolate", icon=":material/filter_center_focus:",
-            on_click=latent.isolate, args=(view, ids),
-            help="Draw these images alone; then they can have a map of their own.",
-        )  # fmt: skip
-        frame.download(
-            "Images (zip)", lambda: zip_of(found.images[ids], ids), "loop.zip", "application/zip"
-        )
-        frame.download("Points (CSV)", lambda: csv_of(view, ids), "loop.csv", "text/csv")
-    st.caption("The rest is grey until you double-click the map.")
-
-
-def zip_of(images: np.ndarray, ids: np.ndarray) -> bytes:
-    """PNG files in a zip, named by the number of each image."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for image, row in zip(images, ids, strict=True):
-            archive.writestr(f"image-{row:05d}.png", sheets.png_bytes(image, small=False))
-    return buffer.getvalue()
 
 
 def csv_of(view: View, rows: np.ndarray) -> str:
@@ -214,7 +128,8 @@ def walk(view: View, start: int | None, chosen: int) -> None:
             "pages/interpolate.py",
             label="Go on in Interpolate",
             icon=":material/gradient:",
-            query_params={"interpolate-frames": latent.frames(view, [start, chosen])},
+            query_params=choices.address()
+            | {"interpolate-frames": latent.frames(view, [start, chosen])},
         )
 
 
@@ -240,7 +155,7 @@ def uploads(view: View) -> list[dict]:
         pictures.large_image(sheet, "yours, and below it rebuilt", side=64 * len(given))
         st.markdown("**Nearest to the first** in code space, with their distances")
         distances, rows = nearest(view, codes[0])
-        bars(view.images.images[rows], names(view, rows), distances)
+        listed(view, distances, rows, "latent-near-upload")
         places = _places(view, codes)
         st.caption("A ring with a cross shows its place on the map.")
     return [{"at": at.tolist(), "kind": "spot"} for at in places]
@@ -274,5 +189,7 @@ def take_along(view: View) -> None:
             "Points (CSV)", lambda: csv_of(view, view.shown), "latent-map.csv", "text/csv"
         )
     st.caption(
-        "The camera above the chart keeps it as a PNG; the address of this page is the view."
+        "The camera above the chart saves it as a PNG. The address of this page holds the view: "
+        "model, images, map, colors, classes, chosen images, blank spot, selection and isolation, "
+        "but not zoom, camera angle and uploads."
     )

@@ -2,6 +2,7 @@
 
 import io
 import math
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -135,12 +136,13 @@ def test_in_three_dimensions_rings_and_lines_turn_with_the_points(latent_map):
 def test_a_change_of_dimensions_draws_no_mark_at_a_place_that_is_no_number(latent_map):
     page, messages = latent_map(), []
     page.on("console", lambda message: messages.append(message.text))
-    for number, kind in ((1, "scene"), (0, "xaxis")):
+    for number, solid in ((1, True), (0, False)):
         page.locator(".st-key-latent-dimensions button").nth(number).click()
         page.wait_for_function(
-            "kind => document.querySelector('.st-key-latent-chart .js-plotly-plot')"
-            "?._fullLayout?.[kind]",
-            arg=kind,
+            "solid => { const layout = document.querySelector("
+            "'.st-key-latent-chart .js-plotly-plot')?._fullLayout;"
+            "return !!layout && !!layout.scene === solid; }",
+            arg=solid,
         )
         settle(page)
         page.wait_for_selector(".cv-marks circle.chosen", state="attached")
@@ -152,8 +154,14 @@ def test_two_clicks_make_a_walk_that_interpolate_takes_on(crowd):
     page.wait_for_selector(".cv-marks polyline.walk", state="attached")
     settle(page)
     assert page.get_by_role("img", name="walk, image 11").count() == 1
-    link = page.get_by_role("link", name="Go on in Interpolate")
-    assert "interpolate-frames=8%2C3" in link.get_attribute("href")
+    link = page.get_by_role("link", name="Go on in Interpolate").get_attribute("href")
+    assert "interpolate-frames=8%2C3" in link
+    page.goto(urljoin(page.url, link))  # as in a new tab: nothing is known but the address
+    settle(page)
+    page.get_by_role("heading", name="Interpolate").wait_for()
+    assert page.get_by_text("There is no test image").count() == 0
+    assert page.locator(".st-key-model input, [class*=st-key-model]").count()
+    assert "crowd" in page.url
 
 
 def test_click_on_nothing_decodes_what_could_live_there(crowd):
@@ -165,21 +173,80 @@ def test_click_on_nothing_decodes_what_could_live_there(crowd):
     page.wait_for_selector(".cv-marks circle.spot", state="attached")
 
 
-def test_a_loop_shows_the_group_and_isolates_it(crowd):
-    page = crowd()
+def draw_around_the_middle(page, radius: int = 90) -> None:
     box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x + 90, y)
+    page.mouse.move(x + radius, y)
     page.mouse.down()
     for turn in range(1, 25):
         angle = turn / 24 * 2 * math.pi
-        page.mouse.move(x + 90 * math.cos(angle), y + 90 * math.sin(angle))
+        page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle))
     page.mouse.up()
-    page.get_by_text("images in your loop").wait_for()
+    page.get_by_text("images selected").wait_for()
     settle(page)
+
+
+def selected(page) -> int:
+    """How many points the chart itself shows as selected."""
+    return page.evaluate(
+        """() => document.querySelector('.st-key-latent-chart .js-plotly-plot')._fullData
+        .reduce((sum, trace) => sum + (trace.selectedpoints || []).length, 0)"""
+    )
+
+
+def test_a_selection_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page):
+    page = crowd()
+    draw_around_the_middle(page)
+    heading = page.get_by_role("heading", name="images selected").inner_text()
+    page.wait_for_url("**latent-selection=*", wait_until="commit")
+    assert len(page.url) < 2_500
+    count = int(heading.split()[0].replace(",", ""))
+    assert selected(page) == count
+    other = open_page(page.url.split("/")[-1])
+    other.get_by_role("heading", name=heading).wait_for()
+    other.wait_for_function(
+        "document.querySelector('.st-key-latent-chart .js-plotly-plot')?._fullData"
+    )
+    assert selected(other) == count
+
+
+def test_a_blank_spot_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page):
+    page = crowd()
+    box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
+    page.mouse.click(box["x"] + 12, box["y"] + 12)
+    page.get_by_text("A place between the images").wait_for()
+    page.wait_for_url("**latent-spot=*", wait_until="commit")
+    other = open_page(page.url.split("/")[-1])
+    other.get_by_text("A place between the images").wait_for()
+    other.wait_for_selector(".cv-marks circle.spot", state="attached")
+
+
+def test_images_of_a_selection_and_neighbors_lead_to_themselves(crowd):
+    page = crowd("latent-neighbors=3")
+    draw_around_the_middle(page)
+    heading = page.get_by_role("heading", name="images selected").inner_text()
+    gallery = page.locator(".st-key-latent-gallery .cv-item")
+    gallery.nth(2).wait_for()
+    chosen = gallery.nth(2).get_attribute("title")
+    gallery.nth(2).click()
+    page.get_by_role("heading", name=f"I{chosen[1:]}").wait_for()
+    settle(page)
+    near = page.locator(".cv-bar")
+    assert near.count() == 3
+    chosen = near.nth(1).get_attribute("title")
+    near.nth(1).click()
+    page.get_by_role("heading", name=f"I{chosen[1:]}").wait_for()
+    assert f"latent-point={chosen.split()[1].rstrip(':')}" in page.url
+    page.get_by_role("button", name="Back to the selection").click()
+    page.get_by_role("heading", name=heading).wait_for()
+
+
+def test_a_loop_shows_the_group_and_isolates_it(crowd):
+    page = crowd()
+    draw_around_the_middle(page)
     with page.expect_download() as zipped:
         page.get_by_role("button", name="Images (zip)").click()
-    assert zipped.value.suggested_filename == "loop.zip"
+    assert zipped.value.suggested_filename == "selection.zip"
     page.get_by_role("button", name="Isolate").click()
     page.get_by_role("button", name="Project these alone").click()
     page.get_by_role("button", name="Project these alone").wait_for(state="detached")
