@@ -15,6 +15,7 @@ epoch. Networks that map to and from a bare code, as the two others do, take a h
 there (benchmarks/RESULTS.md has the trials).
 """
 
+import copy
 import math
 from collections.abc import Iterator
 
@@ -242,8 +243,12 @@ class ConvAutoencoder(nn.Module):
         the processor multiplies it natively, codes off by about 0.3 % and twice as fast.
         """
         dtype = pick_precision(precision, self.device)
-        parts = []
-        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+        mixed, parts = dtype != torch.float32, []
+        # autocast's cache of converted weights belongs to the whole process: all threads share it
+        with (
+            torch.no_grad(),
+            torch.autocast(self.device.type, dtype, enabled=mixed, cache_enabled=False),
+        ):
             for x in self._batches(images):
                 parts.append(self.f(x).float().cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.config.latent_dim), np.float32)
@@ -266,7 +271,8 @@ class ConvAutoencoder(nn.Module):
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3): decode(encode(images))."""
-        parts = [pixels.from_batch(self(x)) for x in self._batches(images)]
+        with torch.no_grad():  # not inference_mode: refinement needs a gradient by the code
+            parts = [pixels.from_batch(self(x)) for x in self._batches(images)]
         return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
 
     def _must_be_in_eval_mode(self) -> None:
@@ -281,31 +287,30 @@ class ConvAutoencoder(nn.Module):
                 f"Images must be uint8 (N, 32, 32, 3), not {images.dtype} {images.shape}."
             )
         self._must_be_in_eval_mode()
-        with torch.no_grad():  # not inference_mode: corrections need a gradient by the code
-            for i in range(0, len(images), BATCH):
-                yield pixels.to_batch(images[i : i + BATCH], self.device)
+        # the grad mode is the consumer's: set here, it would stay set between two batches
+        for i in range(0, len(images), BATCH):
+            yield pixels.to_batch(images[i : i + BATCH], self.device)
 
     def layers(self, image: np.ndarray) -> list[tuple[str, str, np.ndarray, int]]:
-        """What each layer makes of one image, uint8 (32, 32, 3), in the order of execution.
+        """The output of each layer for one image, uint8 (32, 32, 3), in the order of execution.
 
-        Returns (half, kind of layer, output float32 without the batch axis, parameters).
+        Returns (half, kind of layer, output float32 without the batch axis, parameters). Several
+        threads share one model, so the hooks that record are attached to a private copy, which
+        shares its weights with this model.
         """
+        tensors = [*self.parameters(), *self.buffers()]
+        private = copy.deepcopy(self, {id(tensor): tensor for tensor in tensors})
         seen: list[tuple[str, str, np.ndarray, int]] = []
-        hooks = [
-            layer.register_forward_hook(
-                lambda layer, _, out, half=half: seen.append((
-                    half, type(layer).__name__, out[0].float().cpu().numpy(),
-                    sum(p.numel() for p in layer.parameters()),
-                ))
-            )
-            for half, network in (("encoder", self.encoder), ("decoder", self.decoder))
-            for layer in network.modules()
-            if not list(layer.children())
-        ]  # fmt: skip
-        try:
-            for x in self._batches(image[None]):
-                self.g(self.guess(x))
-        finally:
-            for hook in hooks:
-                hook.remove()
+        for half, network in (("encoder", private.encoder), ("decoder", private.decoder)):
+            for layer in network.modules():
+                if not list(layer.children()):
+                    layer.register_forward_hook(
+                        lambda layer, _, out, half=half: seen.append((
+                            half, type(layer).__name__, out[0].float().cpu().numpy(),
+                            sum(p.numel() for p in layer.parameters()),
+                        ))
+                    )  # fmt: skip
+        with torch.no_grad():
+            for x in private._batches(image[None]):
+                private.g(private.guess(x))
         return seen
