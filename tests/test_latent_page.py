@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convae import projection
+from convae import plots, projection
 from convae.projection import Settings
-from convae.ui import clickable, latent_address
+from convae.ui import clickable, hover_card, latent_address, mapchart
 from tests.test_pages import healthy, png, visit
 
 PAGE = "pages/latent_map.py"
@@ -174,6 +174,18 @@ def test_neighbors_are_as_many_as_asked_for_and_by_the_distance_asked_for(
         expected[4] = np.inf
         assert len(ids) == 13 and np.allclose(values, np.sort(expected)[:13], atol=1e-4)
         assert np.allclose(expected[ids], values, atol=1e-4)
+
+
+def test_the_chart_to_download_holds_the_thumbnails_of_what_is_drawn():
+    images = np.full((130, 32, 32, 3), 20, np.uint8)
+    images[120] = 220
+    ids = np.array([7, 120, 3])
+    figure = plots.latent_scatter(np.zeros((3, 2)), [0, 0, 0], ["</script>"], ids)
+    html = hover_card.html_of(figure, mapchart.thumbnails(images[ids]), ids)
+    assert "[7, 120, 3].map" in html and "http" not in html.split("atob('")[1]
+    sheet = Image.open(io.BytesIO(base64.b64decode(html.split("atob('")[1].split("'")[0])))
+    tiles = np.asarray(sheet.convert("RGB"))[:32, :96].reshape(32, 3, 32, 3).mean((0, 2, 3))
+    assert np.abs(tiles - [20, 220, 20]).max() < 10
 
 
 def test_the_link_to_interpolate_carries_model_and_images(tiny_checkpoint):

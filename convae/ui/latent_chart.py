@@ -10,7 +10,7 @@ import streamlit as st
 from convae import colourings, metrics, plots, truth
 from convae.data import ImageSet
 from convae.projection import Map
-from convae.ui import caches, frame, latent_address, mapchart
+from convae.ui import caches, frame, hover_card, latent_address, mapchart
 from convae.ui.latent import BOUND, View
 from convae.ui.latent_address import SELECTION, SPOT
 
@@ -27,6 +27,12 @@ def figure_of(view: View) -> go.Figure:
         None if values is None else values[rows],
         said,
     )
+
+
+def html_of(view: View) -> str:
+    """The chart as a page of its own, with the thumbnails of the images that are drawn."""
+    sheet = mapchart.thumbnails(view.images.images[view.shown])
+    return hover_card.html_of(figure_of(view), sheet, view.shown)
 
 
 def show(

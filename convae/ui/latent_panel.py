@@ -181,7 +181,7 @@ def take_along(view: View) -> None:
     with st.container(horizontal=True):
         frame.download(
             "Chart (HTML)",
-            lambda: latent_chart.figure_of(view).to_html(include_plotlyjs=True),
+            lambda: latent_chart.html_of(view),
             "latent-map.html",
             "text/html",
         )

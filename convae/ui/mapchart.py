@@ -15,6 +15,7 @@ import streamlit as st
 from PIL import Image
 
 from convae import sheets
+from convae.ui import hover_card
 
 CHART = "latent-chart"  # the browser looks for it under this name
 COLUMNS = 100  # of the sheet; the browser counts on it
@@ -42,8 +43,8 @@ const follow = (attach, release) => {
 
 HOVER = (
     FIND
+    + hover_card.CARD
     + """
-const COLUMNS = 100, SIDE = 96;
 const kept = new WeakMap();
 // called anew whenever the script has run, cleaned up only when the component goes
 export default function ({ data, parentElement }) {
@@ -51,36 +52,7 @@ export default function ({ data, parentElement }) {
   if (before && before.data === data) return before.end;
   if (before) before.end();
   const url = URL.createObjectURL(new Blob([data], { type: 'image/webp' }));
-  const sheet = new Image();
-  sheet.src = url;
-  const card = document.createElement('div');
-  card.className = 'cv-hover';
-  card.style.cssText = 'position:fixed;z-index:1000;pointer-events:none;display:none;padding:6px;' +
-    'border-radius:8px;background:#2b303b;color:#f2f4f8;font:12px/1.4 sans-serif;' +
-    'box-shadow:0 4px 16px rgba(0,0,0,.35)';
-  const picture = document.createElement('div');
-  const words = document.createElement('div');
-  words.style.cssText = 'max-width:' + SIDE + 'px;margin-top:4px';
-  card.append(picture, words);
-  document.body.append(card);
-  const show = (event) => {
-    const point = event.points[0], n = point.customdata;
-    if (n === undefined || n === null || !sheet.naturalWidth) return;
-    picture.style.cssText = `width:${SIDE}px;height:${SIDE}px;border-radius:4px;` +
-      'image-rendering:pixelated;' + `background:url(${url}) ` +
-      `-${(n % COLUMNS) * SIDE}px -${Math.floor(n / COLUMNS) * SIDE}px / ` +
-      `${sheet.naturalWidth / 32 * SIDE}px ${sheet.naturalHeight / 32 * SIDE}px no-repeat`;
-    const text = document.createElement('span');
-    text.innerHTML = (point.data.name ? point.data.name + '<br>' : '') + 'image ' + n;
-    words.replaceChildren(text);
-    card.dataset.image = n;
-    card.style.display = 'block';
-    const at = event.event || {}, x = at.clientX || 0, y = at.clientY || 0;
-    const left = x + 20 + card.offsetWidth > innerWidth ? x - 20 - card.offsetWidth : x + 20;
-    card.style.left = Math.max(4, left) + 'px';
-    card.style.top = Math.max(4, Math.min(y - 40, innerHeight - card.offsetHeight - 4)) + 'px';
-  };
-  const hide = () => { card.style.display = 'none'; };
+  const { node, show, hide } = makeCard(url, (n) => n);
   const stop = follow(
     (gd) => { gd.on('plotly_hover', show); gd.on('plotly_unhover', hide); },
     (gd) => {
@@ -91,7 +63,7 @@ export default function ({ data, parentElement }) {
     });
   const end = () => {
     stop();
-    card.remove();
+    node.remove();
     URL.revokeObjectURL(url);
     kept.delete(parentElement);
   };

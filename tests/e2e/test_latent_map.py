@@ -284,6 +284,38 @@ def test_the_camera_keeps_the_chart_as_a_picture(latent_map):
         assert picture.width > 800 and picture.getextrema() != ((255, 255),) * 4
 
 
+def test_the_downloaded_chart_shows_images_with_nothing_but_itself(crowd, browser, tmp_path):
+    page = crowd("latent-classes=moon")
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="Chart (HTML)").click()
+    kept.value.save_as(tmp_path / "map.html")
+    context = browser.new_context(viewport={"width": 900, "height": 700}, offline=True)
+    alone = context.new_page()
+    alone.goto((tmp_path / "map.html").as_uri())
+    alone.wait_for_function("document.querySelector('.js-plotly-plot')?._fullData")
+    alone.wait_for_selector(CARD, state="attached")
+    n, x, y = alone.evaluate(
+        """() => {
+        const gd = document.querySelector('.js-plotly-plot'), box = gd.getBoundingClientRect();
+        const { xaxis, yaxis } = gd._fullLayout, trace = gd._fullData[0];
+        const i = Array.from(trace.y).reduce((best, v, k, all) => v > all[best] ? k : best, 0);
+        return [trace.customdata[i], box.left + xaxis._offset + xaxis.d2p(trace.x[i]),
+                box.top + yaxis._offset + yaxis.d2p(trace.y[i])];
+        }"""
+    )
+    alone.mouse.move(x - 60, y + 60)
+    alone.mouse.move(x, y, steps=5)
+    alone.wait_for_function(
+        "n => { const c = document.querySelector('.cv-hover');"
+        "return c.style.display === 'block' && +c.dataset.image === n; }",
+        arg=n,
+    )
+    shot = alone.locator(f"{CARD} > div").first.screenshot()
+    seen = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB").resize((32, 32)), float)
+    assert np.abs(seen - crowd.images[n].astype(float))[4:-4, 4:-4].mean() < 12
+    context.close()
+
+
 def test_umap_shows_its_progress_and_can_be_cancelled(latent_map, open_page):
     page = latent_map("latent-method=UMAP&data=Digits")
     page.get_by_role("button", name="Make the UMAP").click()
