@@ -2,6 +2,7 @@
 
 errors       what a user can cause, in sentences
 config       one experiment, described once
+decoding     one image file to 32x32 pixels, within bounds of memory and time
 images       uint8 <-> float, uploads, contact sheets
 data         image sets: CIFAR-10, folders, built-in ones (store, folders, download, builtin)
 model        encoder, bottleneck, decoder

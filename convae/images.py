@@ -2,23 +2,25 @@
 
 `images` are uint8 (N, 32, 32, 3) numpy, what people see; a `batch` is a float32 (N, 3, 32, 32)
 tensor in [0, 1], what the network sees. They change into one another here and nowhere else. Bytes
-that come from a person are decoded here and nowhere else, and leave only as fresh 32x32 pixels.
+that come from a person pass `decode` and leave only as fresh 32x32 pixels.
 """
 
 import io
 import stat
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from convae import zips
+from convae.decoding import PLEASE, SIZE, UPLOAD_FORMATS, decode, fit_square
 from convae.errors import DataError
 from convae.sheets import contact_sheet, enlarge, gif_bytes, png_bytes, webp_bytes
 
 __all__ = [
+    "SIZE",
+    "UPLOAD_FORMATS",
     "contact_sheet",
     "decode",
     "decode_upload",
@@ -33,20 +35,15 @@ __all__ = [
     "webp_bytes",
 ]
 
-SIZE = 32
-UPLOAD_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-BACKGROUND = (255, 255, 255)  # transparent areas are shown on white
-
 MAX_FILE_BYTES = 8 * 2**20
-MAX_PIXELS = 16_000_000
 MAX_UPLOADS = 500  # images in one go, and members of one zip
 MAX_ZIP_BYTES = 64 * 2**20  # of all members together, unpacked
 MAX_ZIP_RATIO = 200
 MAX_ZIP_ENTRIES = 10_000  # whatever they are: the listing itself costs memory
 MAX_WORK_PIXELS = 500_000_000  # of all images in one go: some ten seconds of decoding
+MAX_SECONDS = 10.0  # of decoding in one go, as files of few pixels can be slow, too
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-_PLEASE = "give a PNG, JPEG, WebP, BMP or GIF"
 
 
 def to_batch(images: np.ndarray, device="cpu"):
@@ -75,92 +72,6 @@ def from_batch(batch) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def fit_square(image: Image.Image, size: int = SIZE) -> Image.Image:
-    """The largest centred square of `image`, at `size` x `size` pixels."""
-    width, height = image.size
-    if width == height == size:
-        return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    shrinking = side >= size
-    return image.resize(
-        (size, size),
-        # Lanczos rings when it enlarges a few pixels to many
-        Image.Resampling.LANCZOS if shrinking else Image.Resampling.BICUBIC,
-        box=(left, top, left + side, top + side),
-        reducing_gap=3.0 if shrinking else None,
-    )
-
-
-def decode(
-    source: bytes | Path, formats: Sequence[str] = UPLOAD_FORMATS, max_pixels: int = MAX_PIXELS
-) -> tuple[np.ndarray, list[str], int]:
-    """One image file -> (uint8 (32, 32, 3), notes on what was done to it, work in pixels).
-
-    DataError, of one sentence without a subject ("is damaged ..."), for whatever cannot be decoded.
-    """
-    try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
-        image = Image.open(file, formats=formats)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large("more than 89 megapixels", max_pixels) from None
-    except Exception:
-        raise DataError(f"is not an image that can be read here; {_PLEASE}.") from None
-    with image:
-        pixels = image.width * image.height
-        if pixels > max_pixels:
-            raise _too_large(f"{image.width} x {image.height} pixels", max_pixels)
-        # a JPEG is not decoded at its full size, see _decoded
-        work = pixels // 4 if image.format == "JPEG" else pixels
-        try:
-            return np.array(_decoded(image)), _notes(image), work
-        except Exception:  # the types that decoders raise on damaged files are many
-            raise _Damaged(work) from None
-
-
-class _Damaged(DataError):
-    def __init__(self, work: int):
-        super().__init__("is damaged or incomplete and cannot be decoded; save it again and retry.")
-        self.work = work  # was done before the damage showed
-
-
-def _too_large(given: str, max_pixels: int) -> DataError:
-    return DataError(
-        f"is too large ({given}; at most {max_pixels / 1e6:.0f} megapixels); "
-        "make it smaller and retry."
-    )
-
-
-def _notes(image: Image.Image) -> list[str]:
-    # a phone's JPEG may hold a second picture (MPO), which is no animation
-    animated = image.format in ("GIF", "WEBP", "PNG") and getattr(image, "is_animated", False)
-    return ["is an animation; its first frame is used."] if animated else []
-
-
-def _decoded(image: Image.Image) -> Image.Image:
-    """An opened image, decoded: upright, the centred square, RGB, 32x32."""
-    if image.format in ("JPEG", "MPO"):  # decodes a large photograph at 1/2, 1/4 or 1/8 of its size
-        image.draft("RGB", (2 * SIZE, 2 * SIZE))
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    square = fit_square(_eight_bits(image))
-    if square.mode == "RGBA":
-        square = Image.alpha_composite(Image.new("RGBA", square.size, BACKGROUND), square)
-    return square.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode to L, RGB or RGBA. More bits are scaled, where Pillow's convert() would clip."""
-    if image.mode.startswith("I;16"):
-        grey = np.asarray(image).astype(np.float32) / 257
-    elif image.mode in ("I", "F"):  # no range is agreed on: darkest to black, brightest to white
-        grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        grey = (grey - grey.min()) / max(np.ptp(grey), 1e-12) * 255
-    else:
-        return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return Image.fromarray(grey.round().astype(np.uint8))
-
-
 def decode_upload(data: bytes) -> np.ndarray:
     """The bytes of one uploaded image -> uint8 (32, 32, 3): centre crop, resized, on white.
 
@@ -181,7 +92,7 @@ def decode_upload_with_notes(data: bytes) -> tuple[np.ndarray, list[str]]:
 
 def _decode_bytes(data: bytes) -> tuple[np.ndarray, list[str], int]:
     if not data:
-        raise DataError(f"is empty (0 bytes); {_PLEASE}.")
+        raise DataError(f"is empty (0 bytes); {PLEASE}.")
     if len(data) > MAX_FILE_BYTES:
         raise DataError(
             f"is too large a file ({len(data) / 2**20:.1f} MB; at most {MAX_FILE_BYTES >> 20} MB); "
@@ -199,17 +110,12 @@ def decode_uploads(files: Sequence[bytes]) -> tuple[np.ndarray, list[str]]:
     """
     images: list[np.ndarray] = []
     problems: list[str] = []
-    work = 0
+    work, began = 0, time.monotonic()
     for name, data in _entries(files, problems):
-        if len(images) == MAX_UPLOADS or work > MAX_WORK_PIXELS:
-            limit = (
-                f"{MAX_UPLOADS} images"
-                if len(images) == MAX_UPLOADS
-                else f"{MAX_WORK_PIXELS / 1e6:,.0f} megapixels"
-            )
+        limit = _limit_reached(len(images), work, time.monotonic() - began)
+        if limit:
             problems.append(
-                f"{name} and all after it were left out: at most {limit} are taken at once; "
-                "give the rest later."
+                f"{name} and all after it were left out: {limit} at once; give the rest later."
             )
             break
         try:
@@ -223,6 +129,14 @@ def decode_uploads(files: Sequence[bytes]) -> tuple[np.ndarray, list[str]]:
         work += cost
     stacked = np.stack(images) if images else np.zeros((0, SIZE, SIZE, 3), np.uint8)
     return stacked, problems
+
+
+def _limit_reached(count: int, work: int, elapsed_s: float) -> str:
+    if count == MAX_UPLOADS:
+        return f"at most {MAX_UPLOADS} images are taken"
+    if work > MAX_WORK_PIXELS:
+        return f"at most {MAX_WORK_PIXELS / 1e6:,.0f} megapixels are taken"
+    return f"decoding may take at most {MAX_SECONDS:.0f} s" if elapsed_s > MAX_SECONDS else ""
 
 
 def _entries(files: Sequence[bytes], problems: list[str]) -> Iterator[tuple[str, bytes]]:
