@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from convae.config import TrainConfig
 
+WARM_UP = 0.05  # share of a onecycle run in which the rate rises
 LINEAR_RATE = 0.05  # the linear code's share of the learning rate: with more it first unlearns PCA
 
 
@@ -31,8 +32,14 @@ def learning_rate_share(schedule: str, progress: float) -> float:
         return 1.0
     if schedule == "cosine":
         return 0.5 * (1 + math.cos(math.pi * progress))
-    warm_up = 0.05
-    return max(min(progress / warm_up, (1 - progress) / (1 - warm_up)), 1e-4)
+    return max(min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP)), 1e-4)
+
+
+def remaining_share(schedule: str, progress: float) -> float:
+    """The highest share from here to the end of the schedule; it never rises with progress."""
+    if schedule == "onecycle":
+        progress = max(progress, WARM_UP)
+    return learning_rate_share(schedule, progress)
 
 
 def make_optimizer(

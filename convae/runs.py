@@ -109,8 +109,10 @@ class Run:
         return background.is_locked(self.path / "lock")
 
     def ask(self, **wish: bool | float) -> None:
-        """Tell the trainer ``stop``, ``pause`` (booleans) or ``learning_rate`` (0: as
-        scheduled)."""
+        """Tell the trainer ``stop``, ``pause`` (booleans) or ``learning_rate``: the rate from now
+        on, which decays with the rest of the schedule; 0: as scheduled."""
+        if "learning_rate" in wish:
+            wish["learning_rate_asked_at"] = time.time()
         control = self.path / "control.json"
         files.write_atomically(control, json.dumps(files.read_json(control) | wish).encode())
 

@@ -64,11 +64,13 @@ class Ended(NamedTuple):
 
 @dataclass
 class Requests:
-    """What the user wants of a run right now; ``learning_rate`` 0 means as scheduled."""
+    """What the user wants of a run right now. ``learning_rate`` 0 means as scheduled, None that
+    nothing was asked; ``asked_at`` differs between two requests for the same rate."""
 
     stop: bool = False
     pause: bool = False
-    learning_rate: float = 0.0
+    learning_rate: float | None = None
+    asked_at: float = 0.0
 
 
 def agree(trainer: Trainer, requests: Callable[[], Requests]) -> Requests:
@@ -78,12 +80,14 @@ def agree(trainer: Trainer, requests: Callable[[], Requests]) -> Requests:
     if trainer.world == 1:
         return wish
     told = torch.tensor(
-        [float(wish.stop), float(wish.pause), wish.learning_rate, trainer.elapsed_s],
+        [float(wish.stop), float(wish.pause),
+         math.nan if wish.learning_rate is None else wish.learning_rate,
+         wish.asked_at, trainer.elapsed_s],
         device=trainer.device, dtype=torch.float64,
     )  # fmt: skip
     dist.broadcast(told, 0)
-    trainer.elapsed_s = told[3].item()
-    return Requests(bool(told[0]), bool(told[1]), told[2].item())
+    stop, pause, rate, asked_at, trainer.elapsed_s = told.tolist()
+    return Requests(bool(stop), bool(pause), None if math.isnan(rate) else rate, asked_at)
 
 
 def mean_loss(trainer: Trainer, total: Tensor, taken: int) -> float:
@@ -127,11 +131,11 @@ def one_epoch(
         if now - last > TICK_S if trainer.world == 1 else i % 10 == 0:
             last = now
             wish = agree(trainer, requests)
-            if wish.learning_rate and wish.learning_rate != trainer.asked_rate:
-                trainer.ask_rate(wish.learning_rate)
-                yield Event(
-                    trainer.epoch + 1, trainer.step, f"learning rate {wish.learning_rate:g}"
-                )
+            rate = wish.learning_rate
+            if rate is not None and (rate, wish.asked_at) != (trainer.asked_rate, trainer.asked_at):
+                trainer.ask_rate(rate, wish.asked_at)
+                what = f"learning rate {rate:g}" if rate else "learning rate as scheduled"
+                yield Event(trainer.epoch + 1, trainer.step, what)
             if wish.pause and not wish.stop:
                 yield Event(trainer.epoch + 1, trainer.step, "paused")
                 while wish.pause and not wish.stop:
@@ -162,8 +166,8 @@ def fit(
 
     At each EpochRecord the trainer stands at the end of that epoch, ready to be saved; its model is
     the best so far where ``record.val_psnr == trainer.best_psnr``. An epoch cut short by a stop
-    counts as one; the schedule goes by steps. A learning rate that is asked for becomes the rate at
-    this moment; the schedule goes on from there.
+    counts as one; the schedule goes by steps. A learning rate that is asked for is the rate at this
+    moment and decays from there with what is left of the schedule.
     """
     patience = trainer.config.patience
     trainer.forget_time()

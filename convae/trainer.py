@@ -20,7 +20,7 @@ from convae.config import TrainConfig
 from convae.devices import pick_device, pick_layout, pick_precision, world
 from convae.errors import ConfigError
 from convae.model import BATCH, MAX_PARAMETERS, ConvAutoencoder, count_parameters
-from convae.recipe import learning_rate_share, loss_of, make_optimizer
+from convae.recipe import learning_rate_share, loss_of, make_optimizer, remaining_share
 
 
 class Trainer:
@@ -54,7 +54,10 @@ class Trainer:
         self.steps_per_epoch = len(images) // self.batch_size
         self.epoch = self.step = self.bad_epochs = 0
         self.best_psnr = -math.inf
-        self.elapsed_s, self.rate_factor, self.asked_rate = 0.0, 1.0, 0.0
+        self.elapsed_s = 0.0
+        self.asked_rate = 0.0  # the learning rate that the user asked for; 0: as scheduled
+        self.asked_share = 1.0  # what was left of the schedule then
+        self.asked_at = 0.0  # which request that was
         self.usual_length: Tensor | None = None  # of the gradient
         self.forget_time()
         self.noise = torch.Generator(self.device)
@@ -91,13 +94,19 @@ class Trainer:
         return min(self.step / (self.config.epochs * self.steps_per_epoch), 1.0)
 
     def learning_rate(self) -> float:
-        share = learning_rate_share(self.config.schedule, self.progress())
-        return self.config.learning_rate * self.rate_factor * share
+        """The rate of the next step: as scheduled, or what was asked for and its decay since."""
+        schedule, progress = self.config.schedule, self.progress()
+        if not self.asked_rate:
+            return self.config.learning_rate * learning_rate_share(schedule, progress)
+        left = remaining_share(schedule, progress)
+        return self.asked_rate * min(left / self.asked_share, 1.0)
 
-    def ask_rate(self, wanted: float) -> None:
-        """Make this the learning rate now; the schedule goes on from there."""
-        self.asked_rate = wanted
-        self.rate_factor *= wanted / max(self.learning_rate(), 1e-12)
+    def ask_rate(self, rate: float, asked_at: float = 0.0) -> None:
+        """Make this the learning rate now. It decays with the rest of the schedule and never
+        rises above `rate`, not even in a warm-up; 0 returns to the schedule. `asked_at` tells
+        one request from the next."""
+        self.asked_rate, self.asked_at = rate, asked_at
+        self.asked_share = max(remaining_share(self.config.schedule, self.progress()), 1e-12)
 
     def forget_time(self) -> None:
         """What passed since the last look does not count: a pause, or time between two sittings."""
@@ -185,7 +194,9 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch, "step": self.step, "bad_epochs": self.bad_epochs,
             "best_psnr": self.best_psnr, "elapsed_s": self.elapsed_s,
-            "rate_factor": self.rate_factor, "usual_length": self.usual_length,
+            "asked_rate": self.asked_rate, "asked_share": self.asked_share,
+            "asked_at": self.asked_at, "epochs": self.config.epochs,
+            "usual_length": self.usual_length,
             "threads": torch.get_num_threads(),
             "torch_rng": torch.get_rng_state(),
         }  # fmt: skip
@@ -197,8 +208,12 @@ class Trainer:
         if self.average:
             self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        for name in ("epoch", "step", "bad_epochs", "best_psnr", "elapsed_s", "rate_factor"):
+        for name in ("epoch", "step", "bad_epochs", "best_psnr", "elapsed_s"):
             setattr(self, name, state[name])
+        for name in ("asked_rate", "asked_share", "asked_at"):
+            setattr(self, name, state.get(name, getattr(self, name)))
+        if state.get("epochs") != self.config.epochs:
+            self.asked_rate = 0.0  # another schedule: what was asked of the old one is over
         length = state.get("usual_length")
         self.usual_length = None if length is None else length.to(self.device)
         torch.set_rng_state(state["torch_rng"])

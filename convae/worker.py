@@ -116,7 +116,8 @@ class Sitting:
         return Requests(
             self.stopping or bool(wish.get("stop")) or self._out_of_time(),
             bool(wish.get("pause")),
-            float(wish.get("learning_rate") or 0.0),
+            wish.get("learning_rate"),
+            wish.get("learning_rate_asked_at", 0.0),
         )
 
     def say(self, **values) -> None:

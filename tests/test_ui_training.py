@@ -172,12 +172,18 @@ def test_a_run_at_work_is_shown_at_once_with_its_controls(put_run):
         assert json.loads((run.path / "control.json").read_text()) == {"pause": True}
         assert app.button(key="train-pause").label == "Resume"
         app.button(key="train-pause").click()
+        # the scheduled peak, not the momentary rate
+        assert app.number_input(key="train-rate-busy").value == run.config().learning_rate
         app.number_input(key="train-rate-busy").set_value(0.0004)
         healthy(app.run())
         app.button(key="train-rate-apply").click()
         healthy(app.run())
         wish = json.loads((run.path / "control.json").read_text())
+        assert wish.pop("learning_rate_asked_at") > 0
         assert wish == {"pause": False, "learning_rate": 0.0004}
+        app.button(key="train-rate-schedule").click()
+        app.run()
+        assert json.loads((run.path / "control.json").read_text())["learning_rate"] == 0.0
 
 
 def test_whoever_comes_back_while_a_run_is_at_work_sees_it(put_run):

@@ -8,6 +8,7 @@ import pyarrow as pa
 import streamlit as st
 
 from convae import checkpoints, files, hosting, live_chart, rungs, runs
+from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.follow import Tail
 from convae.parcel import is_uploaded
@@ -202,9 +203,13 @@ def _controls(run: Run, status: Status) -> None:
                 run.stop()
             st.rerun()
         with st.popover("Learning rate", icon=":material/speed:"):
-            st.caption(f"Now {status.learning_rate:.3g}. The schedule goes on from the new one.")
+            peak = _peak_rate(run)
+            st.caption(
+                f"Now {status.learning_rate:.3g}; the schedule's peak is {peak:.3g}. A new rate "
+                "holds at once and decays with the rest of the schedule."
+            )
             rate = st.number_input(
-                "New learning rate", 1e-7, 100.0, max(status.learning_rate, 1e-7) or 1e-3,
+                "New learning rate", 1e-7, 100.0, peak,
                 step=1e-4, format="%.6f", key=f"train-rate-{run.id}",
                 help="Size of a step; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
             )  # fmt: skip
@@ -212,6 +217,17 @@ def _controls(run: Run, status: Status) -> None:
                 "Apply", key="train-rate-apply", type="primary",
                 on_click=run.ask, kwargs={"learning_rate": float(rate)},
             )  # fmt: skip
+            st.button(
+                "Back to the schedule", key="train-rate-schedule",
+                on_click=run.ask, kwargs={"learning_rate": 0.0},
+            )  # fmt: skip
+
+
+def _peak_rate(run: Run) -> float:
+    try:
+        return run.config().learning_rate
+    except ConvaeError:
+        return TrainConfig().learning_rate
 
 
 def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
