@@ -8,9 +8,15 @@ BIN := $(VENV)/bin
 app: $(VENV)/app.done
 	$(BIN)/python -m streamlit run app.py
 
-test: $(VENV)/dev.done lint
-	$(BIN)/python -m pytest -m "not e2e" -n 2
-	$(BIN)/python -m pytest -m e2e
+# every check runs, whatever failed before it; one exit code at the end
+test: $(VENV)/dev.done
+	@trap 'exit 130' INT; failed=0; \
+	check() { echo "$$*"; "$$@" || failed=1; }; \
+	check $(BIN)/ruff check .; \
+	check $(BIN)/ruff format --check .; \
+	check $(BIN)/python -m pytest -m "not e2e" -n 2; \
+	check $(BIN)/python -m pytest -m e2e; \
+	exit $$failed
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff check .

@@ -23,6 +23,23 @@ from convae.model import BATCH, MAX_PARAMETERS, ConvAutoencoder, count_parameter
 from convae.recipe import learning_rate_share, loss_of, make_optimizer, remaining_share
 
 
+def shared_batch_size(config: TrainConfig, images: int) -> int:
+    """Images per step over all processes, where there are so many images to train on.
+
+    ConfigError where the processes cannot share a batch equally. Every process finds the same, so
+    it is asked before they meet: one that waits for a group never learns why the other ended.
+    """
+    _, processes = world()
+    size = min(config.batch_size, images)
+    if rest := size % processes:
+        which = "" if size == config.batch_size else ", all training images"
+        raise ConfigError(
+            f"`batch_size` (={size}{which}) must be divisible by the number of processes "
+            f"(={processes}): choose for example {max(size - rest, processes)}."
+        )
+    return size
+
+
 class Trainer:
     """A model, its optimizer and where they are: all that resume needs is in ``state()``."""
 
@@ -33,12 +50,7 @@ class Trainer:
         self.device = pick_device(config.device)
         self.precision = pick_precision(config.precision, self.device)
         self.layout = pick_layout(self.device)
-        self.batch_size = min(config.batch_size, len(images))
-        if self.batch_size % self.world:
-            raise ConfigError(
-                f"`batch_size` (={self.batch_size}) must be divisible by the number of "
-                f"processes (={self.world})."
-            )
+        self.batch_size = shared_batch_size(config, len(images))
         parameters = count_parameters(config.model)
         if parameters > MAX_PARAMETERS:
             raise ConfigError(

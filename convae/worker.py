@@ -36,7 +36,7 @@ from convae.errors import ConvaeError
 from convae.pca import pca_for
 from convae.scalars import Scalars
 from convae.train import Ended, EpochRecord, Event, Progress, Requests, fit
-from convae.trainer import Trainer
+from convae.trainer import Trainer, shared_batch_size
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -165,7 +165,8 @@ class Sitting:
             else:
                 self.say(state="failed", message=f"The trainer broke: {text.splitlines()[0][:200]}")
                 raise
-        return self.run.status() if not self.rank else runs.Status(self.told["state"])
+        mine = runs.Status(self.told["state"], self.told.get("message", ""))
+        return mine if self.rank else self.run.status()
 
     def _stop(self, *_) -> None:
         self.stopping = True
@@ -178,6 +179,7 @@ class Sitting:
                 message=f"{what}: {done:,}" + (f" of {total:,}" if total else "")
             ),
         )
+        shared_batch_size(config, len(kept))
         if self.world > 1:
             join_processes()
         trainer = Trainer(config, kept, held)

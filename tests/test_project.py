@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -178,3 +179,27 @@ def test_every_shipped_model_has_its_maps_of_the_built_in_sets(spec):
             )
             assert found is not None and found.shape == (len(images), dimensions), told
         assert len(list((card.parent / "maps").iterdir())) == 6, "maps of weights that are gone"
+
+
+CHECKS = ["ruff check .", "ruff format --check .", "python -m pytest -m not e2e -n 2",
+          "python -m pytest -m e2e"]  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("failing", [None, *CHECKS])
+def test_make_test_runs_every_check_and_fails_once_at_the_end(failing, tmp_path):
+    (tmp_path / "bin").mkdir()
+    for name in ("ruff", "python"):
+        stub = tmp_path / "bin" / name
+        stub.write_text(
+            f'#!/bin/sh\ncalled="{name} $*"\necho "$called" >> {tmp_path}/calls\n'
+            f'[ "$called" != "{failing}" ]\n'
+        )
+        stub.chmod(0o755)
+    (tmp_path / "dev.done").touch()
+    places = [f"VENV={tmp_path}", f"BIN={tmp_path / 'bin'}"]
+    done = subprocess.run(
+        ["make", "-C", ROOT, "test", *places], capture_output=True, text=True, timeout=60
+    )
+    assert (tmp_path / "calls").read_text().splitlines() == CHECKS, done.stderr
+    assert (done.returncode != 0) == (failing is not None), done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from convae import __main__ as cli
-from convae import runs
+from convae import runs, worker
 
 ROOT = Path(__file__).resolve().parent.parent
 ASKED = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--batch-size", "16",
@@ -69,7 +69,8 @@ def test_a_killed_rank_ends_the_run_and_resume_goes_on(tiny_data):
 
 
 def test_torchrun_restarts_a_killed_rank_and_the_run_goes_on(tiny_data):
-    asked = ["--data", tiny_data, "--epochs", "20", *ASKED]
+    # epochs enough for a busy machine to see the first one saved before the last one is
+    asked = ["--data", tiny_data, "--epochs", "60", *ASKED]
     process = torchrun("train", "--name", "two", *asked, restarts=2)
     killed = killed_after_an_epoch("two", process)
     saved = len(runs.get("two").history())
@@ -77,8 +78,8 @@ def test_torchrun_restarts_a_killed_rank_and_the_run_goes_on(tiny_data):
     out, _ = process.communicate(timeout=180)
     assert process.returncode == 0, out
     run = runs.get("two")
-    assert run.status().state == "done" and run.status().pid != killed and saved < 20
-    assert [row["epoch"] for row in run.history()] == list(range(1, 21))
+    assert run.status().state == "done" and run.status().pid != killed and saved < 60
+    assert [row["epoch"] for row in run.history()] == list(range(1, 61))
     assert losses("two")[:9] == pytest.approx(losses("one")[:9], abs=1e-4)
     assert losses("two")[-1] == pytest.approx(losses("one")[-1], rel=0.1)
 
@@ -98,3 +99,31 @@ def test_a_batch_that_cannot_be_shared_is_refused(tiny_data):
     process = torchrun("train", *asked)
     out, _ = process.communicate(timeout=180)
     assert process.returncode != 0 and "`batch_size` (=17) must be divisible" in out
+
+
+@pytest.fixture
+def never_met(monkeypatch):
+    """Two processes, as torchrun describes them; fails where one tries to meet the other."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "a launcher")
+    monkeypatch.setattr(worker, "join_processes", lambda: pytest.fail("waits for the others"))
+    return monkeypatch
+
+
+def test_each_process_refuses_such_a_batch_before_it_waits_for_the_others(
+    tiny_data, never_met, capsys
+):
+    for rank in "01":
+        never_met.setenv("RANK", rank)
+        asked = ["train", *ASKED, "--data", tiny_data, "--batch-size", "17", "--name", "odd"]
+        assert cli.main(asked) == 1
+        message = capsys.readouterr().err
+        assert "`batch_size` (=17) must be divisible by the number of processes (=2)" in message
+        assert "choose for example 16" in message
+
+
+def test_a_set_smaller_than_the_batch_is_refused_in_the_same_way(tiny_data, never_met, capsys):
+    never_met.setenv("RANK", "0")
+    asked = ["train", *ASKED, "--data", tiny_data, "--batch-size", "64", "--limit", "21"]
+    assert cli.main([*asked, "--name", "odd"]) == 1
+    assert "`batch_size` (=21, all training images) must be divisible" in capsys.readouterr().err
