@@ -24,6 +24,7 @@ recipe       losses, optimizers, schedules; devices: where they run
 trainer      a model in training: one step, one validation, its whole state
 train        the training loop, a generator
 runs         one run folder: claim, start, follow, stop
+records      what the files of a run say, without what is damaged in them
 background   processes that outlive their starter, and locks; files: whole or not at all
 worker       a run, carried out
 checkpoints  model.safetensors + card.json

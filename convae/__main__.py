@@ -10,7 +10,7 @@ from pathlib import Path
 from convae import __version__, background, files, projection, runs
 from convae.bars import Bars
 from convae.config import TrainConfig, from_flat, settings
-from convae.errors import ConvaeError
+from convae.errors import ConvaeError, RunError
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
 
@@ -224,24 +224,35 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
     ]  # fmt: skip
     at_hand = {row["name"]: row for row in rows}
     for run in runs.listing():
-        config = run.config()
+        try:
+            config = run.config()
+        except RunError:
+            continue
         row = at_hand.setdefault(run.id, {
             "name": run.id, "kind": "run", "path": str(run.path),
             "architecture": config.model.architecture, "latent_dim": config.model.latent_dim,
             "data": config.data.spec, "metrics": None,
         })  # fmt: skip
         row |= {"kind": "run", "state": run.status().state}
+    damaged = checkpoints.damaged()
+    for name, reason in damaged.items():
+        kind = "run" if (runs.root() / name).is_dir() else "checkpoint"
+        row = at_hand.setdefault(name, {"name": name, "kind": kind, "metrics": None})
+        row |= {"state": "damaged", "reason": reason}
     if asked.json:
         print(json.dumps(list(at_hand.values())))
         return 0
     if not at_hand:
         print("Nothing yet: `python -m convae train --data shapes` makes a model in a minute.")
+    for reason in damaged.values():
+        print(f"convae: {reason}", file=sys.stderr)
     for row in at_hand.values():
         test = (row["metrics"] or {}).get("test") or {}
         psnr = f"{test['psnr']:.2f} dB" if test.get("psnr") else "-"
         print(
-            f"{row['name']:24} {row['kind']:10} {row['state']:10} {row['architecture']:9}"
-            f"{row['latent_dim']:5}  {psnr:>9}  {row['data']}"
+            f"{row['name']:24} {row['kind']:10} {row['state']:10} "
+            f"{row.get('architecture', '-'):9}{row.get('latent_dim', '-'):>5}  {psnr:>9}  "
+            f"{row.get('data', '-')}"
         )
     return 0
 

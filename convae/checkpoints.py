@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import time
 import zipfile
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +20,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from convae import files, runs
+from convae import background, files, records, runs
 from convae.config import ModelConfig, TrainConfig, from_dict
 from convae.csv_export import to_csv
 from convae.errors import CheckpointError, ConvaeError
@@ -27,6 +28,7 @@ from convae.model import MAX_PARAMETERS, ConvAutoencoder, count_parameters
 
 MAX_BYTES = 50 * 2**20
 MAX_HEADER = 2**20
+READ_S = 3.0  # how long a reader waits for a run that is between its weights and its card
 DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
 LOADER = '''"""Loads the model beside this file; needs the convae package."""
 
@@ -159,21 +161,48 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def listing() -> list[Entry]:
-    """Shipped checkpoints by name, then one's own, newest first; damaged cards are left out."""
+    """Shipped checkpoints by name, then one's own, newest first; damaged cards are left out, see
+    ``damaged``."""
+    return _survey()[0]
+
+
+def damaged() -> dict[str, str]:
+    """Models and runs that cannot be used: name -> the reason, a sentence."""
+    return _survey()[1]
+
+
+def _survey() -> tuple[list[Entry], dict[str, str]]:
     shipped = sorted(p for p in root().glob("*/card.json"))
-    own = [run.path / "card.json" for run in runs.listing()]
-    found, seen = [], set()
+    own, reasons = [], {}
+    for run in runs.listing():
+        own.append(run.path / "card.json")
+        if reason := run.damage():
+            reasons[run.id] = reason
+    found = {}
     for path in [*shipped, *own]:
-        card, name = files.read_json(path), path.parent.name
-        if name in seen or not (path.parent / "model.safetensors").is_file():
+        name = path.parent.name
+        if name in found or not path.exists() or not (path.parent / "model.safetensors").is_file():
             continue
         try:
-            from_dict(TrainConfig, card.get("config"))
-        except ConvaeError:
-            continue
-        seen.add(name)
-        found.append(Entry(name, path.parent, card))
-    return found
+            found[name] = Entry(name, path.parent, read_card(path.parent))
+        except ConvaeError as error:
+            reasons.setdefault(name, str(error))
+    return list(found.values()), reasons
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What card.json says, its parts of the right type (`records.card`); CheckpointError where it
+    is damaged."""
+    card = files.read_json(folder / "card.json")
+    try:
+        from_dict(TrainConfig, card.get("config"))
+    except ConvaeError as error:
+        reason = str(error).rstrip(".") if card else "it is not a JSON object"
+        raise CheckpointError(
+            f"The card of {folder.name} is damaged: {reason[:200]}. Repair card.json, or delete "
+            "the model."
+        ) from None
+    return records.card(card)
 
 
 def find(name_or_path: str) -> Path:
@@ -184,6 +213,8 @@ def find(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if (path / "card.json").is_file():
         return path
+    if reason := damaged().get(name_or_path):
+        raise CheckpointError(reason)
     if runs.ID.fullmatch(name_or_path) and (runs.root() / name_or_path).is_dir():
         raise CheckpointError(
             f"Run `{name_or_path}` has not finished an epoch: it has no model yet."
@@ -198,14 +229,31 @@ def load(name_or_path: str, device: str = "cpu") -> Checkpoint:
     Raises CheckpointError where it is missing, damaged or not ours.
     """
     path = find(str(name_or_path))
-    try:
-        weights = (path / "model.safetensors").read_bytes()
-        card = json.loads((path / "card.json").read_text())
-    except (OSError, ValueError):
-        raise CheckpointError(
-            f"Checkpoint `{path.name}` cannot be read: it needs card.json and model.safetensors."
-        ) from None
+    weights, card = _both(path)
     return from_bytes(path.name, weights, card, device)
+
+
+def _both(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """The weights and the card that was written for them. A run that saves replaces one after the
+    other: where they do not fit and the run is at work, or one has just changed, look again."""
+    before, deadline = None, time.monotonic() + READ_S
+    while True:
+        at_work = background.is_locked(path / "lock")
+        try:
+            weights = (path / "model.safetensors").read_bytes()
+            (path / "card.json").stat()
+        except OSError:
+            raise CheckpointError(
+                f"Checkpoint `{path.name}` cannot be read: it needs card.json and "
+                "model.safetensors."
+            ) from None
+        card = read_card(path)
+        seen = (digest := hashlib.sha256(weights).hexdigest(), card.get("sha256", digest))
+        settled = seen == before and not at_work
+        if seen[0] == seen[1] or settled or time.monotonic() > deadline:
+            return weights, card
+        before = seen
+        time.sleep(0.02)
 
 
 def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "cpu") -> Checkpoint:
@@ -267,8 +315,8 @@ def export(name_or_path: str) -> bytes:
     """One zip to take along: card.json, model.safetensors (the card inside it too), a script that
     loads them and, of a run, the history as CSV."""
     path = find(name_or_path)
-    card = files.read_json(path / "card.json")
-    tensors = safetensors.torch.load((path / "model.safetensors").read_bytes())
+    packed, card = _both(path)
+    tensors = safetensors.torch.load(packed)
     inside = json.dumps({k: v for k, v in card.items() if k != "sha256"})
     weights = safetensors.torch.save(tensors, {"card": inside})
     card["sha256"] = hashlib.sha256(weights).hexdigest()
@@ -277,7 +325,6 @@ def export(name_or_path: str) -> bytes:
         archive.writestr("card.json", json.dumps(card, indent=2))
         archive.writestr("model.safetensors", weights)
         archive.writestr("load.py", LOADER)
-        rows, _ = files.read_lines(path / "history.jsonl")
-        if rows:
+        if rows := runs.Run(path).history():
             archive.writestr("history.csv", to_csv(rows))
     return buffer.getvalue()

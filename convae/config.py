@@ -25,10 +25,12 @@ def check(config) -> None:
             continue
         kind = type(f.default)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            value = float(value) if abs(value) < 1e300 else math.inf
             object.__setattr__(config, f.name, value)
         if type(value) is not kind:
             raise ConfigError(f"`{f.name}` (={value!r}) must be of type {kind.__name__}.")
+        if kind is str and not value.isascii() and value != value.encode(errors="replace").decode():
+            raise ConfigError(f"`{f.name}` holds characters that are not text.")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"`{f.name}` (={value}) must be a finite number.")
         if meta["choices"] and value not in meta["choices"]:
@@ -211,11 +213,15 @@ def from_dict(kind: type, values: Any):
     return kind(**made)
 
 
-def from_json(text: str) -> TrainConfig:
+def from_json(text: str | bytes) -> TrainConfig:
     """Read what ``TrainConfig.to_json`` wrote; raises ConfigError."""
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except RecursionError:
+        raise ConfigError("This JSON file is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise ConfigError("This JSON file is not UTF-8 text.") from None
+    except ValueError as error:
         raise ConfigError(f"This is not a JSON file: {error}.") from None
     return from_dict(TrainConfig, values)
 

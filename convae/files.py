@@ -46,8 +46,8 @@ def replace_together(files: list[tuple[Path, bytes]]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in this file; {} where there is none or it is damaged."""
     try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -68,7 +68,7 @@ def read_lines(path: Path, after: int = 0) -> tuple[list[dict[str, Any]], int]:
     for line in text[:whole].splitlines():
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             rows.append(row)

@@ -2,10 +2,13 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from convae import files
+
+Row = dict[str, Any]
 
 
 class Tail:
@@ -15,13 +18,14 @@ class Tail:
     threads may look at once: all visitors of a run share one Tail.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, clean: Callable[[list[Row]], list[Row]] = list):
+        """clean: gives those of the new rows that are kept, such as `records.history`."""
+        self.path, self.clean = path, clean
         self._lock = threading.Lock()
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[Row] = []
         self._after, self._file = 0, (0, 0)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Row]:
         """All rows up to now; the list is the caller's own, its rows are shared."""
         with self._lock:
             try:
@@ -34,5 +38,5 @@ class Tail:
                 self._rows, self._after, self._file = [], 0, file
             if found.st_size > self._after:
                 new, self._after = files.read_lines(self.path, self._after)
-                self._rows += new
+                self._rows += self.clean(new)
             return list(self._rows)

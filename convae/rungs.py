@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convae import files, metrics
+from convae import files, metrics, records
 from convae.pca import PCA
 
 Levels = dict[str, dict[str, float]]
@@ -54,7 +54,7 @@ def read(folder: Path) -> Levels:
     found = {}
     for name, each in files.read_json(folder / "rungs.json").items():
         if isinstance(each, dict):
-            found[str(name)] = {k: v for k, v in each.items() if isinstance(v, int | float)}
+            found[records.value(name, str)] = records.typed(each, {"psnr": float, "loss": float})
     return found
 
 

@@ -27,9 +27,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convae import background, files, hosting
+from convae import background, files, hosting, records
 from convae.config import TrainConfig, from_json
-from convae.errors import ConvaeError, RunError
+from convae.errors import ConfigError, ConvaeError, RunError
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ENDED = ("done", "stopped", "diverged", "out of memory", "disk full", "killed", "failed")
@@ -76,21 +76,37 @@ class Run:
         return self.path.name
 
     def config(self) -> TrainConfig:
+        """What was asked for; RunError where that cannot be read: the run is damaged or gone."""
         try:
-            return from_json((self.path / "config.json").read_text())
-        except OSError:
-            raise RunError(f"Run {self.id} has no settings any more: it was deleted.") from None
+            return from_json((self.path / "config.json").read_bytes())
+        except FileNotFoundError:
+            raise RunError(f"Run {self.id} has no config.json: it was deleted.") from None
+        except (OSError, ConfigError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+            raise RunError(
+                f"Run {self.id} is damaged: its config.json cannot be read ({reason[:200]}). "
+                "Repair the file, or delete the run."
+            ) from None
+
+    def damage(self) -> str:
+        """Why this run cannot be used, in a sentence; "" for a run that is whole."""
+        try:
+            self.config()
+        except RunError as error:
+            return str(error)
+        return ""
+
+    def _said(self) -> dict[str, Any]:
+        return records.of_class(files.read_json(self.path / "status.json"), Status)
 
     def status(self) -> Status:
-        told = files.read_json(self.path / "status.json")
-        known = {k: v for k, v in told.items() if k in Status.__dataclass_fields__}
+        known = self._said()
         status = Status(**{"state": "starting", **known})
         if not self.path.is_dir():
             return Status("killed", "This run was deleted.")
         if status.alive and not self.locked():
             # the trainer may have ended between the two looks: its last word counts
-            told = files.read_json(self.path / "status.json")
-            if told.get("state") in ENDED:
+            if self._said().get("state") in ENDED:
                 return self.status()
             message = (
                 "The trainer is gone without a word: killed, or the machine went down. Resume it."
@@ -99,10 +115,10 @@ class Run:
         return status
 
     def history(self) -> list[dict[str, Any]]:
-        return files.read_lines(self.path / "history.jsonl")[0]
+        return records.history(files.read_lines(self.path / "history.jsonl")[0])
 
     def events(self) -> list[dict[str, Any]]:
-        return files.read_lines(self.path / "events.jsonl")[0]
+        return records.events(files.read_lines(self.path / "events.jsonl")[0])
 
     def locked(self) -> bool:
         """Is somebody working on this run?"""
@@ -160,21 +176,21 @@ def get(name: str) -> Run:
 
 
 def listing() -> list[Run]:
-    """All runs, newest first."""
+    """All runs, newest first; damaged ones, too: `Run.damage` tells."""
     try:
         folders = list(root().iterdir())
     except OSError:
         return []
     found = [
         p for p in folders
-        if ID.fullmatch(p.name) and not p.is_symlink() and (p / "config.json").is_file()
+        if ID.fullmatch(p.name) and not p.is_symlink() and os.path.lexists(p / "config.json")
     ]  # fmt: skip
     return [Run(p) for p in sorted(found, key=lambda p: (_made(p), p.name), reverse=True)]
 
 
 def _made(path: Path) -> float:
     try:
-        return (path / "config.json").stat().st_mtime
+        return (path / "config.json").lstat().st_mtime
     except OSError:
         return 0.0
 

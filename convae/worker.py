@@ -234,9 +234,9 @@ class Sitting:
         """Cut what a killed sitting wrote after its last whole save."""
         if self.rank:
             return
-        for name in ("history.jsonl", "events.jsonl"):
-            rows, _ = files.read_lines(self.run.path / name)
-            kept = [json.dumps(row) + "\n" for row in rows if row.get("epoch", 0) <= epoch]
+        whole = {"history.jsonl": self.run.history(), "events.jsonl": self.run.events()}
+        for name, rows in whole.items():
+            kept = [json.dumps(row) + "\n" for row in rows if row["epoch"] <= epoch]
             files.write_atomically(self.run.path / name, "".join(kept).encode())
         snapshots.forget_after(self.run.path / "snapshots", epoch)
 

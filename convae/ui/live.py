@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from convae import checkpoints, files, hosting, live_chart, rungs, runs
+from convae import checkpoints, files, hosting, live_chart, records, rungs, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.follow import Tail
@@ -36,7 +36,8 @@ IDLE_TICK_S = 5.0  # a run that has ended may be resumed in another window
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _tail(path: str) -> Tail:
-    return Tail(Path(path))
+    clean = records.history if path.endswith("history.jsonl") else records.events
+    return Tail(Path(path), clean)
 
 
 def history_of(run: Run) -> list[dict[str, Any]]:
@@ -55,7 +56,7 @@ def rungs_of(run_id: str, changed: float) -> rungs.Levels:
     levels = rungs.read(run.path)
     try:
         config = run.config()
-        card = files.read_json(run.path / "card.json")
+        card = records.card(files.read_json(run.path / "card.json"))
     except ConvaeError:
         return levels
     here = checkpoints.Entry(run.id, run.path, card | {"config": _plain(config)})
@@ -102,6 +103,8 @@ def pick_run(key: str = "train-run") -> Run | None:
 
 def watch(run: Run) -> None:
     """Everything one sees of a run; while it is at work, drawn anew every second."""
+    if run.damage():  # `run_table.actions` tells
+        return
     status = run.status()
     st.session_state["train-watched"] = (run.id, status.state)
     if status.alive:
@@ -110,6 +113,8 @@ def watch(run: Run) -> None:
 
 
 def _watch(run: Run) -> None:
+    if run.damage():
+        st.rerun()
     status = run.status()
     before = st.session_state.get("train-watched")
     if before is not None and before[1] != status.state and before[0] == run.id:

@@ -41,6 +41,16 @@ def checkpoint_options() -> dict[str, Entry]:
     return {entry.name: entry for entry in checkpoints.listing()}
 
 
+def name_damaged() -> None:
+    """Which models and runs are left out of the lists because they are damaged, if any."""
+    if names := list(checkpoints.damaged()):
+        shown = ", ".join(f"`{name}`" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+        st.caption(
+            f":material/warning: Damaged and left out: {shown}. Train > Runs says why and can "
+            "delete a damaged run."
+        )
+
+
 def models_table() -> None:
     """All models at hand, one a line."""
     rows = [
@@ -109,11 +119,14 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
             persist_state="session",
         )
         st.caption(describe(options[choices.keep(key, name)]))
+        with frame.steady():
+            name_damaged()
     with frame.error_boundary():
         return caches.load_checkpoint(name)
 
 
 def _no_model() -> None:
+    name_damaged()
     st.info("There is no model yet: train one first, the drawn shapes take a minute.")
     if st.button("Train a model", type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py")

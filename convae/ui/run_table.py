@@ -5,7 +5,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convae import checkpoints, config, files, hosting, metrics, parcel, plots, runs, snapshots
+from convae import (
+    checkpoints,
+    config,
+    files,
+    hosting,
+    metrics,
+    parcel,
+    plots,
+    records,
+    runs,
+    snapshots,
+)
 from convae.errors import ConvaeError
 from convae.runs import Run
 from convae.ui import caches, frame, live, pickers, pictures, training_form
@@ -16,7 +27,8 @@ SPARK = 40  # points of a sparkline
 def table() -> list[Run]:
     """Every run, one a line; returns those that are chosen, by a click on their line or by name."""
     found = runs.listing()
-    rows = [_row(run) for run in found]
+    damaged = checkpoints.damaged()
+    rows = [_row(run) | ({"State": "Damaged"} if run.id in damaged else {}) for run in found]
     names = [run.id for run in found]
 
     def chosen_by_click() -> None:
@@ -56,9 +68,9 @@ def _row(run: Run) -> dict[str, Any]:
     try:
         made = run.config()
     except ConvaeError:
-        return {"Run": run.id, "State": "damaged"}
+        return {"Run": run.id, "State": "Damaged"}
     psnr = [row["val_psnr"] for row in history]
-    card = files.read_json(run.path / "card.json").get("metrics") or {}
+    card = records.card(files.read_json(run.path / "card.json"))["metrics"]
     spark = np.asarray(psnr)[np.linspace(0, len(psnr) - 1, min(SPARK, len(psnr))).astype(int)]
     return {
         "Run": run.id,
@@ -74,9 +86,17 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def actions(run: Run, *, watching: bool = False) -> None:
-    """What can be done with one run; `watching` where it is looked at already."""
+    """What can be done with one run; `watching` where it is looked at already. A damaged one can
+    be deleted."""
+    if reason := run.damage():
+        st.error(reason, icon=":material/error:")
+        if hosting.training_allowed() and not run.locked():
+            _deletion(run)
+        return
     status = run.status()
-    has_model = (run.path / "model.safetensors").is_file()
+    if reason := checkpoints.damaged().get(run.id):
+        st.error(reason, icon=":material/error:")
+    has_model = (run.path / "model.safetensors").is_file() and not reason
     with st.container(horizontal=True, vertical_alignment="center", key="train-actions"):
         if has_model:
             # a link: st.switch_page refuses while widgets are bound to the address
@@ -113,6 +133,10 @@ def _changes(run: Run, status: runs.Status) -> None:
                                        help="The schedule is stretched to them.")  # fmt: skip
                 if st.button("Go on", key="train-continue", type="primary"):
                     go_on(run, max(made.epochs, status.epoch) + more)
+    _deletion(run)
+
+
+def _deletion(run: Run) -> None:
     with st.popover("Delete", icon=":material/delete:"):
         st.write(f"Delete {run.id} and its model for good?")
         if st.button("Delete for good", key="train-delete", type="primary"):
@@ -143,6 +167,9 @@ def show_run(run: Run) -> None:
 
 def compare(chosen: list[Run]) -> None:
     """Several runs: their curves on one chart, what sets them apart, the same images rebuilt."""
+    for reason in filter(None, (run.damage() for run in chosen)):
+        st.warning(reason, icon=":material/warning:")
+    chosen = [run for run in chosen if not run.damage()]
     with st.container(horizontal=True, key="train-compare-options"):
         what = st.segmented_control(
             "Show", ["psnr", "loss"], default="psnr", required=True, key="train-compare-show",

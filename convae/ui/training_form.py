@@ -1,6 +1,7 @@
 """What one decides before a training, and what one is told of it: presets, settings, a forecast."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import Field
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import streamlit as st
 from convae import config, data, hosting, model, probe, runs
 from convae.config import TrainConfig
 from convae.devices import device_name, gpu_count
-from convae.errors import ConvaeError
+from convae.errors import ConvaeError, RunError
 from convae.parcel import is_uploaded
 from convae.ui import caches, frame, pickers, pictures
 
@@ -128,7 +129,10 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
 
 def image_specs() -> list[str]:
     """What can be learnt from: the built-in sets, and places that runs of our own have used."""
-    own = [run.config().data.spec for run in runs.listing()[:50] if not is_uploaded(run)]
+    own = []
+    for run in runs.listing()[:50]:
+        with suppress(RunError):  # a damaged run
+            own += [] if is_uploaded(run) else [run.config().data.spec]
     found = [*data.SPECS, *sorted({spec for spec in own if spec not in data.SPECS})]
     kept = []
     for spec in found:

@@ -1,0 +1,89 @@
+"""What the files of a run say, value by value of the right type. Damaged lines and values are left
+out, so that whoever shows a run needs no checks of its own."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+Row = dict[str, Any]
+LONGEST = 1000  # characters of a text that is shown
+EPOCH = {"epoch": int, "step": int, "train_loss": float, "val_loss": float, "val_psnr": float,
+         "elapsed_s": float}  # fmt: skip
+EPOCH_EXTRAS = {"learning_rate": float, "images_per_s": float, "memory_mb": float}
+EVENT = {"epoch": int, "step": int, "what": str}
+
+
+def value(given: Any, kind: type) -> Any:
+    """`given` if it is of this kind (int, float, str, bool or dict), else None.
+
+    Numbers are finite, a float may be written as an integer, and texts can be encoded.
+    """
+    if kind in (int, float):
+        number = isinstance(given, int if kind is int else int | float)
+        if not number or isinstance(given, bool) or abs(given) > 1e15 or not math.isfinite(given):
+            return None
+    elif not isinstance(given, kind):
+        return None
+    if kind is str:
+        return given[:LONGEST].encode(errors="replace").decode()
+    return given
+
+
+def typed(given: Any, kinds: Mapping[str, type]) -> Row:
+    """Those of the values that `kinds` names and that are of its kind; {} if it is no object."""
+    given = given if isinstance(given, dict) else {}
+    found = {key: value(given.get(key), kind) for key, kind in kinds.items()}
+    return {key: item for key, item in found.items() if item is not None}
+
+
+def of_class(given: Any, kind: type) -> Row:
+    """As `typed`, by the annotations of a dataclass."""
+    return typed(given, {f.name: f.type for f in fields(kind)})
+
+
+def history(rows: Sequence[Row]) -> list[Row]:
+    """The epochs among these rows: each has every key of EPOCH; damaged ones are left out."""
+    return [row for row in (_whole(r, EPOCH, EPOCH_EXTRAS) for r in rows) if row]
+
+
+def events(rows: Sequence[Row]) -> list[Row]:
+    """The events among these rows: each has every key of EVENT; damaged ones are left out."""
+    return [row for row in (_whole(r, EVENT, {}) for r in rows) if row]
+
+
+def _whole(row: Row, needed: Mapping[str, type], extras: Mapping[str, type]) -> Row | None:
+    kinds = {**needed, **extras}
+    good = typed(row, kinds)
+    if not set(needed) <= set(good):
+        return None
+    return {key: good.get(key, row[key]) for key in row if key in good or key not in kinds}
+
+
+def card(given: Row) -> Row:
+    """A card whose parts are of the right type: `metrics`, its `test`, `training` and `data` are
+    objects, their figures numbers or absent, `classes` a list of names. Other keys stay."""
+    found = dict(given)
+    for part in ("metrics", "training", "data"):
+        found[part] = dict(value(given.get(part), dict) or {})
+    metrics, training, data = found["metrics"], found["training"], found["data"]
+    test = value(metrics.get("test"), dict) or {}
+    numbers = {key: float for key in test}
+    metrics |= {"test": typed(test, numbers) or None}
+    _keep_numbers(metrics, "val_psnr", "val_loss")
+    _keep_numbers(training, "epoch", "step", "elapsed_s")
+    _keep_numbers(data, "images")
+    _keep_numbers(found, "parameters")
+    for where, key in ((data, "name"), (data, "fingerprint"), (found, "machine"),
+                       (found, "command"), (found, "created"), (found, "sha256")):  # fmt: skip
+        if key in where and value(where[key], str) is None:
+            del where[key]
+    classes = value(given.get("classes"), list) or []
+    found["classes"] = [name for name in (value(c, str) for c in classes) if name is not None]
+    return found
+
+
+def _keep_numbers(part: Row, *keys: str) -> None:
+    for key in keys:
+        if key in part and value(part[key], float) is None:
+            part[key] = None
