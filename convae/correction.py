@@ -46,7 +46,9 @@ def stepped(
 def corrected(g: Callable[[Tensor], Tensor], x: Tensor, z: Tensor, steps: int) -> Tensor:
     """The codes z (N, d) of the batch x, nearer to the best for the decoder g; no gradient flows.
 
-    No code comes back worse than it was: each is the best of those on its way.
+    In float32 no code reconstructs worse than it did: each is the best of those on its way. That
+    holds before quantization only: after a code is rounded to few bits, or a reconstruction to
+    whole pixel values, the refined one may be slightly worse.
     """
     best, least = z, torch.full((len(z), 1), torch.inf, device=z.device)
     direction = before = None

@@ -52,7 +52,6 @@ def test_the_table_is_that_of_the_command_line_to_the_last_digit(
     lines |= {name: found["baselines"][name.lower()] for name in STRAW}
     if corrections:
         lines[methods.GUESS] = found["first_guess"]
-        assert found["first_guess"]["mse"] > found["mse"] or bits == 1
     assert set(lines) == set(table.index)
     for name, line in lines.items():
         for column, key in {

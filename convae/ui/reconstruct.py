@@ -73,7 +73,8 @@ def pick_corrections(checkpoint):
         key=f"reconstruct-corrections-{own}",
         help="The encoder guesses a code at one look. Each correction compares what the decoder "
         "makes of it with the image and moves the code to where the squared error is less. The "
-        f"decoder stays as it is. This model's own number is {own}.",
+        "decoder stays as it is. The error never rises before quantization; at few bits a value "
+        f"it can. This model's own number is {own}.",
         **KEPT,
     )
     return caches.corrected(checkpoint, steps)
