@@ -26,6 +26,7 @@ train        the training loop, a generator
 runs         one run folder: claim, start, follow, stop
 records      what the files of a run say, without what is damaged in them
 background   processes that outlive their starter, and locks; files: whole or not at all
+shared       what is set for the whole process, and wanted by several threads at once
 worker       a run, carried out
 checkpoints  model.safetensors + card.json
 zips         how many entries a zip has, read before it is parsed

@@ -1,21 +1,19 @@
 """What a map can be coloured by, from the codes alone: groups, and how odd a code is."""
 
-import warnings
-
 import numpy as np
 
 from convae import latent
+from convae.shared import no_convergence_warnings, one_thread
 
 
 def clusters(codes: np.ndarray, count: int = 10, seed: int = 0) -> np.ndarray:
     """The group of each code, int64 (N,), by k-means (scikit-learn's, in batches): group 0 is the
     largest. Fewer groups where there are fewer codes."""
     from sklearn.cluster import MiniBatchKMeans
-    from threadpoolctl import threadpool_limits
 
     count = max(1, min(count, len(codes)))
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer distinct codes than groups is no mistake
+    # fewer distinct codes than groups is no mistake
+    with one_thread(), no_convergence_warnings:
         found = MiniBatchKMeans(count, n_init=3, random_state=seed).fit_predict(codes)
     sizes = np.bincount(found, minlength=count)
     place = np.empty(count, np.int64)

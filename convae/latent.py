@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from convae.metrics import neighbours as neighbours
+from convae.shared import no_convergence_warnings, one_thread
 
 Easing = Literal["linear", "in", "out", "in-out"]
 Kind = Literal["lerp", "slerp", "spline"]
@@ -252,11 +253,7 @@ def fit_gmm(codes: np.ndarray, parts: int = 10, seed: int = 0, steps: int = 50) 
     takes a second instead of twenty. The unit of the codes does not matter. Fewer parts where there
     are fewer than two codes a part.
     """
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
-    from threadpoolctl import threadpool_limits
 
     single = fit_gaussian(codes)
     parts, scale = min(parts, len(codes) // 2), single.spreads.max()
@@ -266,10 +263,8 @@ def fit_gmm(codes: np.ndarray, parts: int = 10, seed: int = 0, steps: int = 50) 
     model = GaussianMixture(
         parts, covariance_type="diag", reg_covar=1e-6, max_iter=steps, random_state=seed
     )
-    # one thread: beside a running training more of them mostly wait for each other
-    with threadpool_limits(1), warnings.catch_warnings():
-        # stopping early, or more parts than distinct codes, still gives a prior to sample from
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # stopping early, or more parts than distinct codes, still gives a prior to sample from
+    with one_thread(), no_convergence_warnings:
         model.fit(turned)
     means = single.means + scale * model.means_ @ single.directions
     spreads = scale * np.sqrt(model.covariances_)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-import threadpoolctl
 
 from convae import files
+from convae.shared import one_thread
 
 BLOCK = 5_000
 
@@ -102,14 +102,14 @@ def _from_covariance(blocks, n, keep, report):
     for block, rows in blocks:
         covariance = covariance + (rows.T @ rows).astype(np.float64)
         report(0.5 * min(1.0, block.stop / n))
-    with _one_thread():
+    with one_thread():
         return _largest(covariance, keep)
 
 
 def _from_inner_products(blocks, n, keep, report):
     """Few images: the N x N matrix of their inner products has the same spectrum and is smaller."""
     rows = np.concatenate([rows for _, rows in blocks])
-    with _one_thread():
+    with one_thread():
         values, vectors = _largest((rows @ rows.T).astype(np.float64), keep)
         report(0.5)
         # QR and not a division by the lengths, which are zero where images repeat
@@ -121,11 +121,6 @@ def _largest(matrix: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
     """The `keep` largest eigenvalues of a symmetric matrix, rising, and the vectors as columns."""
     size = len(matrix)
     return scipy.linalg.eigh(matrix, subset_by_index=(size - keep, size - 1), overwrite_a=True)
-
-
-def _one_thread():
-    """Beside a running training, two threads of BLAS mostly wait for each other: 35 s against 6."""
-    return threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def pca_for(image_set, components: int = 1024, progress=None) -> PCA:

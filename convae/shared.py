@@ -1,0 +1,60 @@
+"""Settings of the whole process that several threads want changed at once, such as its number of
+BLAS threads: changed by the first that needs it, put back by the last."""
+
+import threading
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
+
+
+class Shared:
+    """A context manager around one that changes the whole process.
+
+    Threads that save and restore such a setting each for itself can leave it changed for good: the
+    one that ends last restores what the other had set.
+    """
+
+    def __init__(self, change: Callable[[], AbstractContextManager]):
+        self.change, self.users, self.lock = change, 0, threading.Lock()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.users:
+                self.changed = self.change()
+                self.changed.__enter__()
+            self.users += 1
+
+    def __exit__(self, *_) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.changed.__exit__(None, None, None)
+
+
+def _blas():
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")
+
+
+@contextmanager
+def _no_convergence_warnings():
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+one_blas_thread = Shared(_blas)
+no_convergence_warnings = Shared(_no_convergence_warnings)
+
+
+@contextmanager
+def one_thread():
+    """One thread of BLAS and OpenMP: beside a running training more of them mostly wait for each
+    other (35 s against 6). OpenMP keeps its number for each thread; BLAS for the process."""
+    from threadpoolctl import threadpool_limits
+
+    with one_blas_thread, threadpool_limits(1, user_api="openmp"):
+        yield
