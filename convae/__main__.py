@@ -134,19 +134,12 @@ def train(asked: argparse.Namespace, command: str) -> int:
     from convae import data
 
     data.check_spec(config.data.spec)
-    if asked.name and (root := shipped(asked.name)):
-        raise ConvaeError(f"`{asked.name}` is a shipped checkpoint ({root}): take another name.")
+    if asked.name:
+        runs.check_name(asked.name)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not asked.name:
         raise ConvaeError("Under torchrun a run needs a name that all processes know: --name NAME.")
     run = claim_together(config, asked.name)
     return sit_down(run, asked.quiet, command)
-
-
-def shipped(name: str) -> Path | None:
-    from convae import checkpoints
-
-    path = checkpoints.root() / name
-    return path if (path / "card.json").is_file() else None
 
 
 def claim_together(config: TrainConfig, name: str) -> runs.Run:
@@ -170,6 +163,7 @@ def resume(asked: argparse.Namespace, command: str) -> int:
     from dataclasses import replace
 
     run = runs.get(asked.name)
+    run.check_resumable()
     if asked.epochs and not run.locked():
         config = replace(run.config(), epochs=asked.epochs)
         files.write_atomically(run.path / "config.json", config.to_json().encode())

@@ -7,7 +7,6 @@ pickle is ever loaded from a user: weights come as safetensors, and everything i
 import hashlib
 import io
 import json
-import os
 import time
 import zipfile
 from dataclasses import dataclass, replace
@@ -45,9 +44,8 @@ print(checkpoint.config, codes.shape, rebuilt.shape)
 
 
 def root() -> Path:
-    """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR
-    names."""
-    return Path(os.environ.get("CONVAE_CHECKPOINTS_DIR", files.app_root() / "checkpoints"))
+    """Where the shipped checkpoints lie, see `runs.shipped_root`."""
+    return runs.shipped_root()
 
 
 @dataclass(frozen=True)

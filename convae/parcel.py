@@ -26,7 +26,6 @@ from convae.model import count_parameters
 MAX_CARD = 2**20
 MAX_MEMBERS = 50
 WANTED = {"card.json": MAX_CARD, "model.safetensors": checkpoints.MAX_BYTES}
-MARK = "uploaded"  # a file of this name in the folder: its card may come from anywhere
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -171,7 +170,7 @@ def accept(data: bytes) -> runs.Run:
     _try_out(checkpoints.from_bytes("upload", weights, card | {"sha256": digest}))
     run = _claim(from_dict(TrainConfig, card["config"]), card["name"])
     card |= {"name": run.id, "format": 1, "sha256": digest}
-    (run.path / MARK).touch()
+    (run.path / runs.UPLOADED).touch()
     status = {"state": "done", "message": "Uploaded: made elsewhere.",
               "epoch": card["training"]["epoch"] or 0}  # fmt: skip
     files.replace_together(
@@ -217,4 +216,4 @@ def _claim(config: TrainConfig, name: str) -> runs.Run:
 
 def is_uploaded(run: runs.Run) -> bool:
     """Whether this run was brought along: it has no history, and nothing to resume from."""
-    return (run.path / MARK).exists()
+    return run.uploaded

@@ -35,6 +35,15 @@ ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ENDED = ("done", "stopped", "diverged", "out of memory", "disk full", "killed", "failed")
 
 
+UPLOADED = "uploaded"  # a file of this name in the folder: the model was brought along
+
+
+def shipped_root() -> Path:
+    """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR
+    names."""
+    return Path(os.environ.get("CONVAE_CHECKPOINTS_DIR", files.app_root() / "checkpoints"))
+
+
 def root() -> Path:
     """Where runs live: ``runs/``, or what CONVAE_RUNS_DIR names."""
     return Path(os.environ.get("CONVAE_RUNS_DIR", "runs"))
@@ -120,6 +129,20 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         return records.events(files.read_lines(self.path / "events.jsonl")[0])
 
+    @property
+    def uploaded(self) -> bool:
+        """Whether it was trained elsewhere: it has no history, and nothing to resume from."""
+        return (self.path / UPLOADED).exists()
+
+    def check_resumable(self) -> None:
+        """RunError in a sentence where a training cannot go on with this run."""
+        if self.uploaded:
+            raise RunError(
+                f"`{self.id}` is an uploaded model: it has no training to resume. Start a new run "
+                f"from its weights instead: --init-from {self.id}, or Start from under New."
+            )
+        self.config()
+
     def locked(self) -> bool:
         """Is somebody working on this run?"""
         return background.is_locked(self.path / "lock")
@@ -195,23 +218,38 @@ def _made(path: Path) -> float:
         return 0.0
 
 
+def is_shipped(name: str) -> bool:
+    """Is this the name of a shipped model?"""
+    return (shipped_root() / name / "card.json").is_file()
+
+
+def check_name(name: str) -> None:
+    """RunError where this cannot name a new run: it is no id, or a shipped model has it."""
+    if not ID.fullmatch(name):
+        raise RunError(
+            f"`{name[:80]}` cannot name a run: use a-z, 0-9, - and _, at most 64 characters, "
+            "beginning with a letter or a digit."
+        )
+    if is_shipped(name):
+        raise RunError(f"`{name}` is the name of a shipped checkpoint: take another name.")
+
+
 def claim(config: TrainConfig, name: str = "") -> Run:
     """Make the folder of a new run and write its settings; mkdir is the claim: of 50 racers one
     wins.
 
     Without a name one is made from architecture, latent_dim and a free number.
     """
-    if name and not ID.fullmatch(name):
-        raise RunError(
-            f"`{name[:80]}` cannot name a run: use a-z, 0-9, - and _, at most 64 characters, "
-            "beginning with a letter or a digit."
-        )
+    if name:
+        check_name(name)
     root().mkdir(parents=True, exist_ok=True)
     base = f"{config.model.architecture}-{config.model.latent_dim}"
     numbers = iter(range(1, 100_000))
     while True:
         run_id = name or f"{base}-{next(numbers)}"
         path = root() / run_id
+        if not name and is_shipped(run_id):
+            continue
         try:
             os.mkdir(path)
             break
@@ -247,6 +285,7 @@ def claimed_by_launcher(config: TrainConfig, name: str) -> bool:
 def working_on(run: Run):
     """Hold the run's lock; RunError if another trainer has it. A starter may have locked it for us,
     and under torchrun the launcher keeps what the starter handed it."""
+    run.check_resumable()
     if int(os.environ.get("RANK", 0)) or ("RANK" in os.environ and background.HANDED in os.environ):
         yield
         return
@@ -293,6 +332,7 @@ def start(
         if not resume:
             hosting.check_room(len(listing()))
         run = get(resume) if resume else claim(hosting.capped(config)[0], name)
+        run.check_resumable()
         lock = background.take_lock(run.path / "lock")
         if lock is None:
             raise RunError(f"Another trainer is at work on `{run.id}`.")

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from convae import __main__ as cli
 from convae import files, runs
 from convae.config import from_flat
 from convae.errors import RunError
@@ -159,6 +160,30 @@ def test_a_start_keeps_to_what_the_host_allows(monkeypatch):
     with pytest.raises(RunError, match="for looking only"):
         runs.start(None, resume="a")
     assert [run.id for run in runs.listing()] == ["a"]
+
+
+def test_an_uploaded_model_is_not_resumed_by_anyone(monkeypatch, capsys):
+    run = runs.claim(config(), "theirs")
+    (run.path / runs.UPLOADED).touch()
+    (run.path / "model.safetensors").write_bytes(b"weights")
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    monkeypatch.setattr(runs, "_spawn", lambda *_: pytest.fail("a trainer was started"))
+    with pytest.raises(RunError, match="`theirs` is an uploaded model.*--init-from theirs"):
+        runs.start(None, resume="theirs", epochs=9)
+    for arguments in (["resume", "theirs", "--epochs", "9"], ["train", "--run", str(run.path)]):
+        assert cli.main(arguments) == 1
+        assert "is an uploaded model" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_no_run_takes_the_name_of_a_shipped_model(monkeypatch, tiny_checkpoint):
+    monkeypatch.setattr(runs, "_spawn", lambda *_: None)
+    for make in (runs.claim, runs.start):
+        with pytest.raises(RunError, match="`tiny` is the name of a shipped checkpoint"):
+            make(config(), "tiny")
+    tiny_checkpoint.rename(tiny_checkpoint.with_name("strided-4-1"))
+    assert runs.claim(config()).id == "strided-4-2"
+    assert [run.id for run in runs.listing()] == ["strided-4-2"]
 
 
 def test_reading_runs_loads_no_torch():

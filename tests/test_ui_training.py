@@ -360,3 +360,10 @@ def test_one_tick_reads_only_what_is_new(put_run, monkeypatch):
         seen.clear()
         healthy(app.run())
         assert seen == [size]
+
+
+def test_the_form_refuses_the_name_of_a_shipped_model(tiny_checkpoint):
+    app = healthy(visit("pages/train.py"))
+    app.text_input(key="train-name").set_value("tiny").run()
+    assert "`tiny` is the name of a shipped checkpoint" in app.error[0].value
+    assert app.button(key="train-start").disabled

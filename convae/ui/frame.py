@@ -101,7 +101,7 @@ def _training() -> None:
     followed = st.session_state.get("followed")
     if followed is not None and not (run := runs.Run(runs.root() / followed)).locked():
         del st.session_state["followed"]
-        if (run.path / "card.json").is_file():
+        if (run.path / "card.json").is_file() and not runs.is_shipped(followed):
             st.session_state["model-next"] = followed
             st.toast(f"{followed} is ready and chosen on every page.", icon=":material/check:")
     if runs.active() is not None:

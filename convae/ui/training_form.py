@@ -117,6 +117,8 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
                     f"{model.MAX_PARAMETERS:,}: take a smaller code or fewer channels."
                 )
             device_name(made.device)
+            if name:
+                runs.check_name(name)
         except ConvaeError as error:
             st.error(str(error), icon=":material/error:")
             return None, name, str(error), place
