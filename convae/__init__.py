@@ -17,6 +17,7 @@ evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors
 keyframes    what walks go through, in words; walks: their frames; steering: sums and knobs
 projection   2-D and 3-D maps of codes: made, kept, walked both ways
+durations    what steps of a job took on this machine, for the next forecast
 mapjobs      a worker process that draws a UMAP; mapguests: one that is asked about it
 truth        what a map keeps of the code space
 colourings   groups among codes, and how odd a code is

@@ -8,6 +8,7 @@ map keeps. A worker process makes it again from codes and points, then waits for
                                          ask-<id>.npz    a question: kind, values
                                          answer-<id>.npy what UMAP says
                                          status.json, lock, log.txt   as in `convae.mapjobs`
+                                   durations.json       what each step took, for the next forecast
 
 The worker is `python -m convae.mapguests FOLDER`. One at a time: it needs some hundred megabytes.
 It leaves after IDLE_S without a question, or when a question about another map comes while it has
@@ -23,12 +24,13 @@ import signal
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from convae import background, config, files, mapjobs, projection
+from convae import background, config, durations, files, mapjobs, projection
 from convae.errors import ConvaeError
 from convae.mapjobs import Status
 from convae.projection import Settings
@@ -132,24 +134,74 @@ def _make_room() -> int | None:
     return background.take_lock(_folder() / ".slot", wait_s=2)
 
 
+def _start_step(count: int) -> str:
+    return f"start {count}"
+
+
+def _answer_step(kind: str, first: bool) -> str:
+    return f"first {kind}" if first else kind  # the first one compiles
+
+
+def forecast(key: str, kind: str, count: int) -> tuple[float, float | None]:
+    """(seconds since the current step began, seconds until a question of this kind is answered).
+
+    count: codes on the map. The second is None where this machine has not measured it yet.
+    """
+    told = files.read_json(_folder() / key / "status.json")
+    step = told.get("step") or _start_step(count)
+    began = told.get("step_started") or told.get("started") or time.time()
+    elapsed = max(time.time() - began, 0.0)
+    steps = [step, _answer_step(kind, first=True)] if step.startswith("start ") else [step]
+    known = durations.read(_folder() / "durations.json")
+    return elapsed, durations.left(known, steps, elapsed, told.get("pace") or 1.0)
+
+
+def cancel(key: str, asked: str) -> None:
+    """Withdraw a question. The worker ends with it, unless others still wait for it."""
+    job = _folder() / key
+    waiting = job / f"ask-{asked}.npz"
+    if not waiting.exists():  # answered already
+        return
+    waiting.unlink(missing_ok=True)
+    if list(job.glob("ask-*.npz")):
+        return
+    deadline = time.monotonic() + 10
+    while background.is_locked(job / "lock") and time.monotonic() < deadline:
+        if (pid := status(key).pid) > 1:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)
+    mapjobs.tell(job, state="none")
+
+
 def work(job: Path, idle_s: float = IDLE_S) -> None:
     """What the worker does: make the UMAP again, answer, leave."""
     background.keep_locks()
-    started = time.time()
+    started = files.read_json(job / "status.json").get("started") or time.time()
+    watch, answered = durations.Stopwatch(job.parent / "durations.json"), set()
 
     def progress(share: float, stage: str) -> None:
-        told = dict(state="working", share=share, stage=stage)
+        told = dict(state="working", share=share, stage=stage) | watch.status()
         mapjobs.tell(job, **told, started=started, pid=os.getpid())
+
+    def begin(kind: str) -> None:
+        watch.begin(_answer_step(kind, kind not in answered))
+        answered.add(kind)
+        progress(0.9, "Computing the answer")
 
     try:
         settings = config.from_dict(Settings, json.loads((job / "settings.json").read_text()))
         with np.load(job / "map.npz", allow_pickle=False) as file:
+            watch.begin(_start_step(len(file["codes"])), started)
             mapper = projection.umap_of_map(file["codes"], file["points"], settings, progress)
+        watch.end()
         last = time.monotonic()
         while time.monotonic() - last < idle_s:
             for path in sorted(job.glob("ask-*.npz")):
-                progress(0.9, "Asking UMAP")
-                _answer(mapper, path)
+                if _answer(mapper, path, begin):
+                    watch.end()
                 last = time.monotonic()
             mapjobs.tell(job, state="ready", pid=os.getpid())
             while not list(job.glob("ask-*.npz")) and time.monotonic() - last < idle_s:
@@ -162,13 +214,15 @@ def work(job: Path, idle_s: float = IDLE_S) -> None:
         raise
 
 
-def _answer(mapper, path: Path) -> None:
+def _answer(mapper, path: Path, begin: Callable[[str], None]) -> bool:
+    """Answer the question in a file; False where it is none. begin(kind) is called before."""
     try:
         with np.load(path, allow_pickle=False) as file:
             kind, values = str(file["kind"]), file["values"]
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
         path.unlink(missing_ok=True)
-        return
+        return False
+    begin(kind)
     if kind == "inverse_transform":
         found = np.full((len(values), mapper._raw_data.shape[1]), np.nan, np.float32)
         inside = _inside(mapper.embedding_, values)
@@ -181,6 +235,7 @@ def _answer(mapper, path: Path) -> None:
     name = path.stem.removeprefix("ask-")
     files.write_atomically(path.with_name(f"answer-{name}.npy"), buffer.getvalue())
     path.unlink(missing_ok=True)
+    return True
 
 
 def _inside(points: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convae import plots, projection
+from convae import mapguests, plots, projection
 from convae.projection import Settings
-from convae.ui import clickable, hover_card, latent_address, mapchart
+from convae.ui import clickable, hover_card, latent_address, latent_guests, latent_panel, mapchart
 from tests.test_pages import healthy, png, visit
 
 PAGE = "pages/latent_map.py"
@@ -233,3 +233,43 @@ def test_an_upload_gets_its_neighbours_and_a_bad_one_a_sentence(tiny_checkpoint)
     healthy(app.run())
     assert any("Nearest to the first" in element.value for element in app.markdown)
     assert "Image 2 is not an image" in app.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [(None, "no forecast"), (0.0, "longer than it was measured"), (41.6, "About 42 s left")],
+)
+def test_the_outlook_promises_no_more_than_was_measured(left, words):
+    assert words in latent_guests.outlook(12, left)
+
+
+def test_a_question_to_umap_shows_its_forecast_and_is_not_asked_again_once_canceled(
+    tiny_checkpoint, digits, monkeypatch
+):
+    from convae import checkpoints
+
+    asked, canceled = [], []
+    monkeypatch.setattr(mapguests, "ask", lambda *question: asked.append(question))
+    monkeypatch.setattr(mapguests, "answer", lambda *_: None)
+    monkeypatch.setattr(mapguests, "status", lambda key: mapguests.Status("working", 0.4, "Laying"))
+    monkeypatch.setattr(mapguests, "forecast", lambda *_: (20.0, 60.0))
+    monkeypatch.setattr(mapguests, "cancel", lambda key, question: canceled.append(question))
+    model = checkpoints.load("tiny")
+    key = projection.key(model.sha256, digits.fingerprint, Settings("UMAP"))
+    points = projection.pca_map(model.encode(digits.images)).points
+    projection.save(tiny_checkpoint / "maps", key, points)
+    app = visit(PAGE, data="Digits", **{"latent-spot": f"0.1~0.1~{key[:8]}"})
+    app.segmented_control(key="latent-way").set_value(latent_panel.WAYS[1])
+    healthy(app.run())
+    assert asked
+    (bar,) = (e.proto for e in app.get("progress") if "UMAP" in e.proto.text)
+    assert "About 60 s left" in bar.text and bar.value == 25
+    app.button(key="latent-ask-cancel").click()
+    healthy(app.run())
+    assert len(canceled) == 1
+    count = len(asked)
+    healthy(app.run())
+    assert len(asked) == count
+    app.button(key="latent-ask-anew").click()
+    healthy(app.run())
+    assert len(asked) > count

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from convae import mapguests, projection
+from convae import background, durations, mapguests, projection
 from convae.errors import ConvaeError
 from convae.projection import Settings
 
@@ -70,6 +70,42 @@ def test_umap_answers_both_ways_and_goes_on_answering(fitted):
     while mapguests.status(OTHER).state == "working":
         time.sleep(0.05)
     assert mapguests.status(OTHER).message == "UMAP gave no answer: its worker is gone."
+
+
+def test_a_question_is_forecast_from_what_was_measured_and_can_be_withdrawn(fitted):
+    codes, _, mapper = fitted
+    points, kind = mapper.embedding_, "transform"
+    asked = mapguests.ask(KEY, codes, points, SETTINGS, kind, codes[:2])
+    assert mapguests.forecast(KEY, kind, len(codes))[1] is None  # nothing is measured yet
+    wait_for(KEY, asked)
+    while mapguests.status(KEY).state != "ready":
+        time.sleep(0.05)
+    measured = durations.read(projection.folder() / "guests" / "durations.json")
+    assert set(measured) == {f"start {len(codes)}", f"first {kind}"}
+
+    # a worker that is canceled leaves, and its question with it
+    assert mapguests.cancel(KEY, asked) is None and mapguests.status(KEY).state == "ready"
+    pid = pid_of(KEY)
+    os.kill(pid, signal.SIGSTOP)  # so that it cannot answer first
+    os.kill(pid, signal.SIGKILL)
+    while background.is_locked(projection.folder() / "guests" / KEY / "lock"):
+        time.sleep(0.05)
+    asked = mapguests.ask(KEY, codes, points, SETTINGS, kind, codes[5:7])
+    elapsed, left = mapguests.forecast(KEY, kind, len(codes))
+    assert left is not None and 0 <= left <= sum(measured.values())
+    mapguests.cancel(KEY, asked)
+    assert mapguests.status(KEY).state == "none"
+    assert not list((projection.folder() / "guests" / KEY).glob("ask-*"))
+    assert not background.is_locked(projection.folder() / "guests" / KEY / "lock")
+    assert mapguests.answer(KEY, asked) is None
+
+
+def test_a_question_of_another_visitor_outlives_a_withdrawn_one(fitted):
+    codes, _, mapper = fitted
+    mine = mapguests.ask(KEY, codes, mapper.embedding_, SETTINGS, "transform", codes[:1])
+    other = mapguests.ask(KEY, codes, mapper.embedding_, SETTINGS, "transform", codes[1:2])
+    mapguests.cancel(KEY, mine)
+    assert wait_for(KEY, other).shape == (1, 2)
 
 
 def pid_of(key):

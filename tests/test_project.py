@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # a module may import those above its own line, and its neighbours on the line
 LAYERS = """
 errors
-config csv_export hosting sheets store bars correction files background shared records zips decoding
+config csv_export durations hosting sheets store bars correction files background shared records zips decoding
 images download builtin runs
 cifar10 folders metrics devices codes pca
 data model baselines latent plots follow

@@ -7,6 +7,8 @@ from convae import mapguests
 from convae.errors import ConvaeError
 from convae.ui.latent import View
 
+CANCELED = "latent-canceled"
+
 
 def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
     """UMAP's answer to a question of `mapguests`, or None while it is not known: then its progress
@@ -14,6 +16,10 @@ def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
     asked = mapguests.question(kind, values)
     if (found := mapguests.answer(view.key, asked)) is not None:
         return found
+    if st.session_state.get(CANCELED) == asked:
+        if not st.button("Ask UMAP", key="latent-ask-anew", icon=":material/refresh:"):
+            return None
+        del st.session_state[CANCELED]
     status = mapguests.status(view.key)
     if status.state == "failed":
         st.error(status.message, icon=":material/error:")
@@ -24,13 +30,32 @@ def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
     except ConvaeError as error:
         st.warning(str(error), icon=":material/hourglass_empty:")
         return None
-    st.fragment(_wait, run_every=1)(view.key, asked)
+    st.fragment(_wait, run_every=1)(view.key, asked, kind, len(view.codes))
     return None
 
 
-def _wait(key: str, asked: str) -> None:
+def _wait(key: str, asked: str, kind: str, count: int) -> None:
     status = mapguests.status(key)
     if mapguests.answer(key, asked) is not None or status.state == "failed":
         st.rerun()
     stage = status.stage.lower() if status.state == "working" else "waiting"
-    st.progress(status.share, f"Asking UMAP: {stage}. The first answer takes half a minute.")
+    elapsed, left = mapguests.forecast(key, kind, count)
+    st.progress(share_of(status.share, elapsed, left), f"UMAP: {stage}. {outlook(elapsed, left)}")
+    if st.button("Cancel", key="latent-ask-cancel", icon=":material/close:"):
+        mapguests.cancel(key, asked)
+        st.session_state[CANCELED] = asked
+        st.rerun()
+
+
+def share_of(share: float, elapsed: float, left: float | None) -> float:
+    """How full the bar is: by the forecast where there is one, else by the stage."""
+    return share if not left else min(elapsed / (elapsed + left), 0.99)
+
+
+def outlook(elapsed: float, left: float | None) -> str:
+    """The forecast in words; elapsed: s in this step, left: s to the answer, None if unknown."""
+    if left is None:
+        return f"{elapsed:.0f} s in this step; not measured on this computer yet, so no forecast."
+    if left < 1:
+        return f"{elapsed:.0f} s in this step, longer than it was measured last time."
+    return f"About {left:.0f} s left, as measured on this computer."

@@ -67,7 +67,7 @@ def spot(view: View, at: np.ndarray) -> None:
         "The code there", WAYS, default=WAYS[0], required=True, key="latent-way",
         help="The mean weighs the codes of the eight nearest points by 1 / distance\u00b2. The "
         "inverse of a PCA takes what the map shows and leaves all else average; that of a UMAP "
-        "looks for the code that would have been drawn here, which takes half a minute at first.",
+        "looks for the code that would have been drawn here; progress and time left are shown.",
     )  # fmt: skip
     code = view.map.code_at(at)
     if way == WAYS[1]:
@@ -169,8 +169,8 @@ def _places(view: View, codes: np.ndarray) -> np.ndarray:
     way = st.segmented_control(
         "Placed", PLACED, default=PLACED[0], required=True, key="latent-placed",
         help="Among its nearest codes: the mean of their places, the nearer the more weight. "
-        "UMAP's transform starts there and moves it to where it fits best, which takes half a "
-        "minute at first.",
+        "UMAP's transform starts there and moves it to where it fits best; progress and time left "
+        "are shown.",
     )  # fmt: skip
     found = latent_guests.by_umap(view, "transform", codes) if way == PLACED[1] else None
     return quick if found is None else found

@@ -136,8 +136,9 @@ def test_in_three_dimensions_rings_and_lines_turn_with_the_points(latent_map):
 def test_a_change_of_dimensions_draws_no_mark_at_a_place_that_is_no_number(latent_map):
     page, messages = latent_map(), []
     page.on("console", lambda message: messages.append(message.text))
-    for number, solid in ((1, True), (0, False)):
-        page.locator(".st-key-latent-dimensions button").nth(number).click()
+    for dimensions, solid in (("3", True), ("2", False)):
+        chooser = page.locator(".st-key-latent-dimensions")
+        chooser.get_by_role("radio", name=dimensions, exact=True).click()
         page.wait_for_function(
             "solid => { const layout = document.querySelector("
             "'.st-key-latent-chart .js-plotly-plot')?._fullLayout;"
