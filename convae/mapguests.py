@@ -219,7 +219,7 @@ def _answer(mapper, path: Path, begin: Callable[[str], None]) -> bool:
     try:
         with np.load(path, allow_pickle=False) as file:
             kind, values = str(file["kind"]), file["values"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # or withdrawn
         path.unlink(missing_ok=True)
         return False
     begin(kind)

@@ -85,9 +85,7 @@ def test_a_question_is_forecast_from_what_was_measured_and_can_be_withdrawn(fitt
 
     # a worker that is canceled leaves, and its question with it
     assert mapguests.cancel(KEY, asked) is None and mapguests.status(KEY).state == "ready"
-    pid = pid_of(KEY)
-    os.kill(pid, signal.SIGSTOP)  # so that it cannot answer first
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid_of(KEY), signal.SIGKILL)
     while background.is_locked(projection.folder() / "guests" / KEY / "lock"):
         time.sleep(0.05)
     asked = mapguests.ask(KEY, codes, points, SETTINGS, kind, codes[5:7])
@@ -106,6 +104,10 @@ def test_a_question_of_another_visitor_outlives_a_withdrawn_one(fitted):
     other = mapguests.ask(KEY, codes, mapper.embedding_, SETTINGS, "transform", codes[1:2])
     mapguests.cancel(KEY, mine)
     assert wait_for(KEY, other).shape == (1, 2)
+
+
+def test_a_question_withdrawn_while_it_is_read_does_not_end_the_worker(tmp_path):
+    assert mapguests._answer(None, tmp_path / "ask-gone.npz", lambda kind: None) is False
 
 
 def pid_of(key):
