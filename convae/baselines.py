@@ -2,11 +2,12 @@
 
 import io
 import math
+import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from convae.metrics import set_psnr
 
@@ -82,10 +83,24 @@ def _coded(images: np.ndarray, form: str, **options) -> tuple[np.ndarray, float]
     tiles[:n] = images
     sheet = tiles.reshape(rows, columns, 32, 32, 3).swapaxes(1, 2).reshape(rows * 32, -1, 3)
     file = io.BytesIO()
+    _enlarge_buffer(2 * sheet.nbytes)
     Image.fromarray(sheet).save(file, form, **options)
     decoded = np.asarray(Image.open(file, formats=[form]).convert("RGB"))
     tiles = decoded.reshape(rows, 32, columns, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
     return tiles[:n], file.tell() / n
+
+
+_BUFFER_LOCK = threading.Lock()
+
+
+def _enlarge_buffer(size: int) -> None:
+    """Let Pillow write a file of up to `size` bytes at once, as optimized Huffman tables require.
+
+    Its own choice, a byte a pixel or two, is too small for noise at a high quality. The setting
+    belongs to the process and is only ever raised, so no thread can take the room from another.
+    """
+    with _BUFFER_LOCK:
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, size)
 
 
 def code_range(codes: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:

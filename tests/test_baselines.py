@@ -88,3 +88,11 @@ def test_more_bits_cost_more_bytes_and_lose_less(waves, pca_of_waves):
 def test_a_codec_curve_rises(waves):
     points = baselines.codec_curve(baselines.jpeg, waves, [5, 40, 90])
     assert points == sorted(points) and points[0][1] < points[-1][1]
+
+
+@pytest.mark.parametrize("quality", [90, 95])
+def test_noise_can_be_kept_as_jpeg_at_a_high_quality(quality):
+    for n in (1, 256, 1000):
+        noise = np.random.default_rng(0).integers(0, 256, (n, 32, 32, 3), np.uint8)
+        rebuilt, size = baselines.jpeg(noise, quality)
+        assert rebuilt.shape == noise.shape and 0 < size < 2 * noise[0].nbytes
