@@ -45,8 +45,15 @@ def _loss(kind: str, images: np.ndarray, rebuilt: np.ndarray) -> float:
     return float(np.mean(-x * np.log(y) - (1 - x) * np.log1p(-y), dtype=np.float64))
 
 
-def write(folder: Path, levels: Levels) -> None:
-    files.write_atomically(folder / "rungs.json", json.dumps(levels).encode())
+def write(folder: Path, levels: Levels, images: str = "") -> None:
+    """Keep the levels; `images` says which images they are of, in the words of the caller."""
+    kept = {"images": images} | levels if images else levels
+    files.write_atomically(folder / "rungs.json", json.dumps(kept).encode())
+
+
+def images_of(folder: Path) -> str:
+    """Which images the kept levels are of; "" where that is not known."""
+    return records.value(files.read_json(folder / "rungs.json").get("images"), str) or ""
 
 
 def read(folder: Path) -> Levels:

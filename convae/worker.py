@@ -41,7 +41,7 @@ from convae.trainer import Trainer, shared_batch_size
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
-def split_off_validation(images: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split_off_validation(images: ImageSet, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """(train, validation): 2 % of the training images, 1 to 1,000 of them, are never trained on.
 
     The best epoch is chosen on them, so the test split stays untouched. Which ones does not depend
@@ -49,24 +49,24 @@ def split_off_validation(images: np.ndarray, seed: int = 0) -> tuple[np.ndarray,
     """
     count = min(max(len(images) // 50, 1), 1000)
     order = np.random.default_rng(seed).permutation(len(images))
-    held, kept = np.sort(order[:count]), np.sort(order[count:])
-    return images[kept], images[held]
+    return images.take(np.sort(order[count:])), images.take(np.sort(order[:count]))
 
 
-def load_images(config: TrainConfig, progress=None) -> tuple[ImageSet, np.ndarray, np.ndarray]:
+def load_images(config: TrainConfig, progress=None) -> tuple[ImageSet, ImageSet, ImageSet]:
     """(training split, images to learn from, images to validate on)."""
     whole = data.load(config.data.spec, "train", progress)
     if len(whole) < 3:
         raise ConvaeError(f"{len(whole)} training images are too few: at least 3 are needed.")
-    kept, held = split_off_validation(whole.images)
+    kept, held = split_off_validation(whole)
     if config.data.limit and config.data.limit < len(kept):
         chosen = np.random.default_rng(config.seed).permutation(len(kept))[: config.data.limit]
-        kept = kept[np.sort(chosen)]
+        kept = kept.take(np.sort(chosen))
     return whole, kept, held
 
 
-def prepare(trainer: Trainer, whole: ImageSet) -> None:
-    """Give a new model its first weights: a checkpoint's, or for `residual` the data's PCA."""
+def prepare(trainer: Trainer, kept: ImageSet) -> None:
+    """Give a new model its first weights: a checkpoint's, or for `residual` the PCA of `kept`, the
+    images that it is trained on."""
     config = trainer.config
     if config.init_from:
         source = checkpoints.load(config.init_from)
@@ -77,7 +77,7 @@ def prepare(trainer: Trainer, whole: ImageSet) -> None:
             )
         trainer.model.load_state_dict(source.model.state_dict())
     elif config.model.architecture == "residual":
-        pca = pca_for(whole)
+        pca = pca_for(kept)
         trainer.model.start_from_pca(pca.mean, pca.components)
     trainer.begin()
 
@@ -182,12 +182,12 @@ class Sitting:
         shared_batch_size(config, len(kept))
         if self.world > 1:
             join_processes()
-        trainer = Trainer(config, kept, held)
+        trainer = Trainer(config, kept.images, held.images)
         state = checkpoints.load_state(self.run.path)
         self.say(message="Preparing the model.", device=describe_machine(trainer.device))
         if state is None:
             self._forget_after(0)
-            prepare(trainer, whole)
+            prepare(trainer, kept)
         else:
             trainer.begin()
             trainer.restore(state)
@@ -195,12 +195,11 @@ class Sitting:
         test = (
             data.load(config.data.spec, "test") if "test" in data.splits(config.data.spec) else None
         )
-        shown = test.images if test is not None and len(test) else held
-        labels = test.labels if test is not None and len(test) else np.zeros(len(held), np.int64)
+        shown = test if test is not None and len(test) else held
         recorder, scalars = None, Scalars(self.run.path)
         if not self.rank:
-            recorder = snapshots.Recorder(self.run.path / "snapshots", shown, labels)
-            self._measure_rungs(config, whole, held)
+            recorder = snapshots.Recorder(self.run.path / "snapshots", shown.images, shown.labels)
+            self._measure_rungs(config, kept, held)
         self.say(state="running", message="", epoch=trainer.epoch, epochs=config.epochs,
                  step=trainer.step, steps=trainer.total_steps)  # fmt: skip
         ended = Ended("done", "Trained already.")
@@ -243,14 +242,15 @@ class Sitting:
     def _out_of_time(self) -> bool:
         return hosting.out_of_time(self.told.get("elapsed_s", 0.0))
 
-    def _measure_rungs(self, config: TrainConfig, whole: ImageSet, held: np.ndarray) -> None:
-        """The straw men on the validation images, once a run: what its curve is held against."""
-        if rungs.read(self.run.path):
+    def _measure_rungs(self, config: TrainConfig, kept: ImageSet, held: ImageSet) -> None:
+        """The reference levels of this run: PCA fitted on the images trained on, measured on the
+        validation images of its curve. Measured again where either has changed."""
+        images = f"{kept.fingerprint} {held.fingerprint}"
+        if rungs.read(self.run.path) and rungs.images_of(self.run.path) == images:
             return
-        self.say(message="Fitting PCA, the straw man to beat.")
-        pca = pca_for(whole)
-        levels = rungs.measure(config.loss, config.model.latent_dim, pca, held)
-        rungs.write(self.run.path, levels)
+        self.say(message="Fitting PCA, the baseline.")
+        levels = rungs.measure(config.loss, config.model.latent_dim, pca_for(kept), held.images)
+        rungs.write(self.run.path, levels, images)
 
     def _save(self, trainer: Trainer, whole: ImageSet, record: EpochRecord) -> None:
         best = record.val_psnr == trainer.best_psnr

@@ -48,5 +48,5 @@ def test_the_time_is_epochs_times_images_over_speed():
 
 @pytest.mark.parametrize("spec", ["digits", "photos"])
 def test_the_sizes_known_by_heart_are_true(spec):
-    kept, _ = worker.split_off_validation(data.load(spec, "train").images)
+    kept, _ = worker.split_off_validation(data.load(spec, "train"))
     assert len(kept) == probe.IMAGES[spec]

@@ -1,0 +1,71 @@
+"""Which images a run learns from, starts from and is measured on."""
+
+import numpy as np
+import pytest
+
+from convae import checkpoints, data, metrics, rungs, runs, worker
+from convae.config import from_flat
+from convae.data import ImageSet
+from convae.pca import fit_pca
+from convae.trainer import Trainer
+
+SETTINGS = {"spec": "shapes", "architecture": "residual", "base_channels": 8, "latent_dim": 8,
+            "batch_size": 16, "epochs": 1, "device": "cpu"}  # fmt: skip
+
+
+def image_set(count=60, seed=0):
+    images = np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), np.uint8)
+    labels = np.zeros(count, np.int64)
+    return ImageSet(images, labels, ("all",), "train", "noise", f"noise{count}x{seed}")
+
+
+@pytest.fixture
+def noise(monkeypatch, tmp_path):
+    """A set in which every image has directions of its own, in place of the one asked for."""
+    monkeypatch.setenv("CONVAE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("CONVAE_RUNS_DIR", str(tmp_path / "runs"))
+    sets = {"train": image_set()}
+    monkeypatch.setattr(data, "load", lambda spec, split="test", progress=None: sets[split])
+    monkeypatch.setattr(data, "splits", lambda spec: tuple(sets))
+    return sets
+
+
+@pytest.mark.parametrize("limit", [0, 20])
+def test_a_residual_model_starts_from_the_pca_of_the_images_it_is_trained_on(noise, limit):
+    config = from_flat(SETTINGS | {"limit": limit})
+    _, kept, held = worker.load_images(config)
+    assert len(kept) == (limit or 59)
+    trainer = Trainer(config, kept.images, held.images)
+    worker.prepare(trainer, kept)
+    expected = fit_pca(kept.images, 8)
+    whole = fit_pca(noise["train"].images, 8)
+    started = trainer.validate()[1]
+    assert started == pytest.approx(_psnr(expected, held), abs=0.01)
+    assert started < _psnr(whole, held) - 0.1
+
+
+def _psnr(pca, held):
+    return metrics.set_psnr(held.images, pca.reconstruct(held.images, 8))
+
+
+@pytest.mark.parametrize("limit", [0, 20])
+def test_the_reference_level_is_that_of_the_images_of_the_run(noise, limit):
+    run = runs.claim(from_flat(SETTINGS | {"limit": limit}), "levels")
+    assert worker.Sitting(run, "train").work().state == "done"
+    _, kept, held = worker.load_images(run.config())
+    expected = _psnr(fit_pca(kept.images, 8), held)
+    assert rungs.read(run.path)["PCA, 8 values"]["psnr"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_reference_levels_are_measured_again_when_the_images_of_a_resumed_run_have_changed(noise):
+    run = runs.claim(from_flat(SETTINGS), "again")
+    worker.Sitting(run, "train").work()
+    before = rungs.read(run.path)
+    worker.Sitting(run, "resume").work()
+    assert rungs.read(run.path) == before
+    noise["train"] = image_set(80, 1)
+    worker.Sitting(run, "resume").work()
+    _, kept, held = worker.load_images(run.config())
+    expected = _psnr(fit_pca(kept.images, 8), held)
+    assert rungs.read(run.path)["PCA, 8 values"]["psnr"] == pytest.approx(expected, abs=1e-3)
+    assert checkpoints.load(str(run.path))
