@@ -133,8 +133,11 @@ class TrainConfig:
     )  # fmt: skip
     momentum: float = setting(0.9, "Memory of sgd's past steps.", low=0.0, high=0.999)
     weight_decay: float = setting(
-        0.01, "Pull of the weights towards zero, per unit of learning rate.", low=0.0, high=1.0
-    )
+        0.01,
+        "Pull of the weights toward zero, per unit of learning rate. Decoupled from the gradient "
+        "for all optimizers, so adam and adamw are the same.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
     clip: float = setting(
         2.0,
         "Shorten a gradient that is longer than this many times the usual one; 0: never.",

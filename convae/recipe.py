@@ -42,10 +42,38 @@ def remaining_share(schedule: str, progress: float) -> float:
     return learning_rate_share(schedule, progress)
 
 
+class DecoupledSGD(torch.optim.SGD):
+    """SGD whose weight decay is decoupled: apart from the gradient and the momentum.
+
+    Groups without ``decoupled_weight_decay``, from a state saved before there was one, keep to L2.
+    """
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        decays = [group["weight_decay"] for group in self.param_groups]
+        try:
+            for group, decay in zip(self.param_groups, decays, strict=True):
+                if not group.get("decoupled_weight_decay"):
+                    continue
+                moved = [p for p in group["params"] if p.grad is not None]
+                if decay and moved:
+                    torch._foreach_mul_(moved, 1 - group["lr"] * decay)
+                group["weight_decay"] = 0.0
+            return super().step(closure)
+        finally:
+            for group, decay in zip(self.param_groups, decays, strict=True):
+                group["weight_decay"] = decay
+
+
 def make_optimizer(
     config: TrainConfig, model: nn.Module, device: torch.device
 ) -> torch.optim.Optimizer:
     """Adam, AdamW or SGD, fused where the device can. A group's ``share`` scales its rate.
+
+    Weight decay is decoupled for all three: each step multiplies the weights by 1 - rate * decay
+    and the decay enters neither the gradient nor the momentum. For adam and adamw that makes the
+    same optimizer. A state saved by an older version brings its L2 decay along: it goes on as it
+    began.
 
     The linear code of `residual` learns slowly and without decay, which would pull it away from PCA
     and towards nothing.
@@ -56,8 +84,13 @@ def make_optimizer(
     groups = [{"params": fast, "share": 1.0}]
     if slow:
         groups.append({"params": slow, "share": LINEAR_RATE, "weight_decay": 0.0})
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": DecoupledSGD}
+    if config.optimizer == "sgd":
+        for group in groups:
+            group["decoupled_weight_decay"] = True
     extra = {"momentum": config.momentum} if config.optimizer == "sgd" else {}
+    if config.optimizer == "adam":
+        extra["decoupled_weight_decay"] = True
     if config.optimizer != "sgd" and config.model.architecture == "classic":
         extra["eps"] = 1e-7  # Keras' default
     elif config.optimizer != "sgd":
