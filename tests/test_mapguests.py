@@ -77,7 +77,7 @@ def test_a_question_is_forecast_from_what_was_measured_and_can_be_withdrawn(fitt
     points, kind = mapper.embedding_, "transform"
     asked = mapguests.ask(KEY, codes, points, SETTINGS, kind, codes[:2])
     assert mapguests.forecast(KEY, kind, len(codes))[1] is None  # nothing is measured yet
-    wait_for(KEY, asked)
+    wait_for(KEY, asked, seconds=600)
     while mapguests.status(KEY).state != "ready":
         time.sleep(0.05)
     measured = durations.read(projection.folder() / "guests" / "durations.json")
@@ -91,6 +91,7 @@ def test_a_question_is_forecast_from_what_was_measured_and_can_be_withdrawn(fitt
     asked = mapguests.ask(KEY, codes, points, SETTINGS, kind, codes[5:7])
     elapsed, left = mapguests.forecast(KEY, kind, len(codes))
     assert left is not None and 0 <= left <= sum(measured.values())
+    pid_of(KEY)
     mapguests.cancel(KEY, asked)
     assert mapguests.status(KEY).state == "none"
     assert not list((projection.folder() / "guests" / KEY).glob("ask-*"))
@@ -102,8 +103,12 @@ def test_a_question_of_another_visitor_outlives_a_withdrawn_one(fitted):
     codes, _, mapper = fitted
     mine = mapguests.ask(KEY, codes, mapper.embedding_, SETTINGS, "transform", codes[:1])
     other = mapguests.ask(KEY, codes, mapper.embedding_, SETTINGS, "transform", codes[1:2])
+    pid, waiting = pid_of(KEY), projection.folder() / "guests" / KEY
     mapguests.cancel(KEY, mine)
-    assert wait_for(KEY, other).shape == (1, 2)
+    os.kill(pid, 0)  # it is there
+    assert [path.name for path in waiting.glob("ask-*")] == [f"ask-{other}.npz"]
+    mapguests.cancel(KEY, other)
+    assert not background.is_locked(waiting / "lock")
 
 
 def test_a_question_withdrawn_while_it_is_read_does_not_end_the_worker(tmp_path):
