@@ -99,10 +99,10 @@ def test_a_question_is_forecast_from_what_was_measured_and_can_be_withdrawn(fitt
     assert mapguests.answer(KEY, asked) is None
 
 
-def test_a_question_of_another_visitor_outlives_a_withdrawn_one(fitted):
-    codes, _, mapper = fitted
-    mine = mapguests.ask(KEY, codes, mapper.embedding_, SETTINGS, "transform", codes[:1])
-    other = mapguests.ask(KEY, codes, mapper.embedding_, SETTINGS, "transform", codes[1:2])
+def test_a_question_of_another_visitor_outlives_a_withdrawn_one():
+    codes = np.random.default_rng(0).normal(size=(240, 6)).astype(np.float32)
+    asked = (KEY, codes, codes[:, :2], SETTINGS, "transform")
+    mine, other = mapguests.ask(*asked, codes[:1]), mapguests.ask(*asked, codes[1:2])
     pid, waiting = pid_of(KEY), projection.folder() / "guests" / KEY
     mapguests.cancel(KEY, mine)
     os.kill(pid, 0)  # it is there
