@@ -26,6 +26,8 @@ from convae.model import count_parameters
 MAX_CARD = 2**20
 MAX_MEMBERS = 50
 WANTED = {"card.json": MAX_CARD, "model.safetensors": checkpoints.MAX_BYTES}
+KNOWN_SETS = ("cifar10", "shapes", "digits", "photos")  # others name a path of another machine
+UNKNOWN_SET = "unknown"
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -108,7 +110,12 @@ def _object(text: bytes, what: str) -> dict[str, Any]:
 def cleaned(card: dict[str, Any]) -> dict[str, Any]:
     """The card with the known keys alone, each of the right kind and length: other pages and other
     visitors read it. ConfigError or CheckpointError where the settings are not ours."""
-    config = from_dict(TrainConfig, card.get("config"))
+    given = _part(card, "config")
+    source = _part(given, "data")
+    spec = source.get("spec")
+    known = spec if isinstance(spec, str) and spec in KNOWN_SETS else UNKNOWN_SET
+    replaced = {"data": source | {"spec": known}, "init_from": ""}
+    config = from_dict(TrainConfig, given | replaced)
     data, training = _part(card, "data"), _part(card, "training")
     metrics, versions = _part(card, "metrics"), _part(card, "versions")
     test = {k: _number(v) for k, v in _part(metrics, "test").items()

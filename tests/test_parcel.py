@@ -215,3 +215,25 @@ def test_a_step_counter_of_another_type_is_refused():
 
     with pytest.raises(CheckpointError, match="has type F8_E4M3; it must be I64"):
         parcel.accept(broken(ConvAutoencoder(NORMED.model), "encoder", float8))
+
+
+@pytest.mark.parametrize(
+    ("spec", "kept"),
+    [
+        ("\ud800", "unknown"), ("![x](//host/p.png)", "unknown"), ("x" * 10**5, "unknown"),
+        ("folder:/etc", "unknown"), ("digits", "digits"),
+    ],
+    ids=range(5),
+)  # fmt: skip
+def test_of_an_uploaded_card_only_known_image_sets_are_kept(saved, spec, kept):
+    card, weights = parts(saved)
+    strange = json.loads(card)
+    strange["config"] |= {"init_from": "\ud800" + spec}
+    strange["config"]["data"]["spec"] = spec
+    strange |= {"classes": ["\ud800a\x00"], "machine": "\udfff"}
+    run = parcel.accept(zipped(card_dot_json=json.dumps(strange), model_dot_safetensors=weights))
+    assert run.config().data.spec == kept and run.config().init_from == ""
+    found = json.loads((run.path / "card.json").read_text())
+    json.dumps(found, ensure_ascii=False).encode()
+    assert found["config"]["data"]["spec"] == kept and found["config"]["init_from"] == ""
+    assert found["classes"] == ["a"] and found["machine"] == ""

@@ -7,6 +7,7 @@ from convae import data, images, store
 from convae.data import ImageSet
 from convae.ui import frame
 from convae.ui.choices import UPLOADS
+from convae.ui.escape import sentence
 
 MEGABYTES = 170  # what CIFAR-10 weighs on its way
 
@@ -43,7 +44,7 @@ def uploads() -> ImageSet:
             kept = as_set(decoded) if len(decoded) else None
             st.session_state["uploads-set"] = kept
         for problem in st.session_state.get("uploads-problems", [])[:10]:
-            st.warning(problem, icon=":material/warning:")
+            st.warning(sentence(problem), icon=":material/warning:")
     if kept is None:
         st.caption(
             "Each image is cropped to a square and made 32 pixels wide: what the model reads."

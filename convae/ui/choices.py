@@ -16,7 +16,9 @@ NAMES = {
     "digits": "Digits",
     "photos": "Photos",
     UPLOADS: "Your images",
+    "unknown": "unknown images",  # those of a model that was trained elsewhere
 }
+MAX_NAME = 80
 SHOWN = {"model": str, "data": lambda spec: spec_name(spec)}  # key -> how the address says it
 
 
@@ -25,7 +27,8 @@ def spec_name(spec: str) -> str:
     if spec in NAMES:
         return NAMES[spec]
     kind, _, path = spec.partition(":")
-    return f"{kind} {path.rstrip('/').rsplit('/', 1)[-1]}"
+    name = f"{kind} {path.rstrip('/').rsplit('/', 1)[-1]}"
+    return "".join(c if c.isprintable() else "?" for c in name[:MAX_NAME])
 
 
 def remind(key: str, options: Collection[str]) -> None:

@@ -4,12 +4,14 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
 from convae import files, runs
 from convae.errors import ConvaeError
-from convae.ui import choices, style
+from convae.ui import choices, query, style
+from convae.ui.escape import plain, sentence
 
 ROOT = files.app_root()
 
@@ -31,6 +33,7 @@ MENU = {
     ],
 }
 TRAIN = "pages/train.py"
+ICON = Path(__file__).with_name("icon.png")  # a material icon would be fetched from a font host
 BRAND = '<div class="cv-brand">convae</div>'
 RUN_LOOK_S = 5  # how often the sidebar looks at the training under way
 
@@ -39,9 +42,10 @@ def page(title: str, *, wide: bool = True) -> None:
     """The first call of every page: its settings, the menu, the training under way, its title."""
     st.set_page_config(
         page_title=f"{title} - convae",
-        page_icon=":material/blur_circular:",
+        page_icon=ICON,
         layout="wide" if wide else "centered",
     )
+    query.clean(title)
     _settle()
     st.session_state["page"] = title
     style.style()
@@ -50,6 +54,8 @@ def page(title: str, *, wide: bool = True) -> None:
         with steady():
             _training()
     st.title(title, anchor=False)
+    with steady():
+        query.notes(title)
 
 
 @st.cache_resource(show_spinner=False)
@@ -103,7 +109,9 @@ def _training() -> None:
         del st.session_state["followed"]
         if (run.path / "card.json").is_file() and not runs.is_shipped(followed):
             st.session_state["model-next"] = followed
-            st.toast(f"{followed} is ready and chosen on every page.", icon=":material/check:")
+            st.toast(
+                f"{plain(followed)} is ready and chosen on every page.", icon=":material/check:"
+            )
     if runs.active() is not None:
         st.fragment(_training_now, run_every=RUN_LOOK_S)()
 
@@ -115,7 +123,7 @@ def _training_now() -> None:
     status = run.status()
     share = min(status.step / status.steps, 1.0) if status.steps else 0.0
     with st.container(key="training", gap="small"):
-        label = f"{run.id}: {share:.0%} trained"
+        label = f"{plain(run.id)}: {share:.0%} trained"
         link(TRAIN, label, ":material/progress_activity:", width="stretch")
         st.progress(share)
 
@@ -133,7 +141,7 @@ def error_boundary() -> Iterator[None]:
     try:
         yield
     except ConvaeError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence(str(error)), icon=":material/error:")
         st.stop()
 
 

@@ -10,6 +10,7 @@ from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.keyframes import Keyframe, Known
 from convae.ui import caches, frame, pickers, pictures
+from convae.ui.escape import sentence
 
 REAL = 3_000  # real codes that walks are held against: 2 s to encode and join on one core
 STYLE = """<style>
@@ -112,7 +113,7 @@ def pick_keyframes(
     found, problems = keyframes.parse(text, known, most)
     with frame.steady():
         for problem in problems:
-            st.info(problem, icon=":material/info:")
+            st.info(sentence(problem), icon=":material/info:")
     if len(found) < least:  # so that there always is something to see
         found += start[len(found) : least if found else most]
     chosen = _chosen(ground, found)

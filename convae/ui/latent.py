@@ -10,6 +10,7 @@ from convae.checkpoints import Checkpoint
 from convae.data import ImageSet
 from convae.projection import Map, Settings
 from convae.ui import caches, frame, latent_address, pickers
+from convae.ui.escape import sentence
 from convae.ui.latent_address import ISOLATED, PROJECTED, SELECTION, SPOT
 
 COLOURS = ("Class", "PSNR", "Oddness", "Neighbours kept", "Cluster")
@@ -163,7 +164,7 @@ def _make(key: str, codes: np.ndarray, settings: Settings) -> None:
         st.fragment(_follow, run_every=1)(key)
         return
     if status.state == "failed":
-        st.error(status.message, icon=":material/error:")
+        st.error(sentence(status.message), icon=":material/error:")
     with st.container(horizontal=True, vertical_alignment="center", key="latent-offer"):
         if st.button(
             "Make the UMAP", type="primary", key="latent-make", icon=":material/scatter_plot:"

@@ -5,6 +5,7 @@ import streamlit as st
 
 from convae import mapguests
 from convae.errors import ConvaeError
+from convae.ui.escape import sentence
 from convae.ui.latent import View
 
 CANCELED = "latent-canceled"
@@ -22,13 +23,13 @@ def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
         del st.session_state[CANCELED]
     status = mapguests.status(view.key)
     if status.state == "failed":
-        st.error(status.message, icon=":material/error:")
+        st.error(sentence(status.message), icon=":material/error:")
         if not st.button("Ask UMAP again", key="latent-ask", icon=":material/refresh:"):
             return None
     try:
         mapguests.ask(view.key, view.codes, view.map.points, view.settings, kind, values)
     except ConvaeError as error:
-        st.warning(str(error), icon=":material/hourglass_empty:")
+        st.warning(sentence(str(error)), icon=":material/hourglass_empty:")
         return None
     st.fragment(_wait, run_every=1)(view.key, asked, kind, len(view.codes))
     return None

@@ -9,6 +9,7 @@ from convae import latent as space
 from convae import metrics, sheets
 from convae.csv_export import to_csv
 from convae.ui import choices, frame, latent, latent_chart, latent_guests, pictures
+from convae.ui.escape import plain, sentence
 from convae.ui.latent import View
 from convae.ui.latent_near import listed, names, nearest
 
@@ -46,7 +47,7 @@ def point(view: View, chosen: int) -> None:
     image = view.images.images[chosen][None]
     rebuilt = view.checkpoint.decode(view.codes[chosen][None])
     latent_chart.offer_selection(view)
-    st.subheader(f"Image {chosen}: {names(view, [chosen])[0]}", anchor=False)
+    st.subheader(f"Image {chosen}: {plain(names(view, [chosen])[0])}", anchor=False)
     left, right = st.columns(2)
     with left:
         pictures.large_image(image[0], "original", side=160)
@@ -146,7 +147,7 @@ def uploads(view: View) -> list[dict]:
             return []
         given, problems = pixels.decode_uploads([file.getvalue() for file in files[:8]])
         for problem in problems:
-            st.warning(problem, icon=":material/warning:")
+            st.warning(sentence(problem), icon=":material/warning:")
         if not len(given):
             return []
         codes = view.checkpoint.encode(given)

@@ -14,6 +14,7 @@ from convae.follow import Tail
 from convae.parcel import is_uploaded
 from convae.runs import Run, Status
 from convae.ui import frame, pickers
+from convae.ui.escape import plain, sentence
 from convae.ui.time_machine import time_machine
 from convae.ui.training_form import duration
 
@@ -148,9 +149,9 @@ def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) ->
         st.badge(word, color=colour, icon=icon)
         st.markdown(_facts(run))
     if colour == "red":
-        st.error(status.message or "It ended without a word.", icon=":material/error:")
+        st.error(sentence(status.message) or "It ended without a word.", icon=":material/error:")
     elif status.message:
-        st.caption(status.message)
+        st.caption(sentence(status.message))
     if status.alive:
         share = min(status.step / status.steps, 1.0) if status.steps else 0.0
         told = (
@@ -182,10 +183,14 @@ def _facts(run: Run) -> str:
     try:
         config = run.config()
     except ConvaeError as error:
-        return str(error)
+        return sentence(str(error))
     model = config.model
-    facts = [model.architecture, f"{model.latent_dim} values", pickers.spec_name(config.data.spec)]
-    return f"**{run.id}**: " + " · ".join([*facts, config.loss, config.optimizer])
+    facts = [
+        model.architecture,
+        f"{model.latent_dim} values",
+        plain(pickers.spec_name(config.data.spec)),
+    ]
+    return f"**{plain(run.id)}**: " + " · ".join([*facts, config.loss, config.optimizer])
 
 
 def _controls(run: Run, status: Status) -> None:

@@ -10,6 +10,7 @@ from convae.data import ImageSet
 from convae.ui import caches, choices, frame, pictures
 from convae.ui.arrivals import offer_cifar10, uploads
 from convae.ui.choices import NAMES, UPLOADS, spec_name
+from convae.ui.escape import plain
 
 
 def is_cifar10(entry: Entry) -> bool:
@@ -44,7 +45,7 @@ def checkpoint_options() -> dict[str, Entry]:
 def name_damaged() -> None:
     """Which models and runs are left out of the lists because they are damaged, if any."""
     if names := list(checkpoints.damaged()):
-        shown = ", ".join(f"`{name}`" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+        shown = ", ".join(plain(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
         st.caption(
             f":material/warning: Damaged and left out: {shown}. Train > Runs says why and can "
             "delete a damaged run."
@@ -101,7 +102,7 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
     with frame.steady():
         if asked is not None and asked not in options:
             st.info(
-                f"The address names a model that is not here; this is `{default}` instead.",
+                f"The address names a model that is not here; this is {plain(default)} instead.",
                 icon=":material/info:",
             )
     choices.remind(key, options)
@@ -118,7 +119,7 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
             bind="query-params",
             persist_state="session",
         )
-        st.caption(describe(options[choices.keep(key, name)]))
+        st.caption(plain(describe(options[choices.keep(key, name)]), 300))
         with frame.steady():
             name_damaged()
     with frame.error_boundary():
@@ -185,7 +186,7 @@ def pick_source() -> str:
         if asked is not None and asked not in [spec_name(source) for source in sources]:
             st.info(
                 "The address names images that are not here; these are "
-                f"{spec_name(default)} instead.",
+                f"{plain(spec_name(default))} instead.",
                 icon=":material/info:",
             )
     chosen = st.selectbox(

@@ -20,6 +20,7 @@ from convae import (
 from convae.errors import ConvaeError
 from convae.runs import Run
 from convae.ui import caches, frame, live, pickers, pictures, training_form
+from convae.ui.escape import sentence
 
 SPARK = 40  # points of a sparkline
 
@@ -149,7 +150,7 @@ def go_on(run: Run, epochs: int = 0) -> None:
     try:
         runs.start(None, resume=run.id, epochs=epochs)
     except ConvaeError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence(str(error)), icon=":material/error:")
         return
     show_run(run)
 
@@ -244,7 +245,7 @@ def upload() -> None:
         try:
             run = parcel.accept(file.getvalue())
         except ConvaeError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(sentence(str(error)), icon=":material/error:")
             return
         st.session_state["train-uploaded"] = file.file_id
         st.session_state["train-upload-told"] = f"{run.id} is here and can be chosen on every page."

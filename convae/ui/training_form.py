@@ -13,6 +13,7 @@ from convae.devices import device_name, gpu_count
 from convae.errors import ConvaeError, RunError
 from convae.parcel import is_uploaded
 from convae.ui import caches, frame, pickers, pictures
+from convae.ui.escape import sentence
 
 LABELS = {
     "spec": "Learn from",
@@ -120,7 +121,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
             if name:
                 runs.check_name(name)
         except ConvaeError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(sentence(str(error)), icon=":material/error:")
             return None, name, str(error), place
         for note in notes:
             st.info(note, icon=":material/info:")

@@ -9,6 +9,7 @@ import streamlit as st
 from convae import images, keyframes, plots, sheets, steering, walks
 from convae.steering import Knobs
 from convae.ui import frame, pictures
+from convae.ui.escape import plain
 from convae.ui.keyframes import Chosen, Ground
 
 KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
@@ -188,7 +189,7 @@ def turn_knobs(knobs: Knobs, ground: Ground, code: np.ndarray, key: str) -> list
             row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
             low = row.container(width=48)
             amount = row.slider(
-                name, -REACH, REACH, 0.0, 0.1, key=each, format="%.1f",
+                plain(name), -REACH, REACH, 0.0, 0.1, key=each, format="%.1f",
                 help="In standard deviations of real codes along it.", **KEPT,
             )  # fmt: skip
             ends.append((low, row.container(width=48)))

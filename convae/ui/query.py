@@ -1,0 +1,86 @@
+"""The address, cleaned before any widget reads it.
+
+Widgets take their values from the address by themselves, and one that they cannot take (inf, 1e309,
+nothing at all) ends the page in an error. So what no widget can take is removed first, with a note.
+"""
+
+import math
+import re
+from collections.abc import Callable, Collection
+
+import streamlit as st
+
+from convae import runs
+from convae.ui.escape import plain
+
+LARGEST = 1e9  # above every number that a page asks for
+NUMBER = re.compile(
+    r"(overview|reconstruct|interpolate)-(count|sample|steps|fps|side|knob-\d+)"
+    r"|latent-(point|from|neighbors|page|n_neighbors|min_dist|seed)"
+)
+OPTIONS: dict[str, Callable[[], Collection[str]]] = {
+    "train-view": lambda: ("New", "Watch", "Runs"),
+    "train-run": lambda: {run.id for run in runs.listing()},
+    "train-chosen": lambda: {run.id for run in runs.listing()},
+    "interpolate-part": lambda: ("Path", "Grid", "Arithmetic", "Sliders"),
+}
+
+
+def clean(page: str) -> None:
+    """Remove from the address what no widget can take; the page then starts anew without it.
+
+    Call it before the first widget of a page; `notes` says what was removed.
+    """
+    found = {key: st.query_params.get_all(key) for key in st.query_params}
+    removed = {key: reason for key, values in found.items() if (reason := problem(key, values))}
+    if not removed or st.session_state.get("address-cleaned") == (page, found):
+        return
+    st.session_state["address-cleaned"] = (page, found)
+    st.session_state["address-notes"] = (
+        page,
+        [
+            f"`{key}` in the address {reason} and is ignored."
+            if re.fullmatch(r"[\w-]+", key)
+            else f"{plain(key)} in the address {reason} and is ignored."
+            for key, reason in removed.items()
+            if reason != EMPTY
+        ],
+    )
+    for key in removed:
+        try:
+            del st.query_params[key]
+        except st.errors.StreamlitAPIException:
+            return  # it belongs to a widget already, which has checked it
+    st.rerun()
+
+
+EMPTY = "is empty"
+
+
+def problem(key: str, values: list[str]) -> str:
+    """What is wrong with the values of one key, as the end of a sentence; empty: nothing."""
+    if not any(values):
+        return EMPTY
+    if NUMBER.fullmatch(key):
+        for value in values:
+            try:
+                number = float(value)
+            except ValueError:
+                return f"(={plain(value, 40)}) is not a number"
+            if not math.isfinite(number) or abs(number) > LARGEST:
+                return f"(={plain(value, 40)}) is not a number that fits"
+    elif key in OPTIONS:
+        unknown = [value for value in values if value not in OPTIONS[key]()]
+        if unknown:
+            return f"(={plain(unknown[0], 40)}) names nothing that is here"
+    return ""
+
+
+def notes(page: str) -> None:
+    """Say what `clean` has removed from the address of this page."""
+    cleaned, found = st.session_state.get("address-notes", ("", []))
+    if cleaned != page:
+        st.session_state.pop("address-notes", None)
+        return
+    for note in found:
+        st.info(note, icon=":material/info:")

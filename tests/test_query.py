@@ -1,0 +1,41 @@
+"""Addresses from anywhere: what no widget can take is ignored, with a note."""
+
+import pytest
+
+from tests.test_pages import healthy, visit
+
+NUMBERS = [
+    ("app.py", "overview-count"), ("app.py", "overview-sample"),
+    ("pages/reconstruct.py", "reconstruct-count"), ("pages/reconstruct.py", "reconstruct-sample"),
+    ("pages/interpolate.py", "interpolate-count"), ("pages/interpolate.py", "interpolate-sample"),
+    ("pages/interpolate.py", "interpolate-steps"), ("pages/interpolate.py", "interpolate-fps"),
+    ("pages/latent_map.py", "latent-point"), ("pages/latent_map.py", "latent-from"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e309", "nan", "many", ""])
+@pytest.mark.parametrize(("page", "key"), NUMBERS)
+def test_a_number_in_the_address_that_is_none_is_ignored_with_a_note(
+    page, key, value, tiny_checkpoint
+):
+    app = healthy(visit(page, **{key: value}))
+    notes = [info.value for info in app.info if key in info.value]
+    assert bool(notes) == (value != ""), notes
+    assert key not in app.query_params
+
+
+@pytest.mark.parametrize("key", ["train-view", "train-run", "train-chosen"])
+def test_unknown_choices_of_the_train_page_are_ignored_with_a_note(key, tiny_checkpoint):
+    app = healthy(visit("pages/train.py", **{key: "nothing-of-this-name"}))
+    assert any(f"`{key}` in the address" in info.value for info in app.info)
+
+
+@pytest.mark.parametrize("value", ["", "Nowhere"])
+def test_an_unknown_part_of_a_page_opens_its_first(value, tiny_checkpoint):
+    app = healthy(visit("pages/interpolate.py", **{"interpolate-part": value}))
+    assert app.session_state["interpolate-part"] == "Path"
+
+
+def test_good_numbers_in_the_address_are_kept(tiny_checkpoint):
+    app = healthy(visit("app.py", **{"overview-count": "5"}))
+    assert app.session_state["overview-count"] == 5
