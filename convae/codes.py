@@ -27,7 +27,7 @@ def codes_for(checkpoint, images: np.ndarray, fingerprint: str, progress: Progre
     """
     said = f"1 {checkpoint.sha256} {fingerprint} {len(images)}"
     name = hashlib.sha256(said.encode()).hexdigest()[:24]
-    path = Path(os.environ.get("CONVAE_CACHE_DIR", "cache")) / "codes" / f"{name}.npy"
+    path = files.folder("CACHE") / "codes" / f"{name}.npy"
     codes = _read(path, (len(images), checkpoint.config.latent_dim))
     if codes is None:
         codes = _encode(checkpoint, images, progress)

@@ -14,6 +14,15 @@ def app_root() -> Path:
     return packed if packed.is_dir() else package.parent
 
 
+def folder(name: str) -> Path:
+    """The folder that CONVAE_<name>_DIR names, or its default; name: DATA, RUNS, CACHE, ...
+
+    The environment is read at every call; an empty variable means the default.
+    """
+    default = app_root() / "checkpoints" if name == "CHECKPOINTS" else Path(name.lower())
+    return Path(os.environ.get(f"CONVAE_{name}_DIR") or default)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file so that a reader, or a power cut, sees the old one or the new one, whole."""
     replace_together([(path, data)])

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -132,7 +131,7 @@ def pca_for(image_set, components: int = 1024, progress=None) -> PCA:
     name = image_set.fingerprint
     if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
         name = hashlib.sha256(name.encode()).hexdigest()[:32]
-    folder = Path(os.environ.get("CONVAE_CACHE_DIR", "cache"))
+    folder = files.folder("CACHE")
     path = folder / f"pca-{name}-{components}.npz"
     pca = _load(path)
     if pca is None:

@@ -24,7 +24,7 @@ def _path(config: TrainConfig) -> Path:
     model = config.model
     words = [model.architecture, model.base_channels, model.latent_dim, config.batch_size]
     words += [config.device, config.precision]
-    folder = Path(os.environ.get("CONVAE_CACHE_DIR", "cache"))
+    folder = files.folder("CACHE")
     return folder / f"speed-{'-'.join(map(str, words))}.json"
 
 

@@ -10,7 +10,6 @@ Nothing here imports umap but what the workers call: it costs 5 to 24 s and 100 
 import hashlib
 import io
 import json
-import os
 import re
 import warnings
 import zipfile
@@ -62,7 +61,7 @@ def key(sha256: str, fingerprint: str, settings: Settings) -> str:
 
 def folder() -> Path:
     """Where maps made here are kept: below CONVAE_CACHE_DIR, by default `cache`."""
-    return Path(os.environ.get("CONVAE_CACHE_DIR", "cache")) / "maps"
+    return files.folder("CACHE") / "maps"
 
 
 def load(name: str, shipped: Path | None = None) -> np.ndarray | None:

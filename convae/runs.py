@@ -41,12 +41,12 @@ UPLOADED = "uploaded"  # a file of this name in the folder: the model was brough
 def shipped_root() -> Path:
     """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR
     names."""
-    return Path(os.environ.get("CONVAE_CHECKPOINTS_DIR", files.app_root() / "checkpoints"))
+    return files.folder("CHECKPOINTS")
 
 
 def root() -> Path:
     """Where runs live: ``runs/``, or what CONVAE_RUNS_DIR names."""
-    return Path(os.environ.get("CONVAE_RUNS_DIR", "runs"))
+    return files.folder("RUNS")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convae import files
 from convae.errors import DataError
 
 try:
@@ -32,7 +33,7 @@ IMAGE_BYTES = 32 * 32 * 3
 
 def data_dir() -> Path:
     """Where data live: CONVAE_DATA_DIR, else `data` in the current folder. Read at every call."""
-    return Path(os.environ.get("CONVAE_DATA_DIR") or "data")
+    return files.folder("DATA")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from convae import files
+from convae import files, projection, runs, store
 
 
 def test_damaged_and_unfinished_lines_are_passed_over(tmp_path):
@@ -40,3 +40,17 @@ def test_many_writers_at_once_leave_one_whole_file(tmp_path):
 def test_what_is_no_object_reads_as_nothing(tmp_path, damage):
     (tmp_path / "x.json").write_bytes(damage)
     assert files.read_json(tmp_path / "x.json") == files.read_json(tmp_path / "gone") == {}
+
+
+@pytest.mark.parametrize("name", ["DATA", "RUNS", "CACHE", "CHECKPOINTS"])
+def test_an_empty_folder_variable_means_the_default(name, monkeypatch):
+    monkeypatch.delenv(f"CONVAE_{name}_DIR", raising=False)
+    default = files.folder(name)
+    monkeypatch.setenv(f"CONVAE_{name}_DIR", "")
+    assert files.folder(name) == default and default.name == name.lower()
+    assert {
+        "DATA": store.data_dir,
+        "RUNS": runs.root,
+        "CACHE": lambda: projection.folder().parent,
+        "CHECKPOINTS": runs.shipped_root,
+    }[name]() == default
