@@ -17,6 +17,7 @@ from convae.errors import DataError
 
 Progress = store.Progress
 SPLITS = ("train", "test")
+MAX_CLASSES = 10_000  # of an npz without class_names
 SPECS = {
     "cifar10": "60,000 photographs of ten kinds of things; a download of 170 MB.",
     "shapes": "12,000 drawings of ten shapes in many colours; made on the spot.",
@@ -80,6 +81,8 @@ def check_spec(spec: str) -> None:
     place = os.path.expanduser(path)
     if not os.path.exists(place):
         raise DataError(f"`{spec}` names nothing that exists; check the path after `{kind}:`.")
+    if kind == "folder" and not (os.path.isfile(place) or os.path.isdir(place)):
+        raise DataError(f"`{spec}` is not a folder or a regular file; give a folder, zip or tar.")
     if kind == "npz" and not os.path.isfile(place):
         raise DataError(f"`{spec}` is not a file; images in a folder are `folder:{path}`.")
 
@@ -169,6 +172,18 @@ def _array(arrays, key: str, spec: str) -> np.ndarray:
         ) from None
 
 
+def _highest_labels(arrays, spec: str) -> list[int]:
+    """The highest usable label of each split, so that both splits have the same classes."""
+    highest = []
+    for key in (f"{split}_labels" for split in SPLITS):
+        if key in arrays:
+            labels = _array(arrays, key, spec)
+            if labels.size and np.issubdtype(labels.dtype, np.integer):
+                if (most := int(labels.max())) < MAX_CLASSES:
+                    highest.append(most)
+    return highest
+
+
 def _load_npz(spec: str, path: str, split: str) -> ImageSet:
     with _npz(path) as arrays:
         images_key, labels_key = f"{split}_images", f"{split}_labels"
@@ -188,17 +203,22 @@ def _load_npz(spec: str, path: str, split: str) -> ImageSet:
                 np.ascontiguousarray(images), np.zeros(len(images), np.int64), ("all",), split, spec
             )
         labels = _array(arrays, labels_key, spec)
+        others = () if names else _highest_labels(arrays, spec)
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"`{labels_key}` of `{spec}` is {labels.dtype} {labels.shape}; it must be one integer "
             f"for each of the {len(images)} images."
         )
-    names = names or tuple(str(number) for number in range(int(labels.max()) + 1))
-    if labels.min() < 0 or labels.max() >= len(names):
+    classes = len(names) if names else MAX_CLASSES
+    if labels.min() < 0 or labels.max() >= classes:
+        what = f"there are {classes} class names" if names else f"the limit is {classes} classes"
         raise DataError(
-            f"`{labels_key}` of `{spec}` goes from {labels.min()} to {labels.max()}, but there are "
-            f"{len(names)} class names: labels must lie in 0..{len(names) - 1}."
+            f"`{labels_key}` of `{spec}` goes from {labels.min()} to {labels.max()}, but {what}: "
+            f"labels must lie in 0..{classes - 1}."
         )
+    if not names:
+        highest = max([int(labels.max()), *others])
+        names = tuple(str(number) for number in range(highest + 1))
     return _image_set(np.ascontiguousarray(images), labels.astype(np.int64), names, split, spec)
 
 

@@ -169,3 +169,30 @@ def test_a_sample_is_drawn_once_and_for_all_and_keeps_the_order():
     assert len(some) == 20 and some.fingerprint == whole.sample(20).fingerprint
     assert len(set(some.labels.tolist())) > 3
     assert whole.sample(len(whole)) is whole
+
+
+@pytest.mark.parametrize("label", [10_000, 10**9, 2**62, 2**64 - 1])
+def test_a_huge_label_without_class_names_is_one_sentence(save, label):
+    labels = np.array([0, 1, 2, 3, 4, label], np.uint64)
+    with pytest.raises(DataError, match=f"to {label}, but the limit is 10000 classes"):
+        data.load(save(test_images=PIXELS, test_labels=labels))
+
+
+def test_not_a_number_is_no_label(save):
+    with pytest.raises(DataError, match="is float64 .* one integer"):
+        data.load(save(test_images=PIXELS, test_labels=np.full(6, np.nan)))
+
+
+def test_classes_without_names_are_counted_over_both_splits(save):
+    spec = save(
+        train_images=PIXELS, train_labels=[0, 1, 2, 3, 4, 7],
+        test_images=PIXELS, test_labels=[0, 0, 0, 0, 0, 1],
+    )  # fmt: skip
+    assert data.load(spec, "test").class_names == data.load(spec, "train").class_names
+    assert len(data.load(spec, "test").class_names) == 8
+
+
+@pytest.mark.parametrize("kind", ["folder", "npz"])
+def test_a_device_is_neither_a_folder_nor_a_file(kind):
+    with pytest.raises(DataError, match="/dev/zero` is not a .*file"):
+        data.check_spec(f"{kind}:/dev/zero")
