@@ -177,8 +177,12 @@ def cancel(key: str, asked: str) -> None:
 
 
 def work(job: Path, idle_s: float = IDLE_S) -> None:
-    """What the worker does: make the UMAP again, answer, leave."""
-    background.keep_locks()
+    """What the worker does: make the UMAP again, answer, leave.
+
+    No question is lost when it leaves idle: whoever finds the lock held has put the question there
+    before the lock was given back, and after that the worker looks once more.
+    """
+    locks = background.keep_locks()
     started = files.read_json(job / "status.json").get("started") or time.time()
     watch, answered = durations.Stopwatch(job.parent / "durations.json"), set()
 
@@ -197,21 +201,37 @@ def work(job: Path, idle_s: float = IDLE_S) -> None:
             watch.begin(_start_step(len(file["codes"])), started)
             mapper = projection.umap_of_map(file["codes"], file["points"], settings, progress)
         watch.end()
-        last = time.monotonic()
-        while time.monotonic() - last < idle_s:
-            for path in sorted(job.glob("ask-*.npz")):
-                if _answer(mapper, path, begin):
-                    watch.end()
-                last = time.monotonic()
-            mapjobs.tell(job, state="ready", pid=os.getpid())
-            while not list(job.glob("ask-*.npz")) and time.monotonic() - last < idle_s:
-                time.sleep(0.1)
-        mapjobs.tell(job, state="none")
+        while True:
+            _answer_all(mapper, job, idle_s, begin, watch)
+            mapjobs.tell(job, state="none")
+            while locks:
+                background.release_lock(locks.pop())
+            if not list(job.glob("ask-*.npz")):
+                return
+            for path in (_folder() / ".slot", job / "lock"):
+                if (handle := background.take_lock(path)) is None:
+                    return  # another worker is at it
+                locks.append(handle)
     except Exception as error:
         for path in job.glob("ask-*.npz"):
             path.unlink(missing_ok=True)
         mapjobs.tell(job, state="failed", message=f"UMAP gave no answer: {error}"[:300])
         raise
+
+
+def _answer_all(mapper, job: Path, idle_s: float, begin, watch) -> None:
+    """Answer questions until none came for `idle_s`."""
+    last = time.monotonic()
+    while True:
+        for path in sorted(job.glob("ask-*.npz")):
+            if _answer(mapper, path, begin):
+                watch.end()
+            last = time.monotonic()
+        mapjobs.tell(job, state="ready", pid=os.getpid())
+        while not list(job.glob("ask-*.npz")):
+            if time.monotonic() - last >= idle_s:
+                return
+            time.sleep(0.1)
 
 
 def _answer(mapper, path: Path, begin: Callable[[str], None]) -> bool:

@@ -1,13 +1,15 @@
 """The worker that asks umap-learn where a code lies and what lies at a place; the real one."""
 
+import json
 import os
 import signal
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from convae import background, durations, mapguests, projection
+from convae import background, durations, mapguests, mapjobs, projection
 from convae.errors import ConvaeError
 from convae.projection import Settings
 
@@ -141,3 +143,59 @@ def test_only_two_kinds_of_questions_are_known():
     one = mapguests.question("transform", np.zeros((1, 2)))
     assert one != mapguests.question("inverse_transform", np.zeros((1, 2)))
     assert one == mapguests.question("transform", np.zeros((1, 2), np.float64))
+
+
+class Echo:
+    """Stands in for a fitted UMAP: places come back doubled."""
+
+    def transform(self, values):
+        return 2 * values
+
+
+def leaving(monkeypatch, when):
+    """A worker that is idle at once, and calls `when` on the way out, its locks still held."""
+    job = mapguests._folder() / KEY
+    job.mkdir(parents=True)
+    (job / "settings.json").write_text(json.dumps(asdict(SETTINGS)))
+    np.savez(job / "map.npz", codes=np.zeros((3, 2)), points=np.zeros((3, 2)))
+    monkeypatch.setattr(projection, "umap_of_map", lambda *_: Echo())
+    locks = [background.take_lock(path) for path in (job / "lock", mapguests._folder() / ".slot")]
+    monkeypatch.setenv(background.HANDED, ",".join(map(str, locks)))
+    tell = mapjobs.tell
+
+    def told(job, **values):
+        tell(job, **values)
+        if values["state"] == "none":
+            when()
+
+    monkeypatch.setattr(mapjobs, "tell", told)
+    mapguests.work(job, idle_s=0.0)
+    return job
+
+
+def test_a_question_put_while_the_worker_leaves_is_answered(monkeypatch):
+    asked = []
+
+    def ask():
+        if not asked:
+            values = np.ones((1, 2), np.float32)
+            found = mapguests.ask(KEY, values, values, SETTINGS, "transform", values)
+            asked.append(found)
+
+    monkeypatch.setattr(background, "spawn", lambda *_: pytest.fail("its lock is still held"))
+    job = leaving(monkeypatch, ask)
+    assert mapguests.answer(KEY, asked[0]).tolist() == [[2.0, 2.0]]
+    assert not list(job.glob("ask-*"))
+    assert not background.is_locked(job / "lock")
+    assert not background.is_locked(job.parent / ".slot")
+
+
+def test_the_page_puts_its_question_again_where_no_worker_is_left(monkeypatch):
+    from convae.ui import latent_guests
+
+    def rerun():
+        raise InterruptedError("the page runs again")
+
+    monkeypatch.setattr(latent_guests.st, "rerun", rerun)
+    with pytest.raises(InterruptedError, match="runs again"):
+        latent_guests._wait(KEY, "0" * 24, "transform", 3)

@@ -37,7 +37,8 @@ def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
 
 def _wait(key: str, asked: str, kind: str, count: int) -> None:
     status = mapguests.status(key)
-    if mapguests.answer(key, asked) is not None or status.state == "failed":
+    # without a worker the question was not seen: the page puts it again, which starts one
+    if mapguests.answer(key, asked) is not None or status.state in ("failed", "none"):
         st.rerun()
     stage = status.stage.lower() if status.state == "working" else "waiting"
     elapsed, left = mapguests.forecast(key, kind, count)
