@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import os
@@ -14,7 +15,7 @@ import safetensors.torch
 import torch
 
 from convae import checkpoints, runs
-from convae.config import from_flat
+from convae.config import TrainConfig, from_flat
 from convae.errors import CheckpointError, ConfigError
 from convae.model import ConvAutoencoder
 
@@ -167,3 +168,28 @@ def test_a_damaged_resume_state_never_shows_torchs_own_words(tmp_path):
     with pytest.raises(CheckpointError, match="resume state .* is damaged") as told:
         checkpoints.load_state(tmp_path)
     assert "weights_only" not in str(told.value)
+
+
+def test_a_model_read_while_its_run_saves_is_never_called_damaged(tiny_weights, monkeypatch):
+    run = runs.claim(TrainConfig(), "saving")
+    old = {name: (tiny_weights / name).read_bytes() for name in ("card.json", "model.safetensors")}
+    model = checkpoints.load(str(tiny_weights)).model
+    tensors = {name: (tensor + 1).contiguous() for name, tensor in model.state_dict().items()}
+    weights = safetensors.torch.save(tensors)
+    card = json.loads(old["card.json"]) | {"sha256": hashlib.sha256(weights).hexdigest()}
+    (run.path / "card.json").write_bytes(old["card.json"])
+    (run.path / "model.safetensors").write_bytes(weights)  # its card comes a moment later
+    looks = []
+
+    def look_away(_):
+        looks.append(1)
+        if len(looks) == 3:
+            (run.path / "card.json").write_text(json.dumps(card))
+
+    monkeypatch.setattr(checkpoints.time, "sleep", look_away)
+    with runs.working_on(run):
+        assert checkpoints.load("saving").sha256 == card["sha256"]
+    assert len(looks) == 3
+    (run.path / "card.json").write_bytes(old["card.json"])
+    with pytest.raises(CheckpointError, match="file is damaged"):  # nobody saves: it is
+        checkpoints.load("saving")
