@@ -1,5 +1,6 @@
 """Numbers about images and about maps. Images are uint8 (N, H, W, 3), pixels count as [0, 1]."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,14 @@ def psnr(images: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
     For captions; the PSNR of a set is `set_psnr`, not the mean of these.
     """
     return _decibel(_mse(images, rebuilt)).astype(np.float32)
+
+
+EXACT_DB = 200.0  # what stands for infinity in files and charts: an exact reconstruction
+
+
+def capped_psnr(error: float) -> float:
+    """PSNR in dB of this mean squared error, at most EXACT_DB; nan stays nan."""
+    return -10 * math.log10(max(error, 10 ** (-EXACT_DB / 10))) if error == error else math.nan
 
 
 def set_psnr(images: np.ndarray, rebuilt: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from convae import metrics
 from convae.config import TrainConfig
 from convae.devices import pick_device, pick_layout, pick_precision, world
 from convae.errors import ConfigError
@@ -184,7 +185,7 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> tuple[float, float]:
-        """(loss, PSNR in dB over the whole validation set), float32, without flips or noise."""
+        """(loss, PSNR in dB over the validation set, at most EXACT_DB), without flips or noise."""
         model, loss, squared, count = self.result, 0.0, 0.0, len(self.validation)
         was_training = model.training
         model.eval()
@@ -195,8 +196,7 @@ class Trainer:
             loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
             squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
         model.train(was_training)
-        error = squared / count
-        return loss / count, 10 * math.log10(1 / error) if error > 0 else math.inf
+        return loss / count, metrics.capped_psnr(squared / count)
 
     def state(self) -> dict:
         """Everything a bit-exact continuation needs; tensors and plain values only."""

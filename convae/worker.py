@@ -165,6 +165,10 @@ class Sitting:
             else:
                 self.say(state="failed", message=f"The trainer broke: {text.splitlines()[0][:200]}")
                 raise
+        except Exception as error:
+            text = (str(error).splitlines() or [""])[0][:200]
+            self.say(state="failed", message=f"The trainer broke: {type(error).__name__}: {text}")
+            raise
         mine = runs.Status(self.told["state"], self.told.get("message", ""))
         return mine if self.rank else self.run.status()
 

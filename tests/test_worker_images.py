@@ -1,5 +1,7 @@
 """Which images a run learns from, starts from and is measured on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,19 @@ def test_reference_levels_are_measured_again_when_the_images_of_a_resumed_run_ha
     expected = _psnr(fit_pca(kept.images, 8), held)
     assert rungs.read(run.path)["PCA, 8 values"]["psnr"] == pytest.approx(expected, abs=1e-3)
     assert checkpoints.load(str(run.path))
+
+
+def test_a_run_on_black_images_ends_as_done_with_a_finite_psnr(noise):
+    noise["train"] = replace(image_set(), images=np.zeros((60, 32, 32, 3), np.uint8))
+    run = runs.claim(from_flat(SETTINGS), "black")
+    assert worker.Sitting(run, "train").work().state == "done"
+    assert run.history()[0]["val_psnr"] <= metrics.EXACT_DB
+    assert rungs.read(run.path)["PCA, 8 values"]["psnr"] == metrics.EXACT_DB
+
+
+def test_an_unexpected_error_ends_a_run_as_failed(noise, monkeypatch):
+    monkeypatch.setattr(worker, "fit", lambda *_: 1 / 0)
+    run = runs.claim(from_flat(SETTINGS), "broken")
+    with pytest.raises(ZeroDivisionError):
+        worker.Sitting(run, "train").work()
+    assert run.status().state == "failed" and "ZeroDivisionError" in run.status().message
