@@ -10,7 +10,7 @@ from pathlib import Path
 from convae import __version__, background, files, projection, runs
 from convae.bars import Bars
 from convae.config import TrainConfig, from_flat, settings
-from convae.errors import ConvaeError, RunError
+from convae.errors import ConvaeError, RunError, os_sentence
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
 
@@ -164,7 +164,7 @@ def resume(asked: argparse.Namespace, command: str) -> int:
 
     run = runs.get(asked.name)
     run.check_resumable()
-    if asked.epochs and not run.locked():
+    if asked.epochs is not None and not run.locked():
         config = replace(run.config(), epochs=asked.epochs)
         files.write_atomically(run.path / "config.json", config.to_json().encode())
     if background.HANDED not in os.environ and not run.locked():
@@ -175,6 +175,8 @@ def resume(asked: argparse.Namespace, command: str) -> int:
 def evaluate(asked: argparse.Namespace, command: str) -> int:
     from convae import checkpoints, data, evaluation
 
+    if asked.limit < 0:
+        raise ConvaeError(f"`--limit` (={asked.limit}) must be 0 (all images) or more.")
     checkpoint = checkpoints.load(asked.checkpoint)
     if asked.corrections is not None:
         checkpoint = checkpoint.with_corrections(asked.corrections)
@@ -183,7 +185,7 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     test = data.load(spec, "test", bars)
     fit_spec = asked.fit_data or spec
     fitted_on = data.load(fit_spec, "train", bars) if "train" in data.splits(fit_spec) else None
-    if asked.limit > 0:
+    if asked.limit:
         test = test.sample(asked.limit)
     beside = [checkpoints.load(name) for name in asked.beside]
     found = evaluation.evaluate(checkpoint, test, fitted_on, asked.bits, beside)
@@ -266,8 +268,10 @@ def draw_map(asked: argparse.Namespace, command: str) -> int:
 def export(asked: argparse.Namespace, command: str) -> int:
     from convae import checkpoints
 
-    packed = checkpoints.export(asked.checkpoint)
     target = Path(asked.to or f"{Path(asked.checkpoint).name}.zip")
+    if os.path.lexists(target) and not target.is_file():
+        raise ConvaeError(f"{target} is not a regular file: give --to the name of a file.")
+    packed = checkpoints.export(asked.checkpoint)
     files.write_atomically(target, packed)
     print(f"{target}: {len(packed) / 2**20:.1f} MB")
     return 0
@@ -298,6 +302,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except ConvaeError as error:
         print(f"convae: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"convae: {os_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("convae: interrupted.", file=sys.stderr)

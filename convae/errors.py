@@ -21,3 +21,13 @@ class CheckpointError(ConvaeError):
 
 class RunError(ConvaeError):
     """A training run cannot be started, found or changed."""
+
+
+def os_sentence(error: OSError) -> str:
+    """What the operating system reports, of which path, and what to do, in one sentence."""
+    path = str(error.filename)[:200] if error.filename is not None else "a file"
+    reason = error.strerror or type(error).__name__
+    return (
+        f"{path} cannot be read or written ({reason}): check this path, its permissions and the "
+        "free space of its disk, then try again."
+    )

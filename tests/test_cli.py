@@ -208,3 +208,37 @@ def test_help_names_every_setting(capsys):
     told = capsys.readouterr().out
     for flag in ("--data", "--arch", "--latent-dim", "--no-flip", "--time-budget-s", "--ema-decay"):
         assert flag in told
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "nowhere/x.zip", "a" * 5000, ""])
+def test_export_to_a_bad_path_is_one_sentence_and_replaces_regular_files_only(
+    target, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CONVAE_CHECKPOINTS_DIR")
+    (tmp_path / "cifar10-64.zip").mkdir()  # where no --to is given
+    assert cli.main(["export", "cifar10-64", "--to", target]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("convae: ") and message.count("\n") == 1
+    assert Path("/dev/full").is_char_device() and (tmp_path / "cifar10-64.zip").is_dir()
+    assert [p.name for p in tmp_path.iterdir()] == ["cifar10-64.zip"]
+
+
+@pytest.mark.parametrize("verb", [["train", "--data", "shapes", "--name", "x"], ["list"]])
+def test_an_unusable_runs_folder_is_one_sentence(verb, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CONVAE_RUNS_DIR", str(tmp_path / "file" / "runs"))
+    assert cli.main(verb) == (verb[0] == "train")
+    message = capsys.readouterr().err
+    assert ("Not a directory" in message) == (verb[0] == "train")
+    assert message.count("\n") <= 1
+
+
+def test_a_negative_limit_and_no_epochs_are_refused_by_name(capsys, tiny_data, monkeypatch):
+    monkeypatch.delenv("CONVAE_CHECKPOINTS_DIR")
+    assert cli.main(["evaluate", "cifar10-64", "--data", "digits", "--limit", "-5"]) == 1
+    assert "`--limit` (=-5)" in capsys.readouterr().err
+    assert cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "z", *SMALL]) == 0
+    capsys.readouterr()
+    assert cli.main(["resume", "z", "--epochs", "0"]) == 1
+    assert "epochs" in capsys.readouterr().err and runs.get("z").config().epochs == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from convae import files, runs
-from convae.errors import ConvaeError
+from convae.errors import ConvaeError, os_sentence
 from convae.ui import choices, query, style
 from convae.ui.escape import plain, sentence
 
@@ -140,8 +140,9 @@ def error_boundary() -> Iterator[None]:
     """What a user can mend is shown as one sentence, and the page ends there."""
     try:
         yield
-    except ConvaeError as error:
-        st.error(sentence(str(error)), icon=":material/error:")
+    except (ConvaeError, OSError) as error:
+        message = os_sentence(error) if isinstance(error, OSError) else str(error)
+        st.error(sentence(message), icon=":material/error:")
         st.stop()
 
 
