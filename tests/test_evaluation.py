@@ -113,5 +113,14 @@ def test_the_verdict_says_who_is_ahead_and_by_how_much():
         return evaluation.Row(name, 4, 80.0, 9, 0.1, psnr, 0.5, psnr, 1.0, 0.1)
 
     told = evaluation.verdict([line("m", 24.0), line("PCA", 23.25), line("JPEG", 25.5)])
-    assert told == "At 80 bytes an image the model is 0.75 dB ahead of PCA, 1.50 dB behind JPEG."
+    assert told == "At 80.0 bytes an image the model is 0.75 dB ahead of PCA, 1.50 dB behind JPEG."
     assert evaluation.verdict([line("m", 24.0)]) == ""
+
+
+def test_the_verdict_names_each_size_and_agrees_with_the_rounded_table():
+    def line(name, size, psnr):
+        return evaluation.Row(name, 4, size, 9, 0.1, psnr, 0.5, psnr, 1.0, 0.1)
+
+    told = evaluation.verdict([line("m", 16.0, 20.006), line("WebP", 23.7, 19.724)])
+    # 20.01 and 19.72 in the table, though the difference before rounding is 0.282
+    assert told == "At 16.0 bytes an image the model is 0.29 dB ahead of WebP (23.7 bytes)."
