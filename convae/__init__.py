@@ -25,6 +25,7 @@ recipe       losses, optimizers, schedules; devices: where they run
 trainer      a model in training: one step, one validation, its whole state
 train        the training loop, a generator
 runs         one run folder: claim, start, follow, stop
+resuming     what is checked and written before a run goes on
 records      what the files of a run say, without what is damaged in them
 background   processes that outlive their starter, and locks; files: whole or not at all
 shared       what is set for the whole process, and wanted by several threads at once

@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from convae import __version__, background, files, projection, runs
+from convae import __version__, background, files, projection, resuming, runs
 from convae.bars import Bars
 from convae.config import TrainConfig, from_flat, settings
 from convae.errors import ConvaeError, RunError, os_sentence
@@ -60,6 +60,11 @@ def make_parser() -> argparse.ArgumentParser:
     resume = verbs.add_parser("resume", help="go on with a run that was stopped, killed or is done")
     resume.add_argument("name", help="name of the run")
     resume.add_argument("--epochs", type=int, help="new number of epochs in all")
+    resume.add_argument(
+        "--learning-rate", type=float,
+        help="learning rate from now on; it decays with the rest of the schedule. A diverged run "
+        "needs one smaller than that at which it diverged",
+    )  # fmt: skip
     for verb in (train, resume):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
         verb.add_argument(
@@ -164,11 +169,12 @@ def resume(asked: argparse.Namespace, command: str) -> int:
 
     run = runs.get(asked.name)
     run.check_resumable()
-    if asked.epochs is not None and not run.locked():
-        config = replace(run.config(), epochs=asked.epochs)
-        files.write_atomically(run.path / "config.json", config.to_json().encode())
-    if background.HANDED not in os.environ and not run.locked():
-        files.write_atomically(run.path / "control.json", b"{}")
+    # a starter has prepared it already, and a process that torchrun restarts goes on as before
+    first = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) == 0
+    rank = int(os.environ.get("RANK", 0))
+    if background.HANDED not in os.environ and first and rank == 0 and not run.locked():
+        longer = None if asked.epochs is None else replace(run.config(), epochs=asked.epochs)
+        resuming.prepare(run, longer, asked.learning_rate)
     return sit_down(run, asked.quiet, command)
 
 

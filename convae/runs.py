@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convae import background, files, hosting, records
+from convae import background, files, hosting, records, resuming
 from convae.config import TrainConfig, from_json
 from convae.errors import ConfigError, ConvaeError, RunError
 
@@ -310,13 +310,15 @@ def start(
     *,
     resume: str = "",
     epochs: int = 0,
+    learning_rate: float | None = None,
     processes: int = 1,
 ) -> Run:
     """Start a trainer that outlives this process and return its run at once.
 
     One at a time: RunError names the run that is at work. The locks are taken here and handed down,
     so a run is alive from the first moment on. ``resume`` goes on with a run instead of claiming
-    one, to ``epochs`` in all where they are given. What the host allows is kept to."""
+    one, to ``epochs`` in all and at ``learning_rate`` where they are given; a diverged run needs a
+    smaller one (RunError). What the host allows is kept to."""
     hosting.check_allowed()
     root().mkdir(parents=True, exist_ok=True)
     slot = background.take_lock(root() / ".slot")
@@ -336,10 +338,9 @@ def start(
         lock = background.take_lock(run.path / "lock")
         if lock is None:
             raise RunError(f"Another trainer is at work on `{run.id}`.")
-        if resume and epochs:
-            longer = hosting.capped(replace(run.config(), epochs=epochs))[0]
-            files.write_atomically(run.path / "config.json", longer.to_json().encode())
-        files.write_atomically(run.path / "control.json", b"{}")
+        if resume:
+            longer = hosting.capped(replace(run.config(), epochs=epochs))[0] if epochs else None
+            resuming.prepare(run, longer, learning_rate)
         told = {"state": "starting", "message": "", "pid": 0}
         files.write_atomically(run.path / "status.json", json.dumps(told).encode())
         _spawn(run, "resume" if resume else "train", (lock, slot), processes)

@@ -112,8 +112,9 @@ def tell(trainer: Trainer, loss: float, images_per_s: float) -> Progress:
 def diverged(trainer: Trainer) -> Ended:
     return Ended(
         "diverged",
-        f"Diverged at step {trainer.step}: the loss is no longer a number. The last good epoch is "
-        "kept; try a smaller learning rate.",
+        f"Diverged at step {trainer.step}, with a learning rate of {trainer.highest_rate:.3g}: the "
+        "loss is no longer a number. The last good epoch is kept; resume with a smaller learning "
+        "rate.",
     )
 
 
@@ -126,6 +127,7 @@ def one_epoch(
     total, taken, loss, stop = torch.zeros((), device=trainer.device), 0, math.nan, False
     began, last = time.perf_counter(), -math.inf
     trainer.model.train()
+    trainer.highest_rate = 0.0
     for i in range(trainer.steps_per_epoch):
         now = time.perf_counter()
         if now - last > TICK_S if trainer.world == 1 else i % 10 == 0:

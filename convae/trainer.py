@@ -71,6 +71,7 @@ class Trainer:
         self.asked_rate = 0.0  # the learning rate that the user asked for; 0: as scheduled
         self.asked_share = 1.0  # what was left of the schedule then
         self.asked_at = 0.0  # which request that was
+        self.highest_rate = 0.0  # of this epoch's steps
         self.usual_length: Tensor | None = None  # of the gradient
         self.forget_time()
         self.noise = torch.Generator(self.device)
@@ -159,6 +160,7 @@ class Trainer:
             rebuilt = self.network(x)
         loss = loss_of(self.config.loss, rebuilt.float(), target)
         rate = self.learning_rate()
+        self.highest_rate = max(rate, self.highest_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self.optimizer.zero_grad(set_to_none=True)

@@ -225,6 +225,8 @@ class Sitting:
                          memory_mb=item.memory_mb)  # fmt: skip
             elif isinstance(item, Ended):
                 ended = item
+                if item.state == "diverged":  # what a resume must stay below
+                    self.say(step=trainer.step, learning_rate=trainer.highest_rate)
         scalars.close()
         if not self.rank:
             self._deliver(ended, test)

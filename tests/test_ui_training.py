@@ -224,7 +224,7 @@ def test_a_killed_run_says_so_and_can_be_resumed(put_run, monkeypatch):
     assert "gone without a word" in app.error[0].value
     app.button(key="train-resume").click()
     app.run()
-    assert not app.exception and asked == [{"resume": "a", "epochs": 0}]
+    assert not app.exception and asked == [{"resume": "a", "epochs": 0, "learning_rate": None}]
 
 
 def test_a_finished_run_is_continued_for_more_epochs(put_run, monkeypatch):
@@ -236,7 +236,7 @@ def test_a_finished_run_is_continued_for_more_epochs(put_run, monkeypatch):
     app.number_input(key="train-more").set_value(5)
     app.button(key="train-continue").click()
     healthy(app.run())
-    assert asked == [{"resume": "a", "epochs": 8}]
+    assert asked == [{"resume": "a", "epochs": 8, "learning_rate": None}]
 
 
 def test_a_run_is_deleted_only_when_asked_twice(put_run):
@@ -367,3 +367,22 @@ def test_the_form_refuses_the_name_of_a_shipped_model(tiny_checkpoint):
     app.text_input(key="train-name").set_value("tiny").run()
     assert "`tiny` is the name of a shipped checkpoint" in app.error[0].value
     assert app.button(key="train-start").disabled
+
+
+def test_a_diverged_run_is_resumed_with_a_smaller_rate_from_a_field(put_run, monkeypatch):
+    put_run("a", "diverged", message=SENTENCES["diverged"], learning_rate=0.5)
+    app = visit(PAGE, **{"train-view": "Watch"})
+    assert "train-continue" not in keys(app)
+    field = app.number_input(key="train-resume-rate-a")
+    assert field.value == pytest.approx(1e-4)  # a tenth of that at which it diverged
+    field.set_value(0.7)
+    app.button(key="train-resume").click()
+    app.run()
+    assert any("with a learning rate of 0.001 and would" in e.value for e in app.error)
+    asked = []
+    monkeypatch.setattr(runs, "start", lambda *a, **k: asked.append(k) or runs.get("a"))
+    app.number_input(key="train-resume-rate-a").set_value(2e-4)
+    app.button(key="train-resume").click()
+    app.run()
+    assert not app.exception
+    assert asked == [{"resume": "a", "epochs": 0, "learning_rate": 2e-4}]

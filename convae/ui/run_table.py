@@ -14,6 +14,7 @@ from convae import (
     parcel,
     plots,
     records,
+    resuming,
     runs,
     snapshots,
 )
@@ -121,20 +122,37 @@ def _changes(run: Run, status: runs.Status) -> None:
         show("New")
     if status.alive:
         return
-    resumable = (run.path / "state.pt").is_file() or status.state in ("killed", "failed")
+    endings = ("killed", "failed", "diverged")  # with no whole epoch it begins anew
+    resumable = (run.path / "state.pt").is_file() or status.state in endings
     if resumable and not parcel.is_uploaded(run):
         made = run.config()
-        if status.state != "done":
+        if status.state == "diverged":
+            _calmer(run)
+        elif status.state != "done":
             if st.button("Resume", icon=":material/play_arrow:", key="train-resume",
                          help="Go on where it ended."):  # fmt: skip
                 go_on(run)
-        if not made.time_budget_s:
+        if not made.time_budget_s and status.state != "diverged":
             with st.popover("Continue", icon=":material/forward:"):
                 more = st.number_input("More epochs", 1, 10_000, 10, key="train-more",
                                        help="The schedule is stretched to them.")  # fmt: skip
                 if st.button("Go on", key="train-continue", type="primary"):
                     go_on(run, max(made.epochs, status.epoch) + more)
     _deletion(run)
+
+
+def _calmer(run: Run) -> None:
+    """Resume a diverged run with a smaller learning rate."""
+    limit = resuming.diverged_rate(run)
+    with st.popover("Resume", icon=":material/play_arrow:"):
+        st.caption(f"It diverged with a learning rate of {limit:.3g}; resume with a smaller one.")
+        rate = st.number_input(
+            "New learning rate", 1e-7, 100.0, resuming.smaller_rate(limit), step=1e-4,
+            format="%.6f", key=f"train-resume-rate-{run.id}",
+            help="It holds from the last whole epoch on and decays with the rest of the schedule.",
+        )  # fmt: skip
+        if st.button("Resume", key="train-resume", type="primary"):
+            go_on(run, learning_rate=float(rate))
 
 
 def _deletion(run: Run) -> None:
@@ -145,10 +163,10 @@ def _deletion(run: Run) -> None:
             st.rerun()
 
 
-def go_on(run: Run, epochs: int = 0) -> None:
+def go_on(run: Run, epochs: int = 0, learning_rate: float | None = None) -> None:
     """Resume a run and watch it; a sentence where that cannot be."""
     try:
-        runs.start(None, resume=run.id, epochs=epochs)
+        runs.start(None, resume=run.id, epochs=epochs, learning_rate=learning_rate)
     except ConvaeError as error:
         st.error(sentence(str(error)), icon=":material/error:")
         return
