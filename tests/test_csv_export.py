@@ -37,7 +37,9 @@ def test_numbers_and_plain_text_stay_as_they_are(value):
 
 
 def test_every_csv_file_of_the_program_is_free_of_formulas(tiny_checkpoint):
-    (tiny_checkpoint / "history.jsonl").write_text(json.dumps({"epoch": 1, "note": FORMULA}) + "\n")
+    row = dict(epoch=1, step=1, train_loss=0.1, val_loss=0.1, val_psnr=10.0, elapsed_s=1.0)
+    row = {"note": FORMULA} | row
+    (tiny_checkpoint / "history.jsonl").write_text(json.dumps(row) + "\n")
     with zipfile.ZipFile(io.BytesIO(checkpoints.export("tiny"))) as archive:
         history = archive.read("history.csv").decode()
     view = SimpleNamespace(
@@ -46,6 +48,6 @@ def test_every_csv_file_of_the_program_is_free_of_formulas(tiny_checkpoint):
     )
     points = csv_of(view, np.array([0]))
     codes = walks.codes_csv({FORMULA: np.array([[-1.0]])}).decode()
-    assert cells(history)[1] == ["1", "'" + FORMULA]
+    assert cells(history)[1][:2] == ["'" + FORMULA, "1"]
     assert cells(points)[1] == ["0", "'" + FORMULA, "0.5", "-1.25"]
     assert cells(codes)[1] == ["'" + FORMULA, "0", "-1"]

@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from convae import background, checkpoints, colourings, data, mapjobs, metrics, projection, truth
 from convae.errors import ConfigError, ConvaeError
 from convae.projection import Map, Settings
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +239,8 @@ def test_worker_draws_the_map_tells_its_progress_and_tidies_up(codes, quick_umap
     assert now.state == "done", now
     assert seen == sorted(seen) and max(seen) > 0.4
     assert np.allclose(projection.load(key), codes[0][:80, :2], atol=1e-3)
-    assert not (projection.folder() / "jobs" / key).exists()
+    # the map is there before its worker has tidied up
+    wait_for(lambda: not (projection.folder() / "jobs" / key).exists())
 
 
 def test_a_map_whose_lock_is_held_is_one_sentence_and_leaves_the_slot_free(codes, tmp_path):
