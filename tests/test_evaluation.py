@@ -124,3 +124,21 @@ def test_the_verdict_names_each_size_and_agrees_with_the_rounded_table():
     told = evaluation.verdict([line("m", 16.0, 20.006), line("WebP", 23.7, 19.724)])
     # 20.01 and 19.72 in the table, though the difference before rounding is 0.282
     assert told == "At 16.0 bytes an image the model is 0.29 dB ahead of WebP (23.7 bytes)."
+
+
+def figures(rebuilt, noise, brightness, shifted):
+    names = ("rebuilt", "noise", "brightness", "shifted by a pixel")
+    return dict(zip(names, (rebuilt, noise, brightness, shifted), strict=True))
+
+
+def test_the_text_on_misleading_changes_says_what_the_figures_say():
+    errors = figures(0.01, 0.01, 0.01, 0.052)
+    text = evaluation.misleading_text(errors, figures(0.7, 0.4, 0.95, 0.6))
+    assert "but its squared error is **5.2 times**" in text
+    assert text.endswith("SSIM tells them apart: brightness 0.95, rebuilt 0.70, noise 0.40.")
+    smooth = figures(0.01, 0.0093, 0.008, 0.001)
+    text = evaluation.misleading_text(smooth, figures(0.71, 0.74, 0.95, 0.9))
+    assert "a shift by one pixel has a lower squared error: **0.1 times**" in text
+    assert "clipping lowers it to 0.0093 and 0.0080" in text
+    assert "tells them apart" not in text and "SSIM hardly separates noise and rebuilt" in text
+    assert evaluation.misleading_text(figures(0, 0, 0, 0.1), figures(1, 1, 1, 0.5)) == ""

@@ -239,11 +239,5 @@ def show_misleading(held: Contest, shown: data.ImageSet) -> None:
         for name, error, likeness in zip(["original", *changed], mse, ssim, strict=True)
     ]
     pictures.image_rows({"": pair[1]}, words, columns=6, scale=4)
-    errors = dict(zip(changed, mse[1:], strict=True))
-    if errors["rebuilt"]:
-        st.markdown(
-            f"Shifted by one pixel the picture is as good as ever, and yet its squared error is "
-            f"**{errors['shifted by a pixel'] / errors['rebuilt']:.1f} times** that of the "
-            "reconstruction. Noise and brightness are scaled to the very error of the "
-            "reconstruction: one number, three different losses. SSIM tells them apart."
-        )
+    errors, likenesses = (dict(zip(changed, each[1:], strict=True)) for each in (mse, ssim))
+    st.markdown(evaluation.misleading_text(errors, likenesses))
