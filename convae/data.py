@@ -87,6 +87,19 @@ def check_spec(spec: str) -> None:
         raise DataError(f"`{spec}` is not a file; images in a folder are `folder:{path}`.")
 
 
+def stamp(spec: str) -> str:
+    """What tells whether the files behind `spec` have changed; "" for a set without files of the
+    user's. No image is read. DataError as `check_spec`."""
+    check_spec(spec)
+    kind, _, path = spec.partition(":")
+    if kind == "folder":
+        return folders.stamp(path)
+    if kind == "npz":
+        about = os.stat(os.path.expanduser(path))
+        return f"{about.st_ino}-{about.st_size}-{about.st_mtime_ns}"
+    return ""
+
+
 def splits(spec: str, progress: Progress | None = None) -> tuple[str, ...]:
     """Those of ("train", "test") that the set has. A new folder is read for it: minutes."""
     check_spec(spec)

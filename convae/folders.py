@@ -48,6 +48,35 @@ def open_set(path: str, progress: store.Progress | None = None) -> store.KeptSet
 
     It is decoded anew when a file was added, removed, or changed in size or time.
     """
+    source, listing, digest = _survey(path)
+    place = "folder-" + hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
+
+    def fill(writer: store.SetWriter) -> tuple[str, ...]:
+        try:
+            names = [name for name, _, _ in listing] if source.is_dir() else _archive_names(source)
+            return _fill(writer, source, path, names, progress)
+        except _DAMAGED:
+            raise DataError(
+                f"`folder:{path}` is damaged and cannot be read to its end; make the archive again."
+            ) from None
+
+    found = store.kept(f"{place}-{digest[:16]}", fill, progress, supersedes=place)
+    if found.unreadable:
+        warnings.warn(
+            f"{found.unreadable} files of `folder:{path}` could not be read as images; left out.",
+            stacklevel=2,
+        )
+    return found
+
+
+def stamp(path: str) -> str:
+    """A digest of the names, sizes and times of the files of a folder, zip or tar. It changes when
+    an image is added, removed or replaced, in class folders too. No image is read. DataError."""
+    return _survey(path)[2]
+
+
+def _survey(path: str) -> tuple[Path, list[tuple[str, int, int]], str]:
+    """(resolved path, (name, bytes, mtime in ns) of its files, a digest of these)."""
     try:
         source = Path(os.path.expanduser(path)).resolve(strict=True)
         if source.is_dir():
@@ -62,24 +91,7 @@ def open_set(path: str, progress: store.Progress | None = None) -> store.KeptSet
     digest = hashlib.sha256()
     for name, size, changed in listing:
         digest.update(f"{name}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
-    place = "folder-" + hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
-
-    def fill(writer: store.SetWriter) -> tuple[str, ...]:
-        try:
-            names = [name for name, _, _ in listing] if source.is_dir() else _archive_names(source)
-            return _fill(writer, source, path, names, progress)
-        except _DAMAGED:
-            raise DataError(
-                f"`folder:{path}` is damaged and cannot be read to its end; make the archive again."
-            ) from None
-
-    found = store.kept(f"{place}-{digest.hexdigest()[:16]}", fill, progress, supersedes=place)
-    if found.unreadable:
-        warnings.warn(
-            f"{found.unreadable} files of `folder:{path}` could not be read as images; left out.",
-            stacklevel=2,
-        )
-    return found
+    return source, listing, digest.hexdigest()
 
 
 def _scan(root: Path) -> list[tuple[str, int, int]]:

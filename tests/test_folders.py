@@ -11,6 +11,7 @@ from PIL import Image
 
 from convae import data, folders
 from convae.errors import DataError
+from convae.ui import caches
 
 
 @pytest.fixture
@@ -180,6 +181,46 @@ def test_a_changed_folder_is_read_again(change, tmp_path, data_dir):
     second = data.load(spec, "train")
     assert (second.fingerprint == first.fingerprint) == (change == "touched")
     assert len(list((data_dir / "sets").glob("folder-*-*"))) == 1  # the older state is gone
+
+
+@pytest.mark.parametrize("change", ["added", "removed", "replaced", "overwritten"])
+@pytest.mark.parametrize("fresh", [data.load, caches.image_set], ids=["package", "app"])
+def test_a_change_inside_a_class_folder_is_noticed_without_reading_the_images_again(
+    fresh, change, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(caches, "QUICK_S", float("inf"))  # however slow this machine is now
+    spec = write(tmp_path / "set", IMAGE_FOLDER)
+    assert values(fresh(spec, "train")) == [10, 11, 20]
+    one = tmp_path / "set" / "train" / "cat" / "1.png"
+    with monkeypatch.context() as patch:  # nothing has changed: nothing is decoded
+        patch.setattr(folders.images, "decode", None)
+        assert values(fresh(spec, "train")) == [10, 11, 20]
+    before, top = one.stat(), (tmp_path / "set").stat().st_mtime_ns
+    if change == "added":
+        (one.parent / "3.png").write_bytes(picture(50))
+    elif change == "removed":
+        one.unlink()
+    elif change == "replaced":
+        (tmp_path / "new").write_bytes(picture(50))
+        os.utime(tmp_path / "new", ns=(1, before.st_mtime_ns + 1))
+        os.replace(tmp_path / "new", one)
+    else:  # in place: no directory changes its time
+        one.write_bytes(picture(50))
+        os.utime(one, ns=(1, before.st_mtime_ns + 1))
+    assert (tmp_path / "set").stat().st_mtime_ns == top
+    expected = {"added": [10, 11, 20, 50], "removed": [11, 20]}.get(change, [11, 20, 50])
+    assert values(fresh(spec, "train")) == expected
+
+
+def test_a_folder_that_takes_long_to_look_through_is_not_in_every_script_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(caches, "QUICK_S", -1.0)
+    monkeypatch.setattr(caches, "LOOK_AGAIN_S", float("inf"))
+    spec = write(tmp_path / "set", IMAGE_FOLDER)
+    looks, look = [], data.stamp
+    monkeypatch.setattr(data, "stamp", lambda spec: looks.append(spec) or look(spec))
+    for _ in range(3):
+        assert len(caches.image_set(spec, "train")) == 3
+    assert looks == [spec]
 
 
 def test_unreadable_files_are_counted_and_left_out(tmp_path):

@@ -4,6 +4,7 @@ Keys are digests, names and numbers, never arrays: Streamlit hashes large arrays
 """
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from convae.pca import PCA, pca_for
 from convae.ui import frame
 
 MANY = 300  # images whose codes take a second or more, where they are corrected
+QUICK_S = 0.1  # a look at a folder's files that takes no longer is taken in every script run
+LOOK_AGAIN_S = 5.0  # after one that takes longer
 
 
 def load_checkpoint(name: str) -> Checkpoint:
@@ -50,11 +53,10 @@ def _corrected(name: str, sha256: str, steps: int, _checkpoint) -> Checkpoint:
 
 
 def image_set(spec: str, split: str = "test") -> ImageSet:
-    """One split of an image set; with a bar where it takes long. Raises DataError."""
-    kind, _, place = spec.partition(":")
-    stamp = _stamp(Path(place).expanduser()) if place else 0
-    asked = (spec, split, stamp)
-    if kind in ("cifar10", "folder") and asked not in _prepared():
+    """One split of an image set, read again when a file of it was added, removed or replaced; with
+    a bar where it takes long. Raises DataError."""
+    asked = (spec, split, _stamp_of(spec))
+    if spec.partition(":")[0] in ("cifar10", "folder") and asked not in _prepared():
         # read once with a bar, which makes the memory map; a cached function must not draw
         with frame.progress() as report:
             data.load(spec, split, report)
@@ -62,13 +64,31 @@ def image_set(spec: str, split: str = "test") -> ImageSet:
     return _image_set(*asked)
 
 
+def _stamp_of(spec: str) -> str:
+    """`data.stamp`; where that takes long (0.6 s for 50,000 files), at most once in LOOK_AGAIN_S."""
+    began, known = time.monotonic(), _stamps()
+    if spec in known and began < known[spec][1]:
+        data.check_spec(spec)
+        return known[spec][0]
+    stamp = data.stamp(spec)
+    if time.monotonic() - began > QUICK_S:
+        known[spec] = (stamp, time.monotonic() + LOOK_AGAIN_S)
+    return stamp
+
+
 @st.cache_resource(show_spinner=False)
-def _prepared() -> set[tuple[str, str, int]]:
+def _stamps() -> dict[str, tuple[str, float]]:
+    """spec -> (its stamp, until when it is taken as it is)."""
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def _prepared() -> set[tuple[str, str, str]]:
     return set()
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the images")
-def _image_set(spec: str, split: str, changed: int) -> ImageSet:
+def _image_set(spec: str, split: str, stamp: str) -> ImageSet:
     found = data.load(spec, split)
     found.images.flags.writeable = False
     found.labels.flags.writeable = False
