@@ -177,16 +177,20 @@ def accept(data: bytes) -> runs.Run:
     _try_out(checkpoints.from_bytes("upload", weights, card | {"sha256": digest}))
     run = _claim(from_dict(TrainConfig, card["config"]), card["name"])
     card |= {"name": run.id, "format": 1, "sha256": digest}
-    (run.path / runs.UPLOADED).touch()
     status = {"state": "done", "message": "Uploaded: made elsewhere.",
               "epoch": card["training"]["epoch"] or 0}  # fmt: skip
-    files.replace_together(
-        [
-            (run.path / "model.safetensors", weights),
-            (run.path / "status.json", json.dumps(status).encode()),
-            (run.path / "card.json", json.dumps(card, indent=2).encode()),
-        ]
-    )
+    try:
+        (run.path / runs.UPLOADED).touch()
+        files.replace_together(
+            [
+                (run.path / "model.safetensors", weights),
+                (run.path / "status.json", json.dumps(status).encode()),
+                (run.path / "card.json", json.dumps(card, indent=2).encode()),
+            ]
+        )
+    except OSError:  # such as a full disk: no run without a model is left
+        run.delete()
+        raise
     return run
 
 

@@ -259,10 +259,14 @@ def claim(config: TrainConfig, name: str = "") -> Run:
                     f"A run `{name}` exists: take another name, "
                     f"or `python -m convae resume {name}`."
                 ) from None
-    if launcher():
-        (path / "launcher").write_text(launcher())
-    files.write_atomically(path / "config.json", config.to_json().encode())
-    (path / "lock").touch()
+    try:
+        if launcher():
+            (path / "launcher").write_text(launcher())
+        files.write_atomically(path / "config.json", config.to_json().encode())
+        (path / "lock").touch()
+    except OSError:  # such as a full disk: no folder without settings is left
+        shutil.rmtree(path, ignore_errors=True)
+        raise
     return Run(path)
 
 

@@ -1,5 +1,6 @@
 """The Train page, with run folders in every state put before it."""
 
+import errno
 import fcntl
 import json
 import math
@@ -386,3 +387,35 @@ def test_a_diverged_run_is_resumed_with_a_smaller_rate_from_a_field(put_run, mon
     app.run()
     assert not app.exception
     assert asked == [{"resume": "a", "epochs": 0, "learning_rate": 2e-4}]
+
+
+def test_an_unwritable_runs_folder_at_start_is_one_sentence(tmp_path, monkeypatch):
+    app = healthy(visit(PAGE))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CONVAE_RUNS_DIR", str(tmp_path / "file" / "runs"))
+    app.button(key="train-start").click()
+    app.run()
+    assert not app.exception and len(app.error) == 1
+    assert "Not a directory" in app.error[0].value and "\n" not in app.error[0].value
+
+
+@pytest.mark.parametrize("written", [0, 1], ids=["settings", "model"])
+def test_a_full_disk_at_an_upload_is_one_sentence_and_leaves_no_run(written, put_run, monkeypatch):
+    packed = checkpoints.export(str(put_run("a").path))
+    app = healthy(visit(PAGE, **{"train-view": "Runs"}))
+
+    replace, calls = files.replace_together, []
+
+    def fill(parts):
+        calls.append(parts)
+        if len(calls) > written:
+            raise OSError(errno.ENOSPC, "No space left on device", str(parts[0][0]))
+        replace(parts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "replace_together", fill)
+        app.file_uploader[0].set_value(("x.zip", packed, "application/zip"))
+        app.run()
+    assert not app.exception and len(app.error) == 1
+    assert "No space left on device" in app.error[0].value
+    assert [run.id for run in runs.listing()] == [p.name for p in runs.root().iterdir()] == ["a"]

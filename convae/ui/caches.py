@@ -65,7 +65,7 @@ def image_set(spec: str, split: str = "test") -> ImageSet:
 
 
 def _stamp_of(spec: str) -> str:
-    """`data.stamp`; where that takes long (0.6 s for 50,000 files), at most once in LOOK_AGAIN_S."""
+    """`data.stamp`; where that takes long (0.6 s for 50,000 files), at most every LOOK_AGAIN_S."""
     began, known = time.monotonic(), _stamps()
     if spec in known and began < known[spec][1]:
         data.check_spec(spec)
