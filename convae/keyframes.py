@@ -113,6 +113,13 @@ def named(keyframe: Keyframe, test: ImageSet) -> str:
     return {"u": f"your image {number}", "g": f"generated {number}", "m": "mean image"}[kind]
 
 
+def sample_rows(keyframes: Sequence[Keyframe], known: Known) -> np.ndarray:
+    """The rows in `known.sample` of those keyframes that are images of it: int64 (K,)."""
+    rows = known.test.sample_rows(len(known.sample))  # sorted
+    numbers = [keyframe.number for keyframe in keyframes if keyframe.kind == ""]
+    return np.flatnonzero(np.isin(rows, numbers))
+
+
 def look_up(
     keyframes: Sequence[Keyframe], known: Known, checkpoint, prior=None
 ) -> tuple[np.ndarray, np.ndarray]:

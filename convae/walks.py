@@ -127,12 +127,11 @@ def nearest_real(
 ) -> tuple[np.ndarray, float]:
     """The k real codes nearest to a code (d,), and how far off the data it is (see Walk.off_data).
 
-    Real codes that are also in leave_out, (K, d), do not count.
+    leave_out: integer rows (K,) of real codes that do not count. Rows and not distances: an image
+    encoded again, in another batch or in bfloat16, does not give the same code.
     """
-    same, twins = latent.neighbours(real.codes, leave_out, 1)
-    left_out = twins[same < 1e-4 * real.spread]
-    distances, found = latent.neighbours(real.codes, code[None], k + len(left_out))
-    kept = ~np.isin(found[0], left_out)
+    distances, found = latent.neighbours(real.codes, code[None], k + len(leave_out))
+    kept = ~np.isin(found[0], leave_out)
     off = latent.percentile_of_distance(distances[0][kept][:1], real.reach)
     return found[0][kept][:k], float(off[0]) if len(off) else float("nan")
 

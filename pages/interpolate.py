@@ -59,7 +59,7 @@ def arithmetic() -> None:
     pixels = steering.arithmetic(*chosen.images, strengths).clip(0, 255).astype(np.uint8)
     decoded = checkpoint.decode(codes)
     walking.sum_row(chosen, decoded[4])
-    walking.nearest_row(ground, codes[4], chosen.codes)
+    walking.nearest_row(ground, codes[4], chosen)
     st.header("C + strength x (A - B)", anchor=False)
     ui.image_rows(
         {"in codes": decoded, "in pixels": pixels},
@@ -82,7 +82,7 @@ def sliders() -> None:
     turned = checkpoint.decode(code[None])
     with picture:
         ui.large_image(turned[0], "decoded", side=384)
-        walking.nearest_row(ground, code, chosen.codes, columns=4)
+        walking.nearest_row(ground, code, chosen, columns=4)
     walking.keep_images([turned], code[None], "turned", 1)
 
 

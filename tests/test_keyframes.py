@@ -105,3 +105,13 @@ def test_what_is_generated_is_a_function_of_its_seed(known):
     prior = latent.fit_gaussian(known.codes + 100)
     _, others = keyframes.look_up(found, known, Halves(), lambda: prior)
     np.testing.assert_allclose(others, codes + 100, atol=1e-3)
+
+
+def test_keyframes_are_found_in_the_sample_by_their_number(known):
+    picked = [Keyframe("", 3), Keyframe("c", 1), Keyframe("u", 1), Keyframe("", 0)]
+    assert keyframes.sample_rows(picked, known).tolist() == [0, 3]
+    rows = known.test.sample_rows(2)
+    part = known._replace(sample=known.test.sample(2), codes=known.codes[rows])
+    every = [Keyframe("", number) for number in range(4)]
+    assert keyframes.sample_rows(every, part).tolist() == [0, 1]
+    assert keyframes.sample_rows([Keyframe("", int(rows[1]))], part).tolist() == [1]

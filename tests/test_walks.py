@@ -146,10 +146,15 @@ def test_echo_is_nothing_where_a_code_comes_back_and_large_where_pixels_are_cut_
 
 
 def test_nearest_real_leaves_out_what_it_is_told_to(ring):
-    found, off = walks.nearest_real(ring.codes[5], ring, 3, ring.codes[[5, 4]])
+    found, off = walks.nearest_real(ring.codes[5], ring, 3, np.array([5, 4]))
     assert found[0] == 6 and not {4, 5} & set(found)
     assert 0 < off <= 100
-    assert walks.nearest_real(ring.codes[5], ring, 3, ring.codes[[9]])[0][0] == 5
+    assert walks.nearest_real(ring.codes[5], ring, 3, np.array([9]))[0][0] == 5
+
+
+def test_an_image_is_never_its_own_nearest_however_coarse_its_code(ring):
+    coarse = ring.codes[5] + 0.004 * ring.spread  # as bfloat16 rounds
+    assert 5 not in walks.nearest_real(coarse, ring, 3, np.array([5]))[0]
 
 
 def test_corners_by_hand():

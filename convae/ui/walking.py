@@ -215,8 +215,9 @@ def off_words(off: float) -> str:
     return f"This code is farther off the data than {off:.0f} % of real ones."
 
 
-def nearest_row(ground: Ground, code: np.ndarray, leave_out: np.ndarray, columns: int = 8) -> None:
-    """The real images whose codes are nearest to a code (d,), those of leave_out (K, d) aside."""
+def nearest_row(ground: Ground, code: np.ndarray, chosen: Chosen, columns: int = 8) -> None:
+    """The real images whose codes are nearest to a code (d,), without the keyframes themselves."""
+    leave_out = keyframes.sample_rows(chosen.keyframes, ground.known)
     found, off = walks.nearest_real(code, ground.real, 8, leave_out)
     near = ground.known.sample.images[found]
     pictures.image_rows({"nearest": near}, columns=columns, scale=2)
