@@ -52,6 +52,17 @@ def events(rows: Sequence[Row]) -> list[Row]:
     return [row for row in (_whole(r, EVENT, {}) for r in rows) if row]
 
 
+def rate_changes(rows: Sequence[Row]) -> str:
+    """Learning rates that were asked for while a run trained, from its events, in their order:
+    "0.0005 (epoch 3), as scheduled (epoch 5)"; "" where there are none."""
+    start = "learning rate "
+    return ", ".join(
+        f"{row['what'].removeprefix(start)} (epoch {row['epoch']})"
+        for row in rows
+        if row["what"].startswith(start)
+    )
+
+
 def _whole(row: Row, needed: Mapping[str, type], extras: Mapping[str, type]) -> Row | None:
     kinds = {**needed, **extras}
     good = typed(row, kinds)

@@ -283,6 +283,26 @@ def test_runs_are_listed_and_several_are_compared(put_run):
     assert "On these images: one" in words(app)
 
 
+def test_learning_rates_changed_while_running_are_settings_that_differ(put_run):
+    put_run("one", latent_dim=4)
+    events = [
+        {"epoch": 2, "step": 15, "what": "learning rate 0.0005"},
+        {"epoch": 2, "step": 16, "what": "paused"},
+        {"epoch": 3, "step": 25, "what": "learning rate as scheduled"},
+    ]
+    with open(put_run("two", latent_dim=4).path / "events.jsonl", "w") as file:
+        file.writelines(json.dumps(event) + "\n" for event in events)
+    app = visit(PAGE, **{"train-view": "Runs"})
+    app.multiselect(key="train-chosen").set_value(["one", "two"])
+    healthy(app.run())
+    (row,) = app.dataframe[1].value.to_dict("records")
+    assert row == {
+        "Setting": "Learning rate changes",
+        "one": "0.001 (epoch 2)",
+        "two": "0.0005 (epoch 2), as scheduled (epoch 3)",
+    }
+
+
 def test_a_damaged_history_is_passed_over(put_run):
     run = put_run("a")
     with open(run.path / "history.jsonl", "a") as file:

@@ -212,6 +212,12 @@ def compare(chosen: list[Run]) -> None:
 def _differences(chosen: list[Run]) -> None:
     configs = {run.id: run.config() for run in chosen}
     apart, same = config.compared(configs)
+    changes = {run.id: records.rate_changes(run.events()) or "none" for run in chosen}
+    if set(changes.values()) != {"none"}:
+        if len(set(changes.values())) > 1:
+            apart["learning_rate_changes"] = changes
+        else:
+            same["learning_rate_changes"] = changes[chosen[0].id]
     st.subheader("What sets them apart", anchor=False)
     if apart:
         rows = [{"Setting": _label(name)} | {r: str(v) for r, v in values.items()}
