@@ -27,6 +27,22 @@ def thinned(history: Sequence[Row], most: int = MOST) -> list[Row]:
     return [history[i] for i in sorted(chosen)]
 
 
+def merged(events: Sequence[Row]) -> list[tuple[int, str]]:
+    """(step, description) per flag, in order of the steps; events of the same step are joined."""
+    found: dict[int, list[str]] = {}
+    for event in events:
+        words = found.setdefault(int(event["step"]), [])
+        what = str(event["what"])[:80]
+        if what not in words:
+            words.append(what)
+    return [(step, ", ".join(found[step])) for step in sorted(found)]
+
+
+def event_lines(events: Sequence[Row]) -> list[str]:
+    """A description per flag on the chart: line n belongs to flag n."""
+    return [f"Step {step:,}: {words}" for step, words in merged(events)]
+
+
 def table(
     history: Sequence[Row],
     *,
@@ -39,7 +55,8 @@ def table(
     """Columns kind (curve, rung, event, cursor), x, y, name: all the chart shows.
 
     show: psnr or loss. levels: name -> {"psnr", "loss"}, drawn where they have that number.
-    events: dicts with step and what. cursor: the epoch that the time machine stands at.
+    events: dicts with step and what; those of one step share one number, the name of their row.
+    ``event_lines`` says what the numbers mean. cursor: the epoch that the time machine stands at.
     """
     rows: list[tuple[str, float | None, float | None, str]] = []
     keys = {"val_psnr": "validation"}
@@ -53,9 +70,8 @@ def table(
             rows.append(("rung", None, level[show], name))
     if history:
         steps, places = [0, *(r["step"] for r in history)], [0, *(r[by] for r in history)]
-        for event in events:
-            place = float(np.interp(event["step"], steps, places))
-            rows.append(("event", place, None, str(event["what"])[:40]))
+        for number, (step, _) in enumerate(merged(events), 1):
+            rows.append(("event", float(np.interp(step, steps, places)), None, str(number)))
         standing = next((r for r in history if r["epoch"] == cursor), None)
         if standing is not None:
             rows.append(("cursor", standing[by], None, f"epoch {cursor}"))
@@ -84,6 +100,8 @@ def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str 
         {"field": "y", "type": "quantitative", "title": y_title, "format": ".4~f"},
     ]
     grey = plots.GREY
+    # flags of neighboring steps do not cover each other: three heights in turn
+    flag = {"value": {"expr": "10 + (toNumber(datum.name) - 1) % 3 * 19"}}
 
     def only(kind: str) -> list[dict]:
         return [{"filter": f"datum.kind === '{kind}'"}]
@@ -117,9 +135,14 @@ def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str 
         },
         {
             "transform": only("event"),
-            "mark": {"type": "text", "angle": 270, "align": "left", "baseline": "bottom",
-                     "dy": -3, "dx": 3, "color": grey, "fontSize": 11},
-            "encoding": {"x": x, "y": {"value": "height"}, "text": {"field": "name"}},
+            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 240, "color": grey},
+            "encoding": {"x": x, "y": flag},
+        },
+        {
+            "transform": only("event"),
+            "mark": {"type": "text", "baseline": "middle", "color": "white", "fontSize": 11,
+                     "fontWeight": "bold"},
+            "encoding": {"x": x, "y": flag, "text": {"field": "name"}},
         },
         {
             "transform": only("cursor"),

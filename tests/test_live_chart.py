@@ -43,9 +43,31 @@ def test_rungs_appear_where_they_have_that_number():
 def test_events_lie_between_epochs_in_proportion_to_their_step():
     events = [{"step": 15, "what": "paused"}, {"step": 30, "what": "learning rate 0.001"}]
     assert rows("event", events=events) == [
-        (1.5, None, "paused"), (3.0, None, "learning rate 0.001")
+        (1.5, None, "1"), (3.0, None, "2")
     ]  # fmt: skip
     assert rows("event", events=events, by="elapsed_s")[0][0] == 4.5
+
+
+def test_each_step_with_events_has_one_numbered_flag_and_one_line_that_describes_it():
+    events = [
+        {"step": 30, "what": "learning rate 0.001"},
+        {"step": 15, "what": "paused"},
+        {"step": 15, "what": "resumed"},
+        {"step": 15, "what": "paused"},
+    ]
+    flags = [name for _, _, name in rows("event", events=events)]
+    assert flags == ["1", "2"]
+    assert live_chart.event_lines(events) == [
+        "Step 15: paused, resumed", "Step 30: learning rate 0.001"
+    ]  # fmt: skip
+
+
+def test_no_event_is_written_along_the_chart():
+    texts = [
+        layer for layer in live_chart.spec()["layer"]
+        if layer["mark"]["type"] == "text" and "event" in layer["transform"][0]["filter"]
+    ]  # fmt: skip
+    assert len(texts) == 1 and "angle" not in texts[0]["mark"]
 
 
 def test_the_cursor_stands_at_its_epoch_and_nowhere_else():
@@ -68,7 +90,7 @@ def test_a_long_history_is_thinned_but_keeps_its_ends_and_its_best():
 @pytest.mark.parametrize("show", ["psnr", "loss"])
 def test_the_specification_knows_nothing_of_the_data(show):
     made = live_chart.spec(show=show, log=True, loss="mse")
-    assert "data" not in made and len(made["layer"]) == 7
+    assert "data" not in made and len(made["layer"]) == 8
     assert made["layer"][0]["encoding"]["y"]["scale"]["type"] == (
         "log" if show == "loss" else "linear"
     )

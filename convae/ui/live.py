@@ -267,15 +267,18 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     else:
         st.session_state.pop("train-held", None)
     levels = rungs_of(run.id, _stamp(run.path / "rungs.json"))
-    table = live_chart.table(
-        history, by=by, show=show, levels=levels, events=events_of(run), cursor=epoch
-    )
+    events = events_of(run)
+    table = live_chart.table(history, by=by, show=show, levels=levels, events=events, cursor=epoch)
     st.vega_lite_chart(
         pa.table(table),
         live_chart.spec(by=by, show=show, log=log, loss=run.config().loss),
         key=f"train-chart-{run.id}",
         alt="The curve of the run, its rungs and events",
     )
+    lines = [f"{n}. {plain(line, 300)}" for n, line in enumerate(live_chart.event_lines(events), 1)]
+    if lines:
+        with st.expander(f"Events on the chart: {len(lines)}", expanded=len(lines) <= 6):
+            st.markdown("\n".join(lines))
     st.markdown(rungs.sentence(history, levels))
     if epoch is not None:
         record = next((row for row in history if row["epoch"] == epoch), None)
