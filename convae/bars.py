@@ -1,5 +1,7 @@
 """Progress on the command line: tqdm bars."""
 
+from convae.records import psnr_name
+
 
 class Bars:
     """tqdm bars from the callbacks of data and the items of training."""
@@ -33,7 +35,8 @@ class Bars:
         if kind == "EpochRecord":
             tqdm.write(
                 f"epoch {item.epoch}: loss {item.train_loss:.5f}, validation {item.val_loss:.5f}, "
-                f"PSNR {item.val_psnr:.2f} dB, {item.images_per_s:,.0f} images/s"
+                f"{psnr_name(item.val_noise)} {item.val_psnr:.2f} dB, "
+                f"{item.images_per_s:,.0f} images/s"
             )
         elif kind == "Event":
             tqdm.write(item.what)

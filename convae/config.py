@@ -153,7 +153,8 @@ class TrainConfig:
     noise_std: float = setting(
         0.0,
         "Spread of the Gaussian noise added to the input only (a denoising autoencoder), "
-        "as a share of the pixel range.",
+        "as a share of the pixel range. Validation then measures the denoising PSNR: noisy input, "
+        "clean target.",
         low=0.0, high=1.0,
     )  # fmt: skip
     ema_decay: float = setting(

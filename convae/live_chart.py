@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convae import plots
+from convae import plots, records
 
 MOST = 500  # points of a curve: more cannot be told apart on a screen
 AXES = {"epoch": "Epoch", "step": "Step", "elapsed_s": "Time (s)"}
@@ -79,9 +79,13 @@ def table(
     return {"kind": kind, "x": x, "y": y, "name": name}
 
 
-def spec(*, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str = "") -> dict:
-    """The chart for ``table`` with the same `by` and `show`; loss: the kind, for the axis."""
-    x_title, y_title = AXES[by], "PSNR (dB)" if show == "psnr" else f"Loss ({loss})".upper()
+def spec(
+    *, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str = "", noise: float = 0.0
+) -> dict:
+    """The chart for ``table`` with the same `by` and `show`; loss: the kind, for the axis; noise:
+    that on the validation input, for the axis."""
+    psnr = f"{records.psnr_title(noise)} (dB)"
+    x_title, y_title = AXES[by], psnr if show == "psnr" else f"Loss ({loss})".upper()
     y_title = y_title if show == "psnr" else y_title.replace("LOSS", "Loss")
     x = {"field": "x", "type": "quantitative", "title": x_title}
     x["axis"] = {"grid": False, "tickMinStep": 1 if by != "elapsed_s" else 0.1}

@@ -10,7 +10,8 @@ Row = dict[str, Any]
 LONGEST = 1000  # characters of a text that is shown
 EPOCH = {"epoch": int, "step": int, "train_loss": float, "val_loss": float, "val_psnr": float,
          "elapsed_s": float}  # fmt: skip
-EPOCH_EXTRAS = {"learning_rate": float, "images_per_s": float, "memory_mb": float}
+EPOCH_EXTRAS = {"learning_rate": float, "images_per_s": float, "memory_mb": float,
+                "val_noise": float}  # fmt: skip
 EVENT = {"epoch": int, "step": int, "what": str}
 
 
@@ -47,6 +48,29 @@ def history(rows: Sequence[Row]) -> list[Row]:
     return [row for row in (_whole(r, EPOCH, EPOCH_EXTRAS) for r in rows) if row]
 
 
+def val_noise(history: Sequence[Mapping[str, Any]]) -> float:
+    """Standard deviation of the noise on the validation input of the last epoch; 0: none."""
+    return (history[-1].get("val_noise") or 0.0) if history else 0.0
+
+
+def comparable(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The epochs validated as the last one was: a denoiser that an older version began has epochs
+    without noise on the validation input, whose PSNR is another figure."""
+    noise = val_noise(history)
+    return [row for row in history if (row.get("val_noise") or 0.0) == noise]
+
+
+def psnr_name(noise: float) -> str:
+    """What a validation PSNR is called, by the noise on its input."""
+    return f"denoising PSNR at noise {noise:g}" if noise else "PSNR"
+
+
+def psnr_title(noise: float) -> str:
+    """The same with a capital letter, for an axis or the beginning of a sentence."""
+    name = psnr_name(noise)
+    return name[0].upper() + name[1:]
+
+
 def events(rows: Sequence[Row]) -> list[Row]:
     """The events among these rows: each has every key of EVENT; damaged ones are left out."""
     return [row for row in (_whole(r, EVENT, {}) for r in rows) if row]
@@ -81,7 +105,7 @@ def card(given: Row) -> Row:
     test = value(metrics.get("test"), dict) or {}
     numbers = {key: float for key in test}
     metrics |= {"test": typed(test, numbers) or None}
-    _keep_numbers(metrics, "val_psnr", "val_loss")
+    _keep_numbers(metrics, "val_psnr", "val_loss", "val_noise")
     _keep_numbers(training, "epoch", "step", "elapsed_s")
     _keep_numbers(data, "images")
     _keep_numbers(found, "parameters")

@@ -11,19 +11,24 @@ from typing import Any
 import numpy as np
 
 from convae import files, metrics, records
+from convae.data import corrupt
 from convae.pca import PCA
 
 Levels = dict[str, dict[str, float]]
 FLOOR = "floor: entropy of the pixels"
 
 
-def measure(loss: str, latent_dim: int, pca: PCA, validation: np.ndarray) -> Levels:
+def measure(
+    loss: str, latent_dim: int, pca: PCA, validation: np.ndarray, noise_std: float = 0.0
+) -> Levels:
     """{"PCA, 16 values": {"psnr": dB, "loss": as configured}}; for bce the floor too, loss alone.
 
-    validation: uint8 (N, 32, 32, 3), N >= 1. The floor is the mean entropy of the pixels: no
-    model's cross-entropy is below it.
+    validation: uint8 (N, 32, 32, 3), N >= 1. With noise_std PCA gets the noisy images that a
+    trainer validates a denoiser on, and is compared with the clean ones. The floor is the mean
+    entropy of the pixels: no model's cross-entropy is below it.
     """
-    rebuilt = pca.reconstruct(validation, latent_dim)
+    given = corrupt(validation, "noise", noise_std) if noise_std else validation
+    rebuilt = pca.reconstruct(given, latent_dim)
     levels = {
         f"PCA, {latent_dim} values": {
             "psnr": min(metrics.set_psnr(validation, rebuilt), metrics.EXACT_DB),
@@ -68,8 +73,9 @@ def read(folder: Path) -> Levels:
 def passed(history: Sequence[Mapping[str, Any]], levels: Levels) -> dict[str, int | None]:
     """Rung -> the first epoch whose validation PSNR is above it, or None. Rungs without a PSNR are
     left out: the floor cannot be passed."""
+    rows = records.comparable(history)
     return {
-        name: next((row["epoch"] for row in history if row["val_psnr"] > level["psnr"]), None)
+        name: next((row["epoch"] for row in rows if row["val_psnr"] > level["psnr"]), None)
         for name, level in levels.items()
         if "psnr" in level
     }
@@ -79,8 +85,9 @@ def sentence(history: Sequence[Mapping[str, Any]], levels: Levels) -> str:
     """What the ladder says of a run, in one line: 'Passed PCA, 16 values (20.1 dB) at epoch 7.'"""
     if not history:
         return ""
-    best = max(row["val_psnr"] for row in history)
-    told = []
+    best = max(row["val_psnr"] for row in records.comparable(history))
+    noise = records.val_noise(history)
+    told = [f"{records.psnr_title(noise)}:"] if noise else []
     for name, epoch in passed(history, levels).items():
         level = levels[name]["psnr"]
         if epoch is not None:

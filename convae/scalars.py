@@ -30,6 +30,8 @@ class Scalars:
         if self.writer is None:
             return
         for key, name in NAMES.items():
+            if key == "val_psnr" and record.get("val_noise"):
+                name = f"denoising {name}"
             self.writer.add_scalar(name, record[key], record["step"])
         self.writer.flush()
 

@@ -21,7 +21,12 @@ TICK_S = 0.25  # how often progress is told and requests are read
 
 
 class EpochRecord(NamedTuple):
-    """One pass over the training images; losses are of the configured kind, per value."""
+    """One pass over the training images; losses are of the configured kind, per value.
+
+    val_noise: standard deviation of the noise on the validation input, as a share of the pixel
+    range. Above 0, val_loss and val_psnr compare the reconstruction of noisy images with the clean
+    ones.
+    """
 
     epoch: int
     step: int
@@ -32,6 +37,7 @@ class EpochRecord(NamedTuple):
     images_per_s: float
     elapsed_s: float
     memory_mb: float
+    val_noise: float = 0.0
 
 
 class Progress(NamedTuple):
@@ -173,6 +179,8 @@ def fit(
     """
     patience = trainer.config.patience
     trainer.forget_time()
+    if trainer.remeasured and trainer.progress() < 1:
+        yield Event(trainer.epoch + 1, trainer.step, "denoising PSNR from here")
     while trainer.progress() < 1:
         taken, loss, speed, stop = yield from one_epoch(trainer, requests)
         val_loss, val_psnr = trainer.validate()
@@ -186,7 +194,7 @@ def fit(
         if taken:
             yield EpochRecord(
                 trainer.epoch, trainer.step, loss, val_loss, val_psnr, trainer.learning_rate(),
-                speed, trainer.elapsed_s, memory_mb(trainer.device),
+                speed, trainer.elapsed_s, memory_mb(trainer.device), trainer.config.noise_std,
             )  # fmt: skip
         if stop and trainer.progress() < 1:
             yield Ended("stopped", f"Stopped on request in epoch {trainer.epoch}.")

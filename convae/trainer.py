@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from convae import metrics
 from convae.config import TrainConfig
+from convae.data import corrupt
 from convae.devices import pick_device, pick_layout, pick_precision, world
 from convae.errors import ConfigError
 from convae.model import BATCH, MAX_PARAMETERS, ConvAutoencoder, count_parameters
@@ -45,7 +46,11 @@ class Trainer:
     """A model, its optimizer and where they are: all that resume needs is in ``state()``."""
 
     def __init__(self, config: TrainConfig, images: np.ndarray, validation: np.ndarray):
-        """images uint8 (N, 32, 32, 3), N >= 2; validation uint8 (M, 32, 32, 3), M >= 1."""
+        """images uint8 (N, 32, 32, 3), N >= 2; validation uint8 (M, 32, 32, 3), M >= 1.
+
+        With ``noise_std`` the validation input gets noise, too: the same at each epoch, in each
+        training session and on any device.
+        """
         self.config = config
         self.rank, self.world = world()
         self.device = pick_device(config.device)
@@ -64,9 +69,14 @@ class Trainer:
         self.model = ConvAutoencoder(config.model)
         self.data = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
         self.validation = torch.from_numpy(np.ascontiguousarray(validation)).to(self.device)
+        self.validation_input = self.validation
+        if config.noise_std:
+            noisy = corrupt(validation, "noise", config.noise_std)
+            self.validation_input = torch.from_numpy(noisy).to(self.device)
         self.steps_per_epoch = len(images) // self.batch_size
         self.epoch = self.step = self.bad_epochs = 0
         self.best_psnr = -math.inf
+        self.remeasured = False  # was best_psnr, on resume, of clean input and measured again?
         self.elapsed_s = 0.0
         self.asked_rate = 0.0  # the learning rate that the user asked for; 0: as scheduled
         self.asked_share = 1.0  # what was left of the schedule then
@@ -187,14 +197,22 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> tuple[float, float]:
-        """(loss, PSNR in dB over the validation set, at most EXACT_DB), without flips or noise."""
+        """(loss, PSNR in dB over the validation set, at most EXACT_DB), without flips.
+
+        With ``noise_std`` it is the denoising PSNR: noisy input, clean target.
+        """
         model, loss, squared, count = self.result, 0.0, 0.0, len(self.validation)
         was_training = model.training
         model.eval()
         for start in range(0, count, BATCH):
-            part = self.validation[start : start + BATCH]
-            x = part.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.layout).div_(255)
-            rebuilt = model(x)
+            x, given = (
+                each[start : start + BATCH]
+                .permute(0, 3, 1, 2)
+                .to(torch.float32, memory_format=self.layout)
+                .div_(255)
+                for each in (self.validation, self.validation_input)
+            )
+            rebuilt = model(given)
             loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
             squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
         model.train(was_training)
@@ -210,6 +228,7 @@ class Trainer:
             "best_psnr": self.best_psnr, "elapsed_s": self.elapsed_s,
             "asked_rate": self.asked_rate, "asked_share": self.asked_share,
             "asked_at": self.asked_at, "epochs": self.config.epochs,
+            "val_noise": self.config.noise_std,
             "usual_length": self.usual_length,
             "threads": torch.get_num_threads(),
             "torch_rng": torch.get_rng_state(),
@@ -231,3 +250,6 @@ class Trainer:
         length = state.get("usual_length")
         self.usual_length = None if length is None else length.to(self.device)
         torch.set_rng_state(state["torch_rng"])
+        self.remeasured = state.get("val_noise", 0.0) != self.config.noise_std
+        if self.remeasured:  # by an older version, whose best was measured without noise
+            self.best_psnr, self.bad_epochs = self.validate()[1], 0

@@ -252,10 +252,14 @@ class Sitting:
         """The reference levels of this run: PCA fitted on the images trained on, measured on the
         validation images of its curve. Measured again where either has changed."""
         images = f"{kept.fingerprint} {held.fingerprint}"
+        if config.noise_std:
+            images += f" noise {config.noise_std:g}"
         if rungs.read(self.run.path) and rungs.images_of(self.run.path) == images:
             return
         self.say(message="Fitting PCA, the baseline.")
-        levels = rungs.measure(config.loss, config.model.latent_dim, pca_for(kept), held.images)
+        levels = rungs.measure(
+            config.loss, config.model.latent_dim, pca_for(kept), held.images, config.noise_std
+        )
         rungs.write(self.run.path, levels, images)
 
     def _save(self, trainer: Trainer, whole: ImageSet, record: EpochRecord) -> None:
@@ -270,7 +274,8 @@ class Sitting:
             "config": asdict(trainer.config),
             "data": {"name": whole.name, "fingerprint": whole.fingerprint, "images": len(whole)},
             "classes": list(whole.class_names),
-            "metrics": {"val_psnr": record.val_psnr, "val_loss": record.val_loss, "test": None},
+            "metrics": {"val_psnr": record.val_psnr, "val_loss": record.val_loss,
+                        "val_noise": record.val_noise, "test": None},
             "training": {"epoch": record.epoch, "step": record.step, "elapsed_s": record.elapsed_s},
             "parameters": trainer.result.parameter_count,
             "machine": describe_machine(trainer.device),

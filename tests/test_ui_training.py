@@ -439,3 +439,23 @@ def test_a_full_disk_at_an_upload_is_one_sentence_and_leaves_no_run(written, put
     assert not app.exception and len(app.error) == 1
     assert "No space left on device" in app.error[0].value
     assert [run.id for run in runs.listing()] == [p.name for p in runs.root().iterdir()] == ["a"]
+
+
+def test_a_denoiser_says_at_which_noise_its_psnr_is_measured(put_run):
+    run = put_run("a", noise_std=0.2)
+    put_run("b")
+    rows = [dict(row, val_noise=0.2, val_psnr=12.0 + row["epoch"]) for row in run.history()]
+    rows[0] |= {"val_noise": 0.0, "val_psnr": 40.0}  # as an older version measured
+    (run.path / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    app = healthy(visit(PAGE, **{"train-view": "Watch", "train-run": "a"}))
+    best = next(m for m in app.metric if m.label.startswith("Best"))
+    assert (best.label, best.value) == ("Best denoising PSNR at noise 0.2", "15.00 dB")
+    assert "Denoising PSNR at noise 0.2: " in words(app)
+    app = healthy(visit(PAGE, **{"train-view": "Watch", "train-run": "b"}))
+    assert "Best PSNR" in {m.label for m in app.metric} and "enoising" not in words(app)
+    app = healthy(visit(PAGE, **{"train-view": "Runs"}))
+    table = app.dataframe[0].value.set_index("Run")
+    assert table.loc["a", "Noise"] == 0.2 and table.loc["a", "Best PSNR"] == 15.0
+    app.multiselect(key="train-chosen").set_value(["a", "b"])
+    healthy(app.run())
+    assert "a: denoising PSNR at noise 0.2" in words(app)

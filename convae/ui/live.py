@@ -51,8 +51,9 @@ def events_of(run: Run) -> list[dict[str, Any]]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False, ttl=60)
-def rungs_of(run_id: str, changed: float) -> rungs.Levels:
-    """The straw men of this run, and the shipped models that learnt from the same images."""
+def rungs_of(run_id: str, changed: float, noise: float) -> rungs.Levels:
+    """The baselines of this run, and the shipped models that learned from the same images and
+    were validated with the same noise on the input."""
     run = runs.Run(runs.root() / run_id)
     levels = rungs.read(run.path)
     try:
@@ -67,6 +68,7 @@ def rungs_of(run_id: str, changed: float) -> rungs.Levels:
             continue
         same = pickers.trained_on(entry) == pickers.trained_on(here)
         told = entry.card.get("metrics") or {}
+        same = same and (told.get("val_noise") or 0.0) == noise
         if same and told.get("val_psnr"):
             name = f"{entry.name}, {entry.config.model.latent_dim} values"
             levels[name] = {"psnr": float(told["val_psnr"])}
@@ -162,18 +164,26 @@ def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) ->
         st.progress(share, told if status.epochs else "Getting ready")
     if history or status.images_per_s:
         last = history[-1] if history else {}
-        best = max((row["val_psnr"] for row in history), default=None)
+        best = max((row["val_psnr"] for row in records.comparable(history)), default=None)
+        noise = records.val_noise(history)
+        title = f"Best {records.psnr_name(noise)}"
         frame.figures(
             {
-                "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
+                title: f"{best:.2f} dB" if best is not None else "-",
                 "Loss": f"{status.train_loss or last.get('train_loss', 0.0):.5f}",
                 "Speed": f"{status.images_per_s or last.get('images_per_s', 0.0):,.0f} images/s",
                 "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
                 "Memory": f"{status.memory_mb or last.get('memory_mb', 0.0):,.0f} MB",
             },
             {
-                "Best PSNR": "On validation images, which are not trained on; the kept model is "
-                "that of the best epoch.",
+                title: "On validation images, which are not trained on; the kept model is "
+                "that of the best epoch."
+                + (
+                    " Noisy images go in, and the output is compared with the clean ones; the "
+                    "noise is the same at each epoch."
+                    if noise
+                    else ""
+                ),
                 "Memory": f"Peak so far. Device: {status.device or 'unknown'}.",
             },
         )
@@ -266,12 +276,13 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
             history = history[: kept[1]]
     else:
         st.session_state.pop("train-held", None)
-    levels = rungs_of(run.id, _stamp(run.path / "rungs.json"))
+    noise = records.val_noise(history)
+    levels = rungs_of(run.id, _stamp(run.path / "rungs.json"), noise)
     events = events_of(run)
     table = live_chart.table(history, by=by, show=show, levels=levels, events=events, cursor=epoch)
     st.vega_lite_chart(
         pa.table(table),
-        live_chart.spec(by=by, show=show, log=log, loss=run.config().loss),
+        live_chart.spec(by=by, show=show, log=log, loss=run.config().loss, noise=noise),
         key=f"train-chart-{run.id}",
         alt="The curve of the run, its rungs and events",
     )
@@ -283,7 +294,8 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     if epoch is not None:
         record = next((row for row in history if row["epoch"] == epoch), None)
         if record:
-            st.caption(f"Looking back at epoch {epoch}: {record['val_psnr']:.2f} dB.")
+            name = records.psnr_name(records.val_noise([record]))
+            st.caption(f"Looking back at epoch {epoch}: {name} {record['val_psnr']:.2f} dB.")
 
 
 def _stamp(path: Path) -> float:

@@ -44,7 +44,12 @@ def table() -> list[Run]:
         on_select=chosen_by_click,
         selection_mode="multi-row",
         column_config={
-            "Best PSNR": st.column_config.NumberColumn("Best PSNR (dB)", format="%.2f"),
+            "Best PSNR": st.column_config.NumberColumn(
+                "Best PSNR (dB)",
+                format="%.2f",
+                help="On validation images. Where Noise is given it is the denoising PSNR at that "
+                "noise: noisy images in, the output compared with the clean ones.",
+            ),  # fmt: skip
             "Time": st.column_config.TextColumn("Time"),
             "Curve": st.column_config.LineChartColumn("PSNR by epoch", width="small"),
         },
@@ -71,8 +76,9 @@ def _row(run: Run) -> dict[str, Any]:
         made = run.config()
     except ConvaeError:
         return {"Run": run.id, "State": "Damaged"}
-    psnr = [row["val_psnr"] for row in history]
+    psnr = [row["val_psnr"] for row in records.comparable(history)]
     card = records.card(files.read_json(run.path / "card.json"))["metrics"]
+    noise = records.val_noise(history) if history else card.get("val_noise")
     spark = np.asarray(psnr)[np.linspace(0, len(psnr) - 1, min(SPARK, len(psnr))).astype(int)]
     return {
         "Run": run.id,
@@ -81,6 +87,7 @@ def _row(run: Run) -> dict[str, Any]:
         "Architecture": made.model.architecture,
         "Code": made.model.latent_dim,
         "Best PSNR": max(psnr) if psnr else card.get("val_psnr"),
+        **({"Noise": noise} if noise else {}),
         "Epochs": history[-1]["epoch"] if history else status.epoch,
         "Time": training_form.duration(history[-1]["elapsed_s"]) if history else "",
         "Curve": spark.tolist(),
@@ -203,6 +210,9 @@ def compare(chosen: list[Run]) -> None:
     if told:
         figure = plots.compare_runs(told, by=by, show=what)
         st.plotly_chart(figure, key="train-compare")
+        noises = {name: records.val_noise(history) for name, history in told.items()}
+        if noisy := [f"{name}: {records.psnr_name(n)}" for name, n in noises.items() if n]:
+            st.caption("Noisy validation images in, clean ones as the target. " + "; ".join(noisy))
     else:
         st.caption("None of them has a history here.")
     _differences(chosen)
