@@ -28,6 +28,7 @@ runs         one run folder: claim, start, follow, stop
 resuming     what is checked and written before a run goes on
 records      what the files of a run say, without what is damaged in them
 background   processes that outlive their starter, and locks; files: whole or not at all
+launch       what torchrun says of the processes that train together
 shared       what is set for the whole process, and wanted by several threads at once
 worker       a run, carried out
 checkpoints  model.safetensors + card.json

@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from convae import __version__, background, files, projection, resuming, runs
+from convae import __version__, background, files, launch, projection, resuming, runs
 from convae.bars import Bars
 from convae.config import TrainConfig, from_flat, settings
 from convae.errors import ConvaeError, RunError, os_sentence
@@ -118,7 +118,7 @@ def sit_down(run: runs.Run, quiet: bool, command: str) -> int:
     end."""
     from convae.worker import Sitting
 
-    bars = Bars(quiet or int(os.environ.get("RANK", 0)) > 0)
+    bars = Bars(quiet or launch.rank() > 0)
     with runs.working_on(run):
         status = Sitting(run, command, bars.train).work()
     bars.close()
@@ -141,7 +141,7 @@ def train(asked: argparse.Namespace, command: str) -> int:
     data.check_spec(config.data.spec)
     if asked.name:
         runs.check_name(asked.name)
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not asked.name:
+    if launch.processes() > 1 and not asked.name:
         raise ConvaeError("Under torchrun a run needs a name that all processes know: --name NAME.")
     run = claim_together(config, asked.name)
     return sit_down(run, asked.quiet, command)
@@ -150,8 +150,8 @@ def train(asked: argparse.Namespace, command: str) -> int:
 def claim_together(config: TrainConfig, name: str) -> runs.Run:
     """Under torchrun rank 0 claims the folder and the others wait for it. After a restart by
     torchrun the run is there already: all go on with it from its last saved epoch."""
-    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
-    if int(os.environ.get("RANK", 0)) == 0:
+    restarted = launch.restarts() > 0
+    if launch.rank() == 0:
         if restarted and runs.claimed_by_launcher(config, name):
             return runs.get(name)
         return runs.claim(config, name)
@@ -170,8 +170,8 @@ def resume(asked: argparse.Namespace, command: str) -> int:
     run = runs.get(asked.name)
     run.check_resumable()
     # a starter has prepared it already, and a process that torchrun restarts goes on as before
-    first = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) == 0
-    rank = int(os.environ.get("RANK", 0))
+    first = launch.restarts() == 0
+    rank = launch.rank()
     if background.HANDED not in os.environ and first and rank == 0 and not run.locked():
         longer = None if asked.epochs is None else replace(run.config(), epochs=asked.epochs)
         resuming.prepare(run, longer, asked.learning_rate)
@@ -319,7 +319,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     code = main()
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if os.environ.get("WORLD_SIZE", "1") != "1":
         # all is saved and said; gloo's threads can abort the interpreter's own way out (seen: -6)
         sys.stdout.flush()
         sys.stderr.flush()

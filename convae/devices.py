@@ -7,6 +7,7 @@ import sys
 import torch
 from torch import distributed as dist
 
+from convae import launch
 from convae.errors import ConfigError
 
 
@@ -18,7 +19,7 @@ def pick_device(wanted: str) -> torch.device:
     if not present.get(wanted, True):
         raise ConfigError(f"`device` (={wanted}) is not on this machine; auto or cpu will work.")
     if wanted == "cuda":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        return torch.device("cuda", launch.local_rank())
     return torch.device(wanted)
 
 
@@ -44,7 +45,7 @@ def pick_layout(device: torch.device) -> torch.memory_format:
 
 def world() -> tuple[int, int]:
     """(rank, processes) as torchrun says; (0, 1) without it."""
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    return launch.rank(), launch.processes()
 
 
 def join_processes() -> None:

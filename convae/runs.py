@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convae import background, files, hosting, records, resuming
+from convae import background, files, hosting, launch, records, resuming
 from convae.config import TrainConfig, from_json
 from convae.errors import ConfigError, ConvaeError, RunError
 
@@ -290,7 +290,7 @@ def working_on(run: Run):
     """Hold the run's lock; RunError if another trainer has it. A starter may have locked it for us,
     and under torchrun the launcher keeps what the starter handed it."""
     run.check_resumable()
-    if int(os.environ.get("RANK", 0)) or ("RANK" in os.environ and background.HANDED in os.environ):
+    if launch.rank() or ("RANK" in os.environ and background.HANDED in os.environ):
         yield
         return
     handles = background.keep_locks() or [background.take_lock(run.path / "lock")]

@@ -11,10 +11,17 @@ import pytest
 
 from convae import __main__ as cli
 from convae import checkpoints, data, evaluation, runs
+from convae.config import from_flat
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--batch-size", "32",
          "--seed", "0", "--quiet"]  # fmt: skip
+
+
+@pytest.fixture
+def old_run():
+    """A run `old` that has its settings only."""
+    return runs.claim(from_flat({"spec": "shapes", "epochs": 1}), "old")
 
 
 def start(*arguments):
@@ -242,3 +249,39 @@ def test_a_negative_limit_and_no_epochs_are_refused_by_name(capsys, tiny_data, m
     capsys.readouterr()
     assert cli.main(["resume", "z", "--epochs", "0"]) == 1
     assert "epochs" in capsys.readouterr().err and runs.get("z").config().epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"RANK": "garbage"}, "RANK (='garbage')"),
+        ({"RANK": "-1"}, "RANK (='-1')"),
+        ({"RANK": "3"}, "RANK (=3) must be below WORLD_SIZE (=1)"),
+        ({"WORLD_SIZE": "1.5"}, "WORLD_SIZE (='1.5')"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE (='0')"),
+        ({"WORLD_SIZE": "9" * 5000}, "WORLD_SIZE (='999"),
+        ({"TORCHELASTIC_RESTART_COUNT": "x"}, "TORCHELASTIC_RESTART_COUNT (='x')"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["train", "resume"])
+def test_what_torchrun_never_sets_is_one_sentence(
+    verb, variables, words, tiny_data, old_run, monkeypatch, capsys
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    name = ["old"] if verb == "resume" else ["--data", tiny_data, "--name", "new", *SMALL]
+    assert cli.main([verb, *name]) == 1
+    message = capsys.readouterr().err
+    assert words in message and message.count("\n") == 1 and len(message) < 400
+    assert not (runs.root() / "new").exists()
+
+
+@pytest.mark.parametrize("variable", ["RANK", "WORLD_SIZE"])
+def test_a_process_with_a_damaged_environment_ends_with_one_sentence(
+    variable, tiny_data, monkeypatch
+):
+    monkeypatch.setenv(variable, "garbage")
+    process = start("train", "--data", tiny_data, "--name", "new", *SMALL)
+    _, message = process.communicate(timeout=120)
+    assert process.returncode == 1 and message.count("\n") == 1
+    assert message.startswith(f"convae: {variable} (='garbage') must be a whole number")

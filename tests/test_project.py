@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # a module may import those above its own line, and its neighbours on the line
 LAYERS = """
 errors
-config csv_export hosting sheets store bars correction files background shared records zips decoding
-images download builtin durations runs resuming
+config csv_export hosting launch sheets store bars correction files background shared records zips
+decoding images download builtin durations runs resuming
 cifar10 folders metrics devices codes pca
 data model baselines latent plots follow
 recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart
