@@ -113,15 +113,18 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def sit_down(run: runs.Run, quiet: bool, command: str) -> int:
+def sit_down(run: runs.Run, quiet: bool, command: str, new: bool = False) -> int:
     """Work on a run until it ends. 0: done or stopped with the model delivered; 1: any other
-    end."""
+    end. Of a new run that the user's settings or data keep from its first epoch nothing is left."""
     from convae.worker import Sitting
 
     bars = Bars(quiet or launch.rank() > 0)
     with runs.working_on(run):
-        status = Sitting(run, command, bars.train).work()
+        sitting = Sitting(run, command, bars.train)
+        status = sitting.work()
     bars.close()
+    if new and sitting.refused and launch.processes() == 1 and not run.history():
+        run.delete()
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""
     print(
@@ -144,7 +147,7 @@ def train(asked: argparse.Namespace, command: str) -> int:
     if launch.processes() > 1 and not asked.name:
         raise ConvaeError("Under torchrun a run needs a name that all processes know: --name NAME.")
     run = claim_together(config, asked.name)
-    return sit_down(run, asked.quiet, command)
+    return sit_down(run, asked.quiet, command, new=launch.restarts() == 0)
 
 
 def claim_together(config: TrainConfig, name: str) -> runs.Run:

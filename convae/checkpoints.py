@@ -7,6 +7,7 @@ pickle is ever loaded from a user: weights come as safetensors, and everything i
 import hashlib
 import io
 import json
+import os
 import time
 import zipfile
 from dataclasses import dataclass, replace
@@ -209,7 +210,7 @@ def find(name_or_path: str) -> Path:
         if entry.name == name_or_path:
             return entry.path
     path = Path(name_or_path)
-    if (path / "card.json").is_file():
+    if os.path.isfile(path / "card.json"):  # False, too, for a name that no file can have
         return path
     if reason := damaged().get(name_or_path):
         raise CheckpointError(reason)

@@ -76,11 +76,12 @@ def check_spec(spec: str) -> None:
     kind, _, path = spec.partition(":")
     if spec in SPECS:
         return
+    shown = spec if len(spec) <= 200 else f"{spec[:200]}..."
     if kind not in ("folder", "npz") or not path:
-        raise DataError(f"`{spec}` is not an image set: give {_FORMS}.")
+        raise DataError(f"`{shown}` is not an image set: give {_FORMS}.")
     place = os.path.expanduser(path)
     if not os.path.exists(place):
-        raise DataError(f"`{spec}` names nothing that exists; check the path after `{kind}:`.")
+        raise DataError(f"`{shown}` names nothing that exists; check the path after `{kind}:`.")
     if kind == "folder" and not (os.path.isfile(place) or os.path.isdir(place)):
         raise DataError(f"`{spec}` is not a folder or a regular file; give a folder, zip or tar.")
     if kind == "npz" and not os.path.isfile(place):

@@ -42,11 +42,15 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
     reasons = []
     for url in urls:
-        host = urlsplit(url).netloc or url
+        host = url[:200]
         try:
+            host = urlsplit(url).netloc[:200] or host
             _fetch_from(url, part, size, report)
         except _GivenUp as error:
             reasons.append(f"{host}: {error}")
+            continue
+        except (ValueError, http.client.InvalidURL):  # an address that cannot be taken apart
+            reasons.append(f"{host}: not a valid address")
             continue
         if progress:
             progress(size, size, f"checking {target.name}")
@@ -100,6 +104,8 @@ def _fetch_from(url: str, part: Path, size: int, report: _Reporter) -> None:
             elif error.code not in _PASSING:
                 raise _GivenUp(f"HTTP status {error.code}") from None
             reason = f"HTTP status {error.code}"
+        except http.client.InvalidURL:
+            raise
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         after = _length(part)

@@ -128,6 +128,14 @@ def _is_clutter(name: str) -> bool:
 
 
 def _archive_names(path: Path) -> list[str]:
+    try:
+        return _listed(path)
+    except (ValueError, OverflowError) as error:
+        # a tar header that claims 2^63 bytes; zip names that say they are UTF-8 and are not
+        raise tarfile.ReadError("the listing is damaged") from error
+
+
+def _listed(path: Path) -> list[str]:
     names = []
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:

@@ -109,6 +109,7 @@ class Sitting:
         self.report = report or (lambda item: None)
         self.rank, self.world = world()
         self.stopping = False
+        self.refused = False  # whether it ended by something that the user can mend
         self.told: dict = {}
 
     def requests(self) -> Requests:
@@ -148,6 +149,7 @@ class Sitting:
             ended = self._train()
             self.say(state=ended.state, message=ended.message, remaining_s=0.0)
         except ConvaeError as error:
+            self.refused = True
             self.say(state="failed", message=str(error))
         except MemoryError:
             self.say(state="out of memory", message=_memory_advice())

@@ -4,14 +4,18 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convae import __main__ as cli
-from convae import checkpoints, data, evaluation, runs
+from convae import checkpoints, cifar10, data, download, evaluation, runs
 from convae.config import from_flat
+from convae.errors import ConvaeError
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--batch-size", "32",
@@ -285,3 +289,85 @@ def test_a_process_with_a_damaged_environment_ends_with_one_sentence(
     _, message = process.communicate(timeout=120)
     assert process.returncode == 1 and message.count("\n") == 1
     assert message.startswith(f"convae: {variable} (='garbage') must be a whole number")
+
+
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--name", LONG],
+        ["train", "--data", LONG],
+        ["train", "--data", f"folder:{LONG}"],
+        ["train", "--data", f"npz:{LONG}"],
+        ["train", "--run", LONG],
+        ["train", "--run", "/nonexistent"],
+        ["resume", LONG],
+        ["evaluate", LONG],
+        ["evaluate", f"/{LONG}"],
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_short_sentence(arguments, capsys):
+    assert cli.main(arguments) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("convae: ") and message.count("\n") == 1 and len(message) < 500
+    assert not list(runs.root().glob("*"))
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "garbage", "http://[", "http://a:b/x", "http://a b/x", LONG]
+)
+def test_an_address_that_is_none_is_one_sentence_at_once(url, monkeypatch, capsys):
+    def wait(_):
+        raise AssertionError("it was tried again")
+
+    monkeypatch.setattr(download.time, "sleep", wait)
+    monkeypatch.setenv("CONVAE_CIFAR10_URL", url)
+    assert cli.main(["download", "--quiet"]) == 1
+    message = capsys.readouterr().err
+    assert "address" in message and message.count("\n") == 1 and len(message) < 600
+
+
+def test_an_empty_address_means_the_usual_ones(monkeypatch):
+    asked = []
+
+    def fetch(urls, *_):
+        asked.extend(urls)
+        raise ConvaeError("no network")
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    monkeypatch.setenv("CONVAE_CIFAR10_URL", "")
+    assert cli.main(["download", "--quiet"]) == 1
+    assert asked == list(cifar10.URLS)
+
+
+def hostile_tar(path):
+    member = tarfile.TarInfo("a.png")
+    member.size = 2**63
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+
+
+def zip_with_bad_names(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("\u00e9\u00e9.png", b"x")
+    path.write_bytes(path.read_bytes().replace("\u00e9".encode(), b"\xff\xfe"))
+
+
+@pytest.mark.parametrize("write", [hostile_tar, zip_with_bad_names])
+def test_an_archive_with_an_impossible_listing_is_one_sentence(write, tmp_path, capsys):
+    write(tmp_path / "set")
+    asked = ["train", "--data", f"folder:{tmp_path / 'set'}", "--name", "new", *SMALL]
+    assert cli.main(asked) == 1
+    message = capsys.readouterr().err
+    assert "is damaged" in message and message.count("\n") == 1
+    assert not (runs.root() / "new").exists()
+
+
+def test_a_train_that_a_user_error_ends_before_its_first_epoch_leaves_no_run(tmp_path, capsys):
+    np.savez(tmp_path / "two.npz", train_images=np.zeros((2, 32, 32, 3), np.uint8))
+    asked = ["train", "--data", f"npz:{tmp_path / 'two.npz'}", "--name", "new", *SMALL]
+    for _ in range(2):  # the name is free again
+        assert cli.main(asked) == 1
+        assert "too few" in capsys.readouterr().err
+        assert not (runs.root() / "new").exists()
