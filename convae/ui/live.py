@@ -166,27 +166,25 @@ def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) ->
         last = history[-1] if history else {}
         best = max((row["val_psnr"] for row in records.comparable(history)), default=None)
         noise = records.val_noise(history)
-        title = f"Best {records.psnr_name(noise)}"
         frame.figures(
             {
-                title: f"{best:.2f} dB" if best is not None else "-",
+                "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
                 "Loss": f"{status.train_loss or last.get('train_loss', 0.0):.5f}",
                 "Speed": f"{status.images_per_s or last.get('images_per_s', 0.0):,.0f} images/s",
                 "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
                 "Memory": f"{status.memory_mb or last.get('memory_mb', 0.0):,.0f} MB",
             },
             {
-                title: "On validation images, which are not trained on; the kept model is "
-                "that of the best epoch."
-                + (
-                    " Noisy images go in, and the output is compared with the clean ones; the "
-                    "noise is the same at each epoch."
-                    if noise
-                    else ""
-                ),
+                "Best PSNR": "On validation images, which are not trained on; the kept model is "
+                "that of the best epoch.",
                 "Memory": f"Peak so far. Device: {status.device or 'unknown'}.",
             },
         )
+        if noise:
+            st.caption(
+                f"Best PSNR is the best {records.psnr_name(noise)}: noisy validation images in, "
+                "output compared with the clean ones. The noise is the same at each epoch."
+            )
 
 
 def _facts(run: Run) -> str:
