@@ -15,6 +15,7 @@ methods      a checkpoint and its straw men, ready to be compared
 csv_export   tables as CSV text that no spreadsheet evaluates
 evaluation   the table of them all on the same images
 latent       paths, neighbours, directions, priors
+typicality   how far a code is from the manifold of real codes, as a percentile
 keyframes    what walks go through, in words; walks: their frames; steering: sums and knobs
 projection   2-D and 3-D maps of codes: made, kept, walked both ways
 durations    what steps of a job took on this machine, for the next forecast

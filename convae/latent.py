@@ -274,8 +274,9 @@ def fit_gmm(codes: np.ndarray, parts: int = 10, seed: int = 0, steps: int = 50) 
 def percentile_of_distance(distances: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """How unusual distances are: the percentage of `reference` that is not above each, float32.
 
-    With the distances from real codes to their nearest real codes as reference, 50 is as far from
-    the data as data are, and 100 is further than any. nan where there is no reference.
+    With the distances from points to their nearest points as reference, 50 is as far from a point
+    as points are, and 100 is further than any. nan where there is no reference. In code space this
+    cannot tell averages from real codes: see `convae.typicality`.
     """
     reference = np.sort(np.ravel(reference))
     if not len(reference):

@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import config, files, latent
+from convae import config, files, latent, typicality
 from convae.config import setting
 from convae.errors import ConvaeError
+from convae.typicality import Typicality
 
 LIMIT = 10_000  # codes on one map
 Progress = Callable[[float, str], None]
@@ -139,25 +140,26 @@ class Map:
     @cached_property
     def spacing(self) -> float:
         """Median distance on the map from a point to its nearest."""
-        return float(np.median(self.gaps[1])) or 1.0
+        return float(np.median(self.gaps)) or 1.0
 
     @cached_property
-    def gaps(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distances from codes to their nearest code, and from points to their nearest point, for
-        up to 1,000 of them: what is usual here."""
-        chosen = np.random.default_rng(0).permutation(len(self.codes))[:1000]
-        found = [latent.neighbours(each, each[chosen], 2)[0] for each in (self.codes, self.points)]
-        first, second = (each[:, 1] if each.shape[1] > 1 else each[:, 0] for each in found)
-        return first, second
+    def gaps(self) -> np.ndarray:
+        """Distances on the map from points to their nearest point, for up to 1,000 of them."""
+        chosen = np.random.default_rng(0).permutation(len(self.points))[:1000]
+        return latent.neighbours(self.points, self.points[chosen], 2)[0][:, -1]
+
+    @cached_property
+    def typicality(self) -> Typicality:
+        """What is typical of the codes on this map."""
+        return typicality.fit(self.codes)
 
     def support(self, code: np.ndarray, place) -> tuple[float, float]:
-        """How far from everything a code and its place are, as percentiles of what is usual in code
-        space and on the map: near 100, nobody lives there."""
-        far = latent.neighbours(self.codes, code[None], 1)[0][:, 0]
+        """The off-manifold percentile of a code (d,) (see `Typicality.percentile`), and how empty
+        the map is at its place (2 or 3,): the percentage of points whose nearest point is not
+        farther away than that of the place."""
         away = latent.neighbours(self.points, np.asarray(place)[None], 1)[0][:, 0]
-        usual = zip((far, away), self.gaps, strict=True)
-        first, second = (float(latent.percentile_of_distance(d, gaps)[0]) for d, gaps in usual)
-        return first, second
+        on_map = latent.percentile_of_distance(away, self.gaps)
+        return float(self.typicality.percentile(code[None])[0]), float(on_map[0])
 
 
 def pca_map(codes: np.ndarray, dimensions: int = 2) -> Map:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convae import latent
+from convae import latent, typicality
 from convae.csv_export import to_csv
+from convae.typicality import Typicality
 
 PATHS = {
     "Cross-fade": "Mixes the pixels of the two images: the straw man.",
@@ -28,13 +29,13 @@ NEIGHBOURS = 10
 class RealCodes(NamedTuple):
     """Codes of real images, what walks are held against: float32 (N, d).
 
-    graph: their nearest neighbours, sparse (N, N). reach: (N,), how far each is from the nearest of
-    the others. centre: (d,). spread: root mean square distance from it.
+    graph: their nearest neighbours, sparse (N, N). typicality: what is typical of them. centre:
+    (d,). spread: root mean square distance from it.
     """
 
     codes: np.ndarray
     graph: object
-    reach: np.ndarray
+    typicality: Typicality
     centre: np.ndarray
     spread: float
 
@@ -42,28 +43,26 @@ class RealCodes(NamedTuple):
 def real_codes(codes: np.ndarray) -> RealCodes:
     """About half a second for 3,000 codes of 128 values: worth keeping. N at least 1."""
     graph = latent.neighbour_graph(codes, NEIGHBOURS)
-    starts = graph.indptr[:-1]
-    reach = np.minimum.reduceat(graph.data, starts) if graph.nnz else np.zeros(0)
     centre = codes.mean(axis=0)
     spread = float(np.sqrt(np.square(codes - centre).sum(axis=1).mean()))
-    return RealCodes(codes, graph, reach, centre, spread)
+    return RealCodes(codes, graph, typicality.fit(codes), centre, spread)
 
 
 class Walk(NamedTuple):
     """One way through the keyframes, F frames long.
 
     images: uint8 (F, 32, 32, 3). codes: float32 (F, d), for a cross-fade those of its images.
-    nearest: (F, k), which real codes are nearest (N + i is keyframe i), and off_data: (F,), how far
-    the nearest is: the percentage of real codes that have another as near. speed: (F,), how much
-    the pixels change from the frame before, root mean square in [0, 1]; the first frame has the
-    change that closes the loop, or that of the second. echo: (F,), how far the code of the decoded
-    frame is from its code, in percent of the spread of real codes.
+    nearest: (F, k), which real codes are nearest (N + i is keyframe i). off_manifold: (F,), the
+    off-manifold percentile of `Typicality.percentile`. speed: (F,), how much the pixels change from
+    the frame before, root mean square in [0, 1]; the first frame has the change that closes the
+    loop, or that of the second. echo: (F,), how far the code of the decoded frame is from its code,
+    in percent of the spread of real codes.
     """
 
     images: np.ndarray
     codes: np.ndarray
     nearest: np.ndarray
-    off_data: np.ndarray
+    off_manifold: np.ndarray
     speed: np.ndarray
     echo: np.ndarray
 
@@ -100,12 +99,12 @@ def walk(
         frames = checkpoint.decode(at)
     # a cross-fade has no code to come back to but that of its pixels: what decoding loses of it
     again = checkpoint.encode(checkpoint.decode(at) if way == FADE else frames)
-    distances, nearest = latent.neighbours(data, at, k)
+    _, nearest = latent.neighbours(data, at, k)
     return Walk(
         frames,
         at,
         rows[nearest],
-        latent.percentile_of_distance(distances[:, 0], real.reach),
+        real.typicality.percentile(at),
         _speed(frames, loop),
         100 * np.linalg.norm(again - at, axis=1) / max(real.spread, 1e-12),
     )
@@ -125,15 +124,14 @@ def _with_keyframes(codes, known, real: RealCodes) -> tuple[np.ndarray, np.ndarr
 def nearest_real(
     code: np.ndarray, real: RealCodes, k: int, leave_out: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """The k real codes nearest to a code (d,), and how far off the data it is (see Walk.off_data).
+    """The k real codes nearest to a code (d,), and its off-manifold percentile.
 
     leave_out: integer rows (K,) of real codes that do not count. Rows and not distances: an image
     encoded again, in another batch or in bfloat16, does not give the same code.
     """
-    distances, found = latent.neighbours(real.codes, code[None], k + len(leave_out))
+    _, found = latent.neighbours(real.codes, code[None], k + len(leave_out))
     kept = ~np.isin(found[0], leave_out)
-    off = latent.percentile_of_distance(distances[0][kept][:1], real.reach)
-    return found[0][kept][:k], float(off[0]) if len(off) else float("nan")
+    return found[0][kept][:k], float(real.typicality.percentile(code[None])[0])
 
 
 def crossfade(
@@ -213,9 +211,7 @@ def inspected(walks: Mapping[str, Walk]) -> dict[str, dict[str, np.ndarray]]:
     """What `plots.path_inspector` draws of walks: quantity with unit -> name -> values (F,)."""
     return {
         "Change of the pixels (RMS, 0 to 1)": {name: walk.speed for name, walk in walks.items()},
-        "Distance to real codes (percentile)": {
-            name: walk.off_data for name, walk in walks.items()
-        },
+        typicality.NAME: {name: walk.off_manifold for name, walk in walks.items()},
         "Off when encoded again (% of spread)": {name: walk.echo for name, walk in walks.items()},
     }
 

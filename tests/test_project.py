@@ -17,7 +17,7 @@ errors
 config csv_export hosting launch sheets store bars correction files background shared records zips
 decoding images download builtin durations runs resuming
 cifar10 folders metrics devices codes pca
-data model baselines latent plots follow
+data model baselines latent typicality plots follow
 recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart
 trainer checkpoints methods
 train evaluation parcel mapjobs probe

@@ -70,7 +70,15 @@ def test_support_tells_the_middle_of_nowhere(codes):
     found = projection.pca_map(codes[0])
     far = np.array([1e3, 1e3], np.float32)
     assert found.support(found.inverse(far), far) == (100.0, 100.0)
-    assert max(found.support(codes[0][3], found.points[3])) < 5
+    typical = codes[0][np.argmin(found.typicality.percentile(codes[0]))]
+    assert found.support(typical, found.points[3])[0] < 1
+    assert found.support(typical, found.points[3])[1] < 5
+
+
+def test_support_puts_an_average_of_codes_off_the_manifold(codes):
+    """The mean of all codes has real codes nearby and yet is none."""
+    found = projection.pca_map(codes[0][codes[1] == 0])
+    assert found.support(found.codes.mean(axis=0), found.points[3])[0] > 95
 
 
 def test_a_map_comes_back_from_disk_within_a_step_of_65536(codes, tmp_path):

@@ -27,16 +27,15 @@ def ends(ring):
     return Halves().decode(codes), codes
 
 
-def test_reach_is_the_distance_to_the_nearest_other():
+def test_center_and_spread_by_hand():
     real = walks.real_codes(np.array([[0, 0], [3, 4], [3, 5]], np.float32))
-    np.testing.assert_allclose(real.reach, [5, 1, 1])
     np.testing.assert_allclose(real.centre, [2, 3])
     assert real.spread == pytest.approx(np.sqrt((13 + 2 + 5) / 3))
 
 
-def test_one_real_code_has_no_reach():
+def test_one_real_code_has_no_spread_and_no_percentile():
     real = walks.real_codes(np.ones((1, 4), np.float32))
-    assert len(real.reach) == 0 and real.spread == 0
+    assert real.spread == 0 and np.isnan(real.typicality.percentile(real.codes)).all()
 
 
 def test_crossfade_by_hand():
@@ -109,22 +108,30 @@ def test_along_by_hand():
     assert walks.along(nodes[:1], [0, 1]).tolist() == [[0, 0], [0, 0]]
 
 
-def test_off_the_data_is_seen(ring):
+def test_the_middle_of_a_straight_line_is_off_the_manifold(ring):
     found = walks.walk(walks.LINE, *ends(ring), Halves(), ring, steps=20)
-    assert found.off_data[0] == found.off_data[-1] == 0  # real codes themselves
-    assert found.off_data[10] == 100  # in the gap: farther than any
+    np.testing.assert_allclose(
+        found.off_manifold, ring.typicality.percentile(found.codes), atol=0.01
+    )
+    assert found.off_manifold[10] > 80  # in the gap
     along = walks.walk(walks.REAL, *ends(ring), Halves(), ring, steps=20)
-    assert along.off_data.max() < 100
+    assert np.median(along.off_manifold) < 70
+
+
+def test_the_mean_of_all_codes_is_off_the_manifold():
+    """However near real codes are: the distance to the nearest of them cannot see an average."""
+    real = walks.real_codes(cloud(500, 64))
+    rows, off = walks.nearest_real(real.centre, real, 3, np.array([0]))
+    assert off == 100 and len(rows) == 3
 
 
 def test_a_keyframe_counts_as_data_if_it_is_some(ring):
     codes = np.array([[100, 100], [100, 150]], np.float32)
     images = Halves().decode(codes)
-    for known, off in ([True, True], 0), ([False, True], 100):
+    for known in [True, True], [False, True]:
         found = walks.walk(
             walks.LINE, images, codes, Halves(), ring, steps=8, known=np.array(known)
         )
-        assert found.off_data[0] == off
         assert (found.nearest[0, 0] == len(ring.codes)) == known[0]
 
 
@@ -148,7 +155,7 @@ def test_echo_is_nothing_where_a_code_comes_back_and_large_where_pixels_are_cut_
 def test_nearest_real_leaves_out_what_it_is_told_to(ring):
     found, off = walks.nearest_real(ring.codes[5], ring, 3, np.array([5, 4]))
     assert found[0] == 6 and not {4, 5} & set(found)
-    assert 0 < off <= 100
+    assert off == ring.typicality.percentile(ring.codes[5:6])[0]
     assert walks.nearest_real(ring.codes[5], ring, 3, np.array([9]))[0][0] == 5
 
 

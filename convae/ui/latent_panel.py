@@ -6,7 +6,7 @@ import streamlit as st
 
 from convae import images as pixels
 from convae import latent as space
-from convae import metrics, sheets
+from convae import metrics, sheets, typicality
 from convae.csv_export import to_csv
 from convae.ui import choices, frame, latent, latent_chart, latent_guests, pictures
 from convae.ui.escape import plain, sentence
@@ -76,9 +76,15 @@ def spot(view: View, at: np.ndarray) -> None:
     pictures.large_image(view.checkpoint.decode(code[None])[0], "decoded from that code", side=160)
     in_space, on_map = view.map.support(code, at)
     st.progress(on_map / 100, f"On the map: emptier than {on_map:.0f} % of where images lie")
-    st.progress(in_space / 100, f"In code space: further out than {in_space:.0f} % of the images")
-    if max(in_space, on_map) >= 99:
-        st.caption(":material/warning: Nobody lives here: the decoder was never taught this place.")
+    st.progress(np.nan_to_num(in_space) / 100, typicality.sentence(in_space))
+    st.caption(
+        "The first bar is about the map, the second about the code itself.", help=typicality.HELP
+    )
+    if in_space >= 95:
+        st.caption(
+            ":material/warning: Off-manifold: hardly any real code is this atypical, so expect a "
+            "blurred or distorted image."
+        )
     distances, rows = nearest(view, code)
     st.markdown("**Nearest real images** in code space, with their distances")
     listed(view, distances, rows, "latent-near")

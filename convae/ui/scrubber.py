@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import streamlit as st
 
-from convae import sheets
+from convae import sheets, typicality
 from convae.ui import pictures
 from convae.walks import Walk
 
@@ -107,6 +107,7 @@ export default function ({ data, parentElement }) {
     large.setAttribute("role", "img");
     large.className = "large";
     const off = make("div", "off");
+    off.title = data.help;
     const beside = Array.from({ length: walk.near[0].length }, () => canvas(1));
     beside.forEach((node) => node.setAttribute("aria-hidden", "true"));
     near.append(make("span", "", "nearest real images"), ...beside);
@@ -143,7 +144,8 @@ export default function ({ data, parentElement }) {
     cards.forEach(({ walk, large, beside, off }, row) => {
       draw(large, sheet, columns, row * frames + frame, 0);
       beside.forEach((node, i) => draw(node, real, columns, walk.near[frame][i], 0));
-      off.textContent = `farther off the data than ${walk.off[frame]} % of real images`;
+      const share = walk.off[frame];  // null: too few real codes
+      off.textContent = share === null ? data.unknown : data.sentence.replace("{}", share);
       large.setAttribute("aria-label", `${walk.name}, frame ${frame + 1}`);
     });
     root.dataset.frame = frame;
@@ -223,12 +225,18 @@ def scrubber(
             "fps": fps,
             "sheet": _sheet(images),
             "real": _sheet(real[used]),
+            "sentence": typicality.SENTENCE,
+            "unknown": typicality.UNKNOWN,
+            "help": typicality.HELP,
             "walks": [
                 {
                     "name": name,
                     "told": told.get(name, ""),
                     "near": np.searchsorted(used, walk.nearest).tolist(),
-                    "off": [round(float(value)) for value in np.nan_to_num(walk.off_data)],
+                    "off": [
+                        round(float(value)) if np.isfinite(value) else None
+                        for value in walk.off_manifold
+                    ],
                 }
                 for name, walk in walks.items()
             ],

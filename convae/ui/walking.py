@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convae import images, keyframes, plots, sheets, steering, walks
+from convae import images, keyframes, plots, sheets, steering, typicality, walks
 from convae.steering import Knobs
 from convae.ui import frame, pictures
 from convae.ui.escape import plain
@@ -22,7 +22,7 @@ def inspector(found: Mapping[str, walks.Walk], steps: int) -> None:
     Only where it is opened: the chart's code keeps a weak machine busy for seconds, and the walks
     would have to wait for it.
     """
-    told = "What happens on the way: speed, distance from real codes, error"
+    told = "What happens on the way: speed, off-manifold percentile, error"
     place = st.expander(
         told, key="interpolate-inspect", icon=":material/monitoring:", bind="query-params"
     )
@@ -32,9 +32,8 @@ def inspector(found: Mapping[str, walks.Walk], steps: int) -> None:
     figure = plots.path_inspector(walks.inspected(found), marks=range(0, frames, steps))
     with place:
         st.caption(
-            "A steady change is a smooth walk. Distance: 50 is as far from real codes as they are "
-            "from each other, 100 is farther than any, off the data. Off: how far the frame, "
-            "encoded again, lands from its code; a decoder on known ground comes back."
+            "A steady change is a smooth walk. Off when encoded again: how far the frame, encoded "
+            f"again, lands from its code. {typicality.NAME}: {typicality.DEFINITION}"
         )
         st.plotly_chart(figure, key="interpolate-inspector")
 
@@ -210,18 +209,14 @@ def _set(keys: list[str], random: bool) -> None:
         st.session_state[key] = float(amount)
 
 
-def off_words(off: float) -> str:
-    """How far off the data a code is, in a sentence: see `walks.Walk.off_data`."""
-    return f"This code is farther off the data than {off:.0f} % of real ones."
-
-
 def nearest_row(ground: Ground, code: np.ndarray, chosen: Chosen, columns: int = 8) -> None:
     """The real images whose codes are nearest to a code (d,), without the keyframes themselves."""
     leave_out = keyframes.sample_rows(chosen.keyframes, ground.known)
     found, off = walks.nearest_real(code, ground.real, 8, leave_out)
     near = ground.known.sample.images[found]
     pictures.image_rows({"nearest": near}, columns=columns, scale=2)
-    st.caption(f"The real images with the nearest codes. {off_words(off)}")
+    st.caption("The real images with the nearest codes.")
+    st.caption(typicality.sentence(off), help=typicality.HELP)
 
 
 def sum_row(chosen: Chosen, result: np.ndarray) -> None:
