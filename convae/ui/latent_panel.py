@@ -62,7 +62,7 @@ def point(view: View, chosen: int) -> None:
 
 
 def spot(view: View, at: np.ndarray) -> None:
-    """A place where no image is: the code there, decoded, and whether anybody lives nearby."""
+    """A place where no image is: the code there, decoded, and how far off the manifold it is."""
     st.subheader("A place between the images", anchor=False)
     way = st.segmented_control(
         "The code there", WAYS, default=WAYS[0], required=True, key="latent-way",
@@ -80,6 +80,8 @@ def spot(view: View, at: np.ndarray) -> None:
     st.caption(
         "The first bar is about the map, the second about the code itself.", help=typicality.HELP
     )
+    if on_map >= 99:
+        st.caption(":material/warning: No images near this place on the map.")
     if in_space >= 95:
         st.caption(
             ":material/warning: Off-manifold: hardly any real code is this atypical, so expect a "
