@@ -13,8 +13,9 @@ Median percentiles with 3,000 real codes of cifar10-128 (cifar10-256): the mean 
 real codes 49 (50). Limits: r depends on the mean and the covariance only, so samples of the
 Gaussian fitted to the codes pass as typical, 16 (10). Where the r of real codes varies widely,
 midpoints pass too: those of random pairs of `photos`, by cifar10-64, get 23. And in fewer than
-about eight dimensions codes do fill the middle. The error of encode(decode(z)), the other candidate, is smaller for
-averages than for real codes: the mean of all codes gets 0 (0), midpoints of far pairs 7 (4).
+about eight dimensions codes do fill the middle. The error of encode(decode(z)), the other
+candidate, is smaller for averages than for real codes: the mean of all codes gets 0 (0), midpoints
+of far pairs 7 (4).
 """
 
 from dataclasses import dataclass
