@@ -54,6 +54,14 @@ def open_set(path: str, progress: store.Progress | None = None) -> store.KeptSet
     def fill(writer: store.SetWriter) -> tuple[str, ...]:
         try:
             names = [name for name, _, _ in listing] if source.is_dir() else _archive_names(source)
+            locked = _encrypted(source, names)
+            writer.encrypted = len(locked)
+            if locked and len(locked) == len(names):
+                raise DataError(
+                    f"All {len(names)} images of `folder:{path}` are encrypted: make the zip again "
+                    "without a password."
+                )
+            names = [name for name in names if name not in locked]
             return _fill(writer, source, path, names, progress)
         except _DAMAGED:
             raise DataError(
@@ -64,6 +72,12 @@ def open_set(path: str, progress: store.Progress | None = None) -> store.KeptSet
     if found.unreadable:
         warnings.warn(
             f"{found.unreadable} files of `folder:{path}` could not be read as images; left out.",
+            stacklevel=2,
+        )
+    if found.encrypted:
+        warnings.warn(
+            f"{found.encrypted} images of `folder:{path}` are encrypted and left out: make the zip "
+            "again without a password.",
             stacklevel=2,
         )
     return found
@@ -135,11 +149,20 @@ def _archive_names(path: Path) -> list[str]:
         raise tarfile.ReadError("the listing is damaged") from error
 
 
+def _encrypted(source: Path, names: list[str]) -> set[str]:
+    """Those of `names` that need a password; only a zip can have any."""
+    if source.is_dir() or not zipfile.is_zipfile(source):
+        return set()
+    with zipfile.ZipFile(source) as archive:
+        locked = {member.filename for member in archive.infolist() if member.flag_bits & 1}
+    return locked.intersection(names)
+
+
 def _listed(path: Path) -> list[str]:
     names = []
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            names = [member.filename for member in archive.infolist() if not member.flag_bits & 1]
+            names = [member.filename for member in archive.infolist()]
     elif tarfile.is_tarfile(path):
         with tarfile.open(path) as archive:
             names = [member.name for member in archive if member.isreg()]

@@ -44,6 +44,7 @@ class KeptSet:
     class_names: tuple[str, ...]
     splits: dict  # split -> {"count": int, "fingerprint": str}
     unreadable: int  # files that were left out when the set was made
+    encrypted: int  # zip members that were left out because they have a password
 
     def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """(images uint8 (N, 32, 32, 3), labels int64 (N,)). Images are read when first touched;
@@ -61,7 +62,7 @@ class SetWriter:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.unreadable = 0
+        self.unreadable = self.encrypted = 0
         self._files: dict = {}
         self._labels: dict[str, list[int]] = {}
         self._keys: dict[str, list[bytes]] = {}
@@ -101,6 +102,7 @@ class SetWriter:
             "class_names": list(class_names),
             "splits": splits,
             "unreadable": self.unreadable,
+            "encrypted": self.encrypted,
         }
         (self.folder / "set.json").write_text(json.dumps(about), encoding="utf-8")
 
@@ -130,7 +132,8 @@ def opened(name: str) -> KeptSet | None:
                 return None
             if (folder / f"{split}.labels").stat().st_size != facts["count"] * 8:
                 return None
-        return KeptSet(folder, tuple(about["class_names"]), about["splits"], about["unreadable"])
+        left_out = about["unreadable"], about.get("encrypted", 0)
+        return KeptSet(folder, tuple(about["class_names"]), about["splits"], *left_out)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

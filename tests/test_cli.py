@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import random
@@ -371,3 +372,31 @@ def test_a_train_that_a_user_error_ends_before_its_first_epoch_leaves_no_run(tmp
         assert cli.main(asked) == 1
         assert "too few" in capsys.readouterr().err
         assert not (runs.root() / "new").exists()
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_encrypted_members_of_a_zip_are_counted_in_one_sentence(
+    count, tmp_path, capsys, tiny_checkpoint
+):
+    from PIL import Image
+
+    path, content = tmp_path / "set.zip", io.BytesIO()
+    Image.new("RGB", (32, 32)).save(content, "PNG")
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(12):
+            archive.writestr(f"{number}.png", content.getvalue())
+    packed, place = bytearray(path.read_bytes()), 0
+    for _ in range(count):
+        place = packed.index(b"PK\x01\x02", place) + 4
+        packed[place + 4] |= 1  # the flag in the listing
+    path.write_bytes(packed)
+    if count == 12:
+        asked = ["train", "--data", f"folder:{path}", "--name", "new", *SMALL]
+        assert cli.main(asked) == 1
+        assert "All 12 images" in (message := capsys.readouterr().err)
+        assert "are encrypted" in message and message.count("\n") == 1
+        return
+    for _ in range(2):  # while it is read, and when it is kept already
+        with pytest.warns(UserWarning, match="2 images of .* are encrypted and left out") as found:
+            assert cli.main(["evaluate", "tiny", "--data", f"folder:{path}"]) == 0
+        assert {str(each.message) for each in found} == {str(found[0].message)}
