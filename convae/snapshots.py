@@ -1,11 +1,13 @@
 """The time machine of a run: what its model made of the same images after every epoch.
 
-snapshots/ holds pinned.npz (images uint8 (8, 32, 32, 3), labels int64 (500,)) and for every epoch
+snapshots/ holds pinned.npz (images uint8 (8, 32, 32, 3), labels int64 (500,), mapped uint8
+(500, 32, 32, 3) and class_names; the last two not in older runs) and for every epoch
 NNNNN.npz (rebuilt uint8 (8, 32, 32, 3), points float32 (500, 2)). No torch here: pages read this.
 """
 
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,9 +44,11 @@ def aligned_map(codes: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
 class Recorder:
     """Writes a snapshot after each epoch."""
 
-    def __init__(self, folder: Path, images: np.ndarray, labels: np.ndarray):
-        """images uint8 (N, 32, 32, 3), labels (N,): 500 of them, drawn once and for all, as a set
-        may be sorted by class."""
+    def __init__(
+        self, folder: Path, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str] = ()
+    ):
+        """images uint8 (N, 32, 32, 3), labels (N,), indices into class_names: 500 of them, drawn
+        once and for all, as a set may be sorted by class."""
         chosen = np.random.default_rng(0).permutation(len(images))[:MAPPED]
         self.folder, self.images = folder, images[chosen]
         self.previous: np.ndarray | None = None
@@ -53,7 +57,13 @@ class Recorder:
         if before is None or not np.array_equal(before[0], self.images[:PINNED]):
             forget_after(folder, 0)  # they show other images
         labels = np.asarray(labels)[chosen]
-        np.savez(folder / "pinned.npz", images=self.images[:PINNED], labels=labels)
+        np.savez(
+            folder / "pinned.npz",
+            images=self.images[:PINNED],
+            labels=labels,
+            mapped=self.images,
+            class_names=np.array(class_names, dtype=np.str_),
+        )
 
     def take(self, epoch: int, model) -> None:
         """Write NNNNN.npz for this epoch; `model` encodes and reconstructs numpy images."""
@@ -84,6 +94,20 @@ def epochs(folder: Path) -> list[int]:
 def pinned(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """(images, labels) that all snapshots of this run are of; None where there are none."""
     return _arrays(folder / "pinned.npz", "images", "labels")
+
+
+def mapped(folder: Path) -> np.ndarray | None:
+    """The images of the points on the map, uint8 (N, 32, 32, 3); None where they were not kept."""
+    found = _arrays(folder / "pinned.npz", "mapped", "labels")
+    if found is None or found[0].shape != (len(found[1]), 32, 32, 3) or found[0].dtype != np.uint8:
+        return None
+    return found[0]
+
+
+def class_names(folder: Path) -> list[str]:
+    """The class names that the labels of ``pinned`` count; empty where they were not kept."""
+    found = _arrays(folder / "pinned.npz", "class_names")
+    return [str(name) for name in found[0].ravel()] if found else []
 
 
 def read(folder: Path, epoch: int) -> Snapshot | None:

@@ -204,7 +204,9 @@ class Sitting:
         shown = test if test is not None and len(test) else held
         recorder, scalars = None, Scalars(self.run.path)
         if not self.rank:
-            recorder = snapshots.Recorder(self.run.path / "snapshots", shown.images, shown.labels)
+            recorder = snapshots.Recorder(
+                self.run.path / "snapshots", shown.images, shown.labels, shown.class_names
+            )
             self._measure_rungs(config, kept, held)
         self.say(state="running", message="", epoch=trainer.epoch, epochs=config.epochs,
                  step=trainer.step, steps=trainer.total_steps)  # fmt: skip

@@ -36,6 +36,20 @@ def test_what_was_recorded_is_read_again(tmp_path):
     assert sorted(labels) == list(range(40))
 
 
+def test_the_map_keeps_its_class_names_and_the_image_of_each_point(tmp_path):
+    every = images()
+    snapshots.Recorder(tmp_path, every, np.arange(40), [f"class-{n}" for n in range(40)])
+    _, labels = snapshots.pinned(tmp_path)
+    assert snapshots.class_names(tmp_path)[labels[3]] == f"class-{labels[3]}"
+    assert np.array_equal(snapshots.mapped(tmp_path), every[labels])
+
+
+def test_an_older_run_has_a_map_without_names_and_images(tmp_path):
+    np.savez(tmp_path / "pinned.npz", images=images(8), labels=np.arange(8))
+    assert snapshots.pinned(tmp_path) is not None
+    assert snapshots.class_names(tmp_path) == [] and snapshots.mapped(tmp_path) is None
+
+
 def test_missing_and_damaged_snapshots_are_none(tmp_path):
     (tmp_path / "00003.npz").write_bytes(b"PK\x03\x04 cut short")
     assert snapshots.read(tmp_path, 3) is None and snapshots.read(tmp_path, 4) is None

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from benchmarks.browsing import free_port, serving, settle
-from convae import runs
+from convae import runs, snapshots
 from convae.config import from_flat
 from tests.e2e.test_walk import assert_healthy, chosen, pixels
 
@@ -191,3 +191,17 @@ def test_epochs_the_time_machine_misses_are_asked_for_until_they_come(app, brows
         page.locator(".tm[data-epoch='3']").wait_for()
         assert len(lost) == 1
         assert pixels(machine.locator("canvas.rebuilt").first).std() > 3
+        names = set(snapshots.class_names(run.path / "snapshots"))
+        legend = machine.locator(".legend li").all_inner_texts()
+        assert len(legend) > 1 and {name.strip() for name in legend} <= names
+        chart = machine.locator("canvas.map")
+        chart.scroll_into_view_if_needed()
+        middle = chart.bounding_box()
+        card = page.locator(".card:not([hidden])")
+        for part in range(2, 30):  # along the diagonal, until a point is under the pointer
+            at = {"x": middle["width"] * part / 32, "y": middle["height"] * part / 32}
+            chart.hover(position=at)
+            if card.count():
+                break
+        assert card.inner_text().strip() in names
+        assert "data:image/webp" in card.locator("div").evaluate("node => node.style.background")
