@@ -149,8 +149,9 @@ def download_cifar10(progress: Progress | None = None) -> Path:
 
 
 def _image_set(images, labels, class_names, split: str, name: str) -> ImageSet:
+    class_names = store.printable(class_names)
     digest = store.fingerprint(images, labels, class_names)
-    return ImageSet(images, labels, tuple(class_names), split, name, digest)
+    return ImageSet(images, labels, class_names, split, name, digest)
 
 
 def _from_kept(found: store.KeptSet, spec: str, split: str) -> ImageSet:
@@ -158,7 +159,7 @@ def _from_kept(found: store.KeptSet, spec: str, split: str) -> ImageSet:
         raise _no_split(spec, split, found.splits)
     images, labels = found.arrays(split)
     digest = found.splits[split]["fingerprint"]
-    return ImageSet(images, labels, found.class_names, split, spec, digest)
+    return ImageSet(images, labels, store.printable(found.class_names), split, spec, digest)
 
 
 def _no_split(spec: str, split: str, existing) -> DataError:

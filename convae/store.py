@@ -11,7 +11,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +122,26 @@ def _fingerprint(images_hash, labels: np.ndarray, class_names) -> str:
     images_hash.update(np.ascontiguousarray(labels, np.int64).data)
     images_hash.update(json.dumps(list(class_names)).encode())
     return images_hash.hexdigest()[:32]
+
+
+def printable(class_names: Iterable[str]) -> tuple[str, ...]:
+    """The names with each surrogate, control character and line separator replaced by U+FFFD.
+
+    Surrogates come from file names that are not UTF-8 and from arrays; they cannot be encoded.
+    Names that become equal by this are numbered; all others stay as they are.
+    """
+    class_names = tuple(class_names)
+    taken, counts, result = set(class_names), Counter(), []
+    for name in class_names:
+        clean = unique = "".join(
+            "\ufffd" if unicodedata.category(c) in ("Cs", "Cc", "Zl", "Zp") else c for c in name
+        )
+        while clean != name and unique in taken:
+            counts[clean] += 1
+            unique = f"{clean} ({counts[clean] + 1})"
+        taken.add(unique)
+        result.append(unique)
+    return tuple(result)
 
 
 def opened(name: str) -> KeptSet | None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from convae import data
+from convae import data, store
 from convae.errors import DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
@@ -196,3 +196,19 @@ def test_classes_without_names_are_counted_over_both_splits(save):
 def test_a_device_is_neither_a_folder_nor_a_file(kind):
     with pytest.raises(DataError, match="/dev/zero` is not a .*file"):
         data.check_spec(f"{kind}:/dev/zero")
+
+
+def test_class_names_that_cannot_be_encoded_or_shown_are_replaced_at_load(save):
+    given = ["cat", "\ud800", "\udfff", "a\nb\x00c", "\x1b[31mred", "caf\u00e9 \u732b"]
+    images, labels = np.zeros((6, 32, 32, 3), np.uint8), np.arange(6)
+    found = data.load(
+        save(test_images=images, test_labels=labels, class_names=np.array(given))
+    ).class_names
+    assert found == (
+        "cat", "\ufffd", "\ufffd (2)", "a\ufffdb\ufffdc", "\ufffd[31mred", "caf\u00e9 \u732b"
+    )  # fmt: skip
+    "".join(found).encode()
+
+
+def test_replaced_class_names_stay_different_from_those_that_are_there():
+    assert store.printable(["\ufffd", "\ud800", "b", "b"]) == ("\ufffd", "\ufffd (2)", "b", "b")

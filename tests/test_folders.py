@@ -313,3 +313,17 @@ def test_two_builders_at_once_give_one_set(tmp_path, monkeypatch):
     for thread in threads:
         thread.join()
     assert len(fills) == 1 and len({one.fingerprint for one in found}) == 1 and len(found) == 3
+
+
+def test_a_class_folder_whose_name_is_not_utf8_gets_a_name_that_can_be_shown(tmp_path):
+    for name in (b"caf\xe9", b"a\nb", b"plain"):
+        folder = os.fsencode(tmp_path) + b"/test/" + name
+        try:
+            os.makedirs(folder)
+        except OSError:
+            pytest.skip("this file system takes UTF-8 names only")
+        with open(folder + b"/1.png", "wb") as file:
+            file.write(picture(10))
+    found = data.load(f"folder:{tmp_path}", "test").class_names
+    assert found == ("a\ufffdb", "caf\ufffd", "plain")
+    "".join(found).encode()
