@@ -23,22 +23,17 @@ error = float(metrics.mse(image[None], rebuilt)[0])
 psnr = float(metrics.psnr(image[None], rebuilt)[0])
 ui.journey(image, code[0], rebuilt[0], below=f"rebuilt, {psnr:.1f} dB")
 
-parameters = checkpoint.model.parameter_count
 test_psnr, measured_on = ui.psnr_of(entry), ui.measured_on(entry)
 ui.figures(
     {
         "Fewer numbers": f"{image.size / config.latent_dim:.3g} : 1",
         "This image": f"{psnr:.1f} dB",
         "Test images": "-" if test_psnr is None else f"{test_psnr:.1f} dB",
-        "Parameters learnt": f"{parameters:,}",
+        "Parameters learnt": f"{checkpoint.model.parameter_count:,}",
     },
-    {
-        "This image": "PSNR: 10 log10(1 / mean squared error). One dB more is a fifth less error.",
-        "Test images": f"PSNR over {measured_on}." if measured_on else "Not measured.",
-    },
+    {"This image": "PSNR: 10 log10(1 / mean squared error). +1 dB means about 20 % lower error."},
 )
-if measured_on:
-    st.caption(f"The test figure is the PSNR over {measured_on}.")
+st.caption(f"The test figure is the PSNR over {measured_on or 'no images: not measured'}.")
 
 st.header("How it works", anchor=False)
 encode, decode, train = st.columns(3, gap="medium")
@@ -113,9 +108,8 @@ with takeaways:
     st.markdown(
         """
 * Nobody labels anything: the image is its own target. That is **unsupervised** learning.
-* Two halves and a bottleneck; training makes what comes out as close as possible to what went in.
-* The codes are worth having: for **fewer dimensions**, **features**, **denoising**, and
-  **finding what does not belong**.
+* Two halves and a bottleneck; training makes the output as close as possible to the input.
+* Uses: **dimensionality reduction**, **feature learning**, **denoising**, **anomaly detection**.
 """
     )
 with onward:

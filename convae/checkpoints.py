@@ -165,6 +165,11 @@ def listing() -> list[Entry]:
     return _survey()[0]
 
 
+def shipped() -> list[Entry]:
+    """The checkpoints that come with the project, by name."""
+    return [entry for entry in listing() if entry.path.parent == root()]
+
+
 def damaged() -> dict[str, str]:
     """Models and runs that cannot be used: name -> the reason, a sentence."""
     return _survey()[1]

@@ -27,17 +27,22 @@ def measure(
     trainer validates a denoiser on, and is compared with the clean ones. The floor is the mean
     entropy of the pixels: no model's cross-entropy is below it.
     """
-    given = corrupt(validation, "noise", noise_std) if noise_std else validation
-    rebuilt = pca.reconstruct(given, latent_dim)
-    levels = {
-        f"PCA, {latent_dim} values": {
-            "psnr": min(metrics.set_psnr(validation, rebuilt), metrics.EXACT_DB),
-            "loss": _loss(loss, validation, rebuilt),
-        }
-    }
+    rebuilt = pca.reconstruct(noisy(validation, noise_std), latent_dim)
+    levels = {f"PCA, {latent_dim} values": level(loss, validation, rebuilt)}
     if loss == "bce":
-        levels[FLOOR] = {"loss": metrics.pixel_entropy(validation)}
-    return {name: {k: float(v) for k, v in each.items()} for name, each in levels.items()}
+        levels[FLOOR] = {"loss": float(metrics.pixel_entropy(validation))}
+    return levels
+
+
+def noisy(validation: np.ndarray, noise_std: float) -> np.ndarray:
+    """The images that a run with this noise is validated on; uint8, shapes as they are."""
+    return corrupt(validation, "noise", noise_std) if noise_std else validation
+
+
+def level(loss: str, validation: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
+    """{"psnr": dB, "loss": as configured} of reconstructions, both uint8 (N, 32, 32, 3)."""
+    psnr = float(min(metrics.set_psnr(validation, rebuilt), metrics.EXACT_DB))
+    return {"psnr": psnr, "loss": _loss(loss, validation, rebuilt)}
 
 
 def _loss(kind: str, images: np.ndarray, rebuilt: np.ndarray) -> float:

@@ -253,8 +253,9 @@ class Sitting:
         return hosting.out_of_time(self.told.get("elapsed_s", 0.0))
 
     def _measure_rungs(self, config: TrainConfig, kept: ImageSet, held: ImageSet) -> None:
-        """The reference levels of this run: PCA fitted on the images trained on, measured on the
-        validation images of its curve. Measured again where either has changed."""
+        """The reference levels of this run, measured on the validation images of its curve: PCA
+        fitted on the images trained on, and the shipped models of the same classes, refined as the
+        run itself is. Measured again where the images have changed."""
         images = f"{kept.fingerprint} {held.fingerprint}"
         if config.noise_std:
             images += f" noise {config.noise_std:g}"
@@ -264,6 +265,13 @@ class Sitting:
         levels = rungs.measure(
             config.loss, config.model.latent_dim, pca_for(kept), held.images, config.noise_std
         )
+        given = rungs.noisy(held.images, config.noise_std)
+        for entry in checkpoints.shipped():
+            if entry.card.get("classes") == list(kept.class_names):
+                model = checkpoints.load(str(entry.path))
+                rebuilt = model.with_corrections(config.model.corrections).reconstruct(given)
+                name = f"{entry.name}, {entry.config.model.latent_dim} values"
+                levels[name] = rungs.level(config.loss, held.images, rebuilt)
         rungs.write(self.run.path, levels, images)
 
     def _save(self, trainer: Trainer, whole: ImageSet, record: EpochRecord) -> None:

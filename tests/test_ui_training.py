@@ -336,7 +336,7 @@ def test_an_uploaded_card_cannot_make_the_app_read_a_folder(put_run, tmp_path, t
     assert tiny_data in pickers.sources_of(None) and tiny_data in training_form.image_specs()
     run.delete()
     taken = parcel.accept(packed)
-    assert pickers.checkpoint_options()[taken.id].config.data.spec == tiny_data
+    assert pickers.checkpoint_options()[taken.id].config.data.spec == "unknown"
     assert tiny_data not in pickers.sources_of(pickers.checkpoint_options()[taken.id])
     assert tiny_data not in training_form.image_specs()
 

@@ -1,5 +1,6 @@
 """Which images a run learns from, starts from and is measured on."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -87,3 +88,21 @@ def test_an_unexpected_error_ends_a_run_as_failed(noise, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         worker.Sitting(run, "train").work()
     assert run.status().state == "failed" and "ZeroDivisionError" in run.status().message
+
+
+def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_data, add_checkpoint):
+    folder = add_checkpoint("same-classes", spec=tiny_data)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"classes": ["dark", "bright"]}))
+    add_checkpoint("other-classes")
+    changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
+    config = from_flat(changes | {"spec": tiny_data, "limit": 60})
+    run = runs.claim(config)
+    assert worker.Sitting(run, "test").work().state == "done"
+    levels = rungs.read(run.path)
+    assert set(levels) == {"PCA, 4 values", "same-classes, 8 values"}
+    _, _, held = worker.load_images(config)
+    rebuilt = checkpoints.load("same-classes").reconstruct(held.images)
+    assert levels["same-classes, 8 values"] == pytest.approx(
+        rungs.level("mse", held.images, rebuilt)
+    )

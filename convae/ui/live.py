@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from convae import checkpoints, files, hosting, live_chart, records, rungs, runs
+from convae import files, hosting, live_chart, records, rungs, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.follow import Tail
@@ -50,37 +50,10 @@ def events_of(run: Run) -> list[dict[str, Any]]:
     return _tail(str(run.path / "events.jsonl")).rows()
 
 
-@st.cache_data(max_entries=64, show_spinner=False, ttl=60)
-def rungs_of(run_id: str, changed: float, noise: float) -> rungs.Levels:
-    """The baselines of this run, and the shipped models that learned from the same images and
-    were validated with the same noise on the input."""
-    run = runs.Run(runs.root() / run_id)
-    levels = rungs.read(run.path)
-    try:
-        config = run.config()
-        card = records.card(files.read_json(run.path / "card.json"))
-    except ConvaeError:
-        return levels
-    here = checkpoints.Entry(run.id, run.path, card | {"config": _plain(config)})
-    shipped = checkpoints.root().resolve()
-    for entry in checkpoints.listing():
-        if entry.path.resolve().parent != shipped:
-            continue
-        same = pickers.trained_on(entry) == pickers.trained_on(here)
-        told = entry.card.get("metrics") or {}
-        same = same and (told.get("val_noise") or 0.0) == noise
-        if same and told.get("val_psnr"):
-            name = f"{entry.name}, {entry.config.model.latent_dim} values"
-            levels[name] = {"psnr": float(told["val_psnr"])}
-            if entry.config.loss == config.loss and told.get("val_loss"):
-                levels[name]["loss"] = float(told["val_loss"])
-    return levels
-
-
-def _plain(config) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(config)
+@st.cache_data(max_entries=64, show_spinner=False)
+def rungs_of(run_id: str, changed: float) -> rungs.Levels:
+    """The baselines of this run, all measured on its own validation images."""
+    return rungs.read(runs.root() / run_id)
 
 
 def pick_run(key: str = "train-run") -> Run | None:
@@ -275,7 +248,7 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     else:
         st.session_state.pop("train-held", None)
     noise = records.val_noise(history)
-    levels = rungs_of(run.id, _stamp(run.path / "rungs.json"), noise)
+    levels = rungs_of(run.id, _stamp(run.path / "rungs.json"))
     events = events_of(run)
     table = live_chart.table(history, by=by, show=show, levels=levels, events=events, cursor=epoch)
     st.vega_lite_chart(

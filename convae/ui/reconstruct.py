@@ -2,6 +2,8 @@
 in scoreboard.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import streamlit as st
 
@@ -149,7 +151,8 @@ def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
     pictures.image_rows(rows, ["\n".join(words) for words in captions])
     st.caption(
         "Below: the PSNR of each image, higher is better. Errors are on one scale for all: dark "
-        "where nothing is lost, white where colours are off by half of their range."
+        "where nothing is lost, white where colors are off by half of their range."
+        + baselines_note(held, chosen)
     )
     with st.container(horizontal=True):
         frame.download(
@@ -164,6 +167,23 @@ def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
             "reconstruct.csv",
             "text/csv",
         )
+
+
+def baselines_note(held: Contest, names: Iterable[str]) -> str:
+    """Which images the baselines among these methods were fitted on, or their quality chosen on; ""
+    without any."""
+    parts = []
+    if "PCA" in names:
+        parts.append(f"PCA is fitted on {held.method('PCA').told}.")
+    codecs = [name for name in STRAW[1:] if name in names]
+    if codecs:
+        chosen = ", ".join(f"{name} has {held.method(name).told}" for name in codecs)
+        measured = f"{len(held.measured):,} images of {pickers.spec_name(held.measured.name)}"
+        parts.append(
+            f"{chosen}: chosen so that {measured} together take as many bytes as their codes. A "
+            "single image can take more or fewer."
+        )
+    return " ".join(["", *parts])
 
 
 def show_one(held: Contest, shown: data.ImageSet) -> None:
@@ -196,7 +216,7 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
         st.plotly_chart(plots.code_bars(code), key="reconstruct-code")
     with left:
         before_after(image, rebuilt, ("original", label(held, name)), key="reconstruct-slider")
-        st.caption("Drag across the image, or use the arrow keys.")
+        st.caption(f"Drag across the image, or use the arrow keys.{baselines_note(held, [name])}")
     st.subheader("What each layer sees", anchor=False)
     half = st.segmented_control(
         "Half",
