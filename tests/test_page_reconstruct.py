@@ -173,3 +173,11 @@ def test_the_command_under_the_table_survives_a_shell(tiny_checkpoint):
     script = f"python() {{ printf '%s\\n' \"$@\"; }}; {command}"
     words = subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout.splitlines()
     assert words[words.index("--data") + 1] == held.measured.name
+
+
+def test_baselines_of_single_images_say_what_they_were_made_on(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", **{"reconstruct-beside": "PCA"}))
+    app.session_state["reconstruct-beside"] = ["PCA", "JPEG"]
+    captions = " ".join(caption.value for caption in healthy(app.run()).caption)
+    assert "PCA is fitted on Shapes" in captions or "PCA is fitted on shapes" in captions
+    assert "JPEG has quality" in captions and "images of Shapes together" in captions
