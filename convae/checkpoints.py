@@ -124,17 +124,18 @@ def save(
     half: bool = False,
     state: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write weights, then (if given) the state that resume needs, then the card.
+    """Write weights, then the card, then (if given) the state that resume needs.
 
-    Each replaces the old one atomically. Returns the card as written, with the sha256 of the
-    weights. OSError on a full disk.
+    Each replaces the old one atomically. The state comes last: where saving is cut short, resume
+    goes on from the epoch before and writes all three again. Returns the card as written, with the
+    sha256 of the weights. OSError on a full disk.
     """
     weights = weights_bytes(model, half)
     card = card | {"format": 1, "sha256": hashlib.sha256(weights).hexdigest()}
     parts = [(folder / "model.safetensors", weights)]
+    parts.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
     if state is not None:
         parts.append((folder / "state.pt", state_bytes(state)))
-    parts.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
     files.replace_together(parts)
     return card
 

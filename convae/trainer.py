@@ -63,6 +63,9 @@ class Trainer:
                 f"This model has {parameters:,} parameters, more than {MAX_PARAMETERS:,}: take a "
                 "smaller `latent_dim` or `base_channels`."
             )
+        # sums are split by thread; once set, the count no longer varies with the size of a matrix,
+        # in a new run as in a resumed one
+        torch.set_num_threads(torch.get_num_threads())
         torch.manual_seed(config.seed)
         np.random.seed(config.seed % 2**32)
         random.seed(config.seed)
