@@ -4,6 +4,7 @@ import streamlit as st
 
 from convae import data, hosting, runs, ui
 from convae.ui import live, run_table, training_form
+from convae.ui.escape import plain, sentence
 
 arrived = st.session_state.get("page") != "Train"
 ui.page("Train")
@@ -38,8 +39,10 @@ def new() -> None:
     with place:
         if config is None or at_work is not None:
             blocked = problem or f"{at_work.id} is at work: one training at a time."
-            st.button("Start", type="primary", disabled=True, key="train-start", help=blocked)
-            if not problem and st.button(f"Watch {at_work.id}", key="train-watch-active"):
+            st.button(
+                "Start", type="primary", disabled=True, key="train-start", help=sentence(blocked)
+            )
+            if not problem and st.button(f"Watch {plain(at_work.id)}", key="train-watch-active"):
                 run_table.show_run(at_work)
             return
         if config.data.spec == "cifar10" and not data.cifar10_present():

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from convae import __main__ as cli
 from convae import checkpoints, methods
 from convae.data import ImageSet
 from convae.ui import contest as contest_module
-from convae.ui.scoreboard import same_on_the_command_line
+from convae.ui.escape import plain
+from convae.ui.scoreboard import same_on_the_command_line, told
 from tests.test_pages import healthy, png, shown, visit
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
@@ -181,3 +183,20 @@ def test_baselines_of_single_images_say_what_they_were_made_on(tiny_checkpoint):
     captions = " ".join(caption.value for caption in healthy(app.run()).caption)
     assert "PCA is fitted on Shapes" in captions or "PCA is fitted on shapes" in captions
     assert "JPEG has quality" in captions and "images of Shapes together" in captions
+
+
+def test_names_of_models_on_buttons_are_shown_as_they_are(add_checkpoint):
+    add_checkpoint(":smile: $x$ *y*", "digits")
+    app = healthy(open_at("One image"))
+    named = next(group for group in app.get("button_group") if group.key == "reconstruct-by")
+    assert named.proto.options[0].content == plain(":smile: $x$ *y*")
+
+
+def test_the_line_below_the_table_shows_a_file_name_as_it_is():
+    made = SimpleNamespace(told="npz:![x](host) $y$.npz, 64 images")
+    held = SimpleNamespace(
+        names=["PCA", "JPEG", "WebP"],
+        method=lambda name: made,
+        checkpoint=SimpleNamespace(config=SimpleNamespace(corrections=0)),
+    )
+    assert told(held).startswith(f"PCA is fitted on {plain(made.told)}; ")

@@ -460,3 +460,20 @@ def test_a_denoiser_says_at_which_noise_its_psnr_is_measured(put_run):
     app.multiselect(key="train-chosen").set_value(["a", "b"])
     healthy(app.run())
     assert "a: denoising PSNR at noise 0.2" in words(app)
+
+
+def test_names_of_reference_levels_are_shown_as_they_are(put_run):
+    run = put_run("a")
+    rungs.write(run.path, {"![x](//host/p.png) $y$": {"psnr": 15.5, "loss": 0.1}})
+    app = healthy(visit(PAGE, **{"train-view": "Watch"}))
+    line = next(each.value for each in app.markdown if "15.50 dB" in each.value)
+    assert line == r"Passed !\[x\](//host/p.png) \$y\$ (15.50 dB) at epoch 2."
+
+
+@pytest.mark.parametrize("view", ["Watch", "Runs"])
+def test_the_reason_of_a_damaged_run_is_no_markup(put_run, view, monkeypatch):
+    put_run("a")
+    monkeypatch.setattr(runs.Run, "damage", lambda run: "`x` is ![x](//host/p.png)")
+    app = visit(PAGE, **{"train-view": view})
+    assert not app.exception
+    assert r"`x` is !\[x\](//host/p.png)" in [error.value for error in app.error]

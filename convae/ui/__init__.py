@@ -20,6 +20,7 @@ from convae.ui.caches import (
     rebuilt_of,
     sample,
 )
+from convae.ui.escape import plain
 from convae.ui.frame import (
     download,
     error_boundary,
@@ -78,6 +79,7 @@ __all__ = [
     "pick_one",
     "pick_rows",
     "pick_set",
+    "plain",
     "progress",
     "measured_on",
     "psnr_of",

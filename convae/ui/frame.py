@@ -132,7 +132,9 @@ def figures(values: Mapping[str, str], notes: Mapping[str, str] | None = None) -
     """Numbers side by side, two on a line on a phone: label -> value, with notes to hover over."""
     with st.container(horizontal=True, key=f"figures-{'-'.join(values)}"):
         for label, value in values.items():
-            st.metric(label, value, border=True, help=(notes or {}).get(label))
+            st.metric(
+                label, value, border=True, help=sentence((notes or {}).get(label, "")) or None
+            )
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def _watch(run: Run) -> None:
 def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) -> None:
     word, colour, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
     with st.container(horizontal=True, vertical_alignment="center", key="train-headline"):
-        st.badge(word, color=colour, icon=icon)
+        st.badge(plain(word), color=colour, icon=icon)
         st.markdown(_facts(run))
     if colour == "red":
         st.error(sentence(status.message) or "It ended without a word.", icon=":material/error:")
@@ -261,7 +261,7 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     if lines:
         with st.expander(f"Events on the chart: {len(lines)}", expanded=len(lines) <= 6):
             st.markdown("\n".join(lines))
-    st.markdown(rungs.sentence(history, levels))
+    st.markdown(sentence(rungs.sentence(history, levels), 2000))
     if epoch is not None:
         record = next((row for row in history if row["epoch"] == epoch), None)
         if record:

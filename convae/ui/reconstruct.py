@@ -13,6 +13,7 @@ from convae.methods import FLOAT, GUESS
 from convae.ui import arrivals, caches, frame, pickers, pictures
 from convae.ui.before_after import before_after
 from convae.ui.contest import STRAW, Contest, each_image, label, rebuilt_by, scores_of
+from convae.ui.escape import plain
 
 KEPT = dict(bind="query-params", persist_state="session")
 KINDS = {
@@ -174,7 +175,7 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
     without any."""
     parts = []
     if "PCA" in names:
-        parts.append(f"PCA is fitted on {held.method('PCA').told}.")
+        parts.append(f"PCA is fitted on {plain(held.method('PCA').told, 300)}.")
     codecs = [name for name in STRAW[1:] if name in names]
     if codecs:
         chosen = ", ".join(f"{name} has {held.method(name).told}" for name in codecs)
@@ -198,6 +199,7 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
             held.names,
             default=held.checkpoint.name,
             required=True,
+            format_func=plain,
             key="reconstruct-by",
         )
         method = held.method(name)

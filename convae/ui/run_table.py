@@ -21,7 +21,7 @@ from convae import (
 from convae.errors import ConvaeError
 from convae.runs import Run
 from convae.ui import caches, frame, live, pickers, pictures, training_form
-from convae.ui.escape import sentence
+from convae.ui.escape import plain, sentence
 
 SPARK = 40  # points of a sparkline
 
@@ -98,13 +98,13 @@ def actions(run: Run, *, watching: bool = False) -> None:
     """What can be done with one run; `watching` where it is looked at already. A damaged one can
     be deleted."""
     if reason := run.damage():
-        st.error(reason, icon=":material/error:")
+        st.error(sentence(reason), icon=":material/error:")
         if hosting.training_allowed() and not run.locked():
             _deletion(run)
         return
     status = run.status()
     if reason := checkpoints.damaged().get(run.id):
-        st.error(reason, icon=":material/error:")
+        st.error(sentence(reason), icon=":material/error:")
     has_model = (run.path / "model.safetensors").is_file() and not reason
     with st.container(horizontal=True, vertical_alignment="center", key="train-actions"):
         if has_model:
@@ -164,7 +164,7 @@ def _calmer(run: Run) -> None:
 
 def _deletion(run: Run) -> None:
     with st.popover("Delete", icon=":material/delete:"):
-        st.write(f"Delete {run.id} and its model for good?")
+        st.write(f"Delete {plain(run.id)} and its model for good?")
         if st.button("Delete for good", key="train-delete", type="primary"):
             run.delete()
             st.rerun()
@@ -194,7 +194,7 @@ def show_run(run: Run) -> None:
 def compare(chosen: list[Run]) -> None:
     """Several runs: their curves on one chart, what sets them apart, the same images rebuilt."""
     for reason in filter(None, (run.damage() for run in chosen)):
-        st.warning(reason, icon=":material/warning:")
+        st.warning(sentence(reason), icon=":material/warning:")
     chosen = [run for run in chosen if not run.damage()]
     with st.container(horizontal=True, key="train-compare-options"):
         what = st.segmented_control(
@@ -256,7 +256,7 @@ def _same_images(chosen: list[Run]) -> None:
         except ConvaeError:
             continue
         rows[run.id] = rebuilt
-        words.append(f"{run.id} {metrics.set_psnr(images, rebuilt):.2f} dB")
+        words.append(f"{plain(run.id)} {metrics.set_psnr(images, rebuilt):.2f} dB")
     st.subheader("The same images", anchor=False)
     pictures.image_rows(rows)
     if words:
@@ -274,7 +274,7 @@ def upload() -> None:
         )  # fmt: skip
         if file is None or st.session_state.get("train-uploaded") == file.file_id:
             if file is not None and (told := st.session_state.get("train-upload-told")):
-                st.success(told, icon=":material/check:")
+                st.success(sentence(told), icon=":material/check:")
             return
         try:
             run = parcel.accept(file.getvalue())

@@ -18,6 +18,7 @@ from convae.ui.contest import (
     row_of,
     scores_of,
 )
+from convae.ui.escape import plain, sentence
 
 
 def show_table(held: Contest) -> None:
@@ -52,7 +53,7 @@ def show_table(held: Contest) -> None:
         placeholder="-",
         key="reconstruct-table",
     )
-    st.markdown(evaluation.verdict(rows))
+    st.markdown(sentence(evaluation.verdict(rows)))
     st.caption(told(held))
     with st.container(horizontal=True):
         frame.download(
@@ -82,7 +83,7 @@ def told(held: Contest) -> str:
     parts = []
     for name in STRAW:
         if name in held.names:
-            made = held.method(name).told
+            made = plain(held.method(name).told, 300)
             parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
         else:
             parts.append("No training images are at hand to fit PCA on")
@@ -159,7 +160,7 @@ def show_bits(held: Contest, beside) -> None:
     seen = pickers.trained_on(options[held.checkpoint.name])
     alike = [name for name, entry in options.items() if pickers.trained_on(entry) == seen]
     if len({*names, *alike}) > len(names) and st.toggle(
-        f"All {len({*names, *alike})} models that learnt from {seen}",
+        f"All {len({*names, *alike})} models that learnt from {plain(seen)}",
         key="reconstruct-all",
         help="Each is measured at nine sizes the first time: seconds a model.",
         bind="query-params",

@@ -124,7 +124,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
             st.error(sentence(str(error)), icon=":material/error:")
             return None, name, str(error), place
         for note in notes:
-            st.info(note, icon=":material/info:")
+            st.info(sentence(note), icon=":material/info:")
         preview(made)
         forecast(made)
         return made, name, "", place
