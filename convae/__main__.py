@@ -172,6 +172,8 @@ def resume(asked: argparse.Namespace, command: str) -> int:
 
     run = runs.get(asked.name)
     run.check_resumable()
+    if background.HANDED not in os.environ:
+        run.end_measuring()
     # a starter has prepared it already, and a process that torchrun restarts goes on as before
     first = launch.restarts() == 0
     rank = launch.rank()

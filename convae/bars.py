@@ -30,6 +30,9 @@ class Bars:
                 f"epoch {item.epoch}, loss {item.train_loss:.5f}, {item.images_per_s:,.0f} images/s"
             )
             return
+        if kind == "Measuring":
+            self(item.done, item.total, "Measuring the test images")
+            return
         from tqdm import tqdm
 
         if kind == "EpochRecord":

@@ -2,7 +2,7 @@
 command line."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -37,13 +37,28 @@ def row(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> Row:
     return Row(method.name, method.values, method.bytes_per_image, *summary)
 
 
-def measure(model: Reconstructs, images: np.ndarray) -> dict[str, float | int]:
+PART = 125  # images reconstructed between two looks at whether to go on: a batch of the model
+
+
+def measure(
+    model: Reconstructs, images: np.ndarray, progress: Callable[[int, int], None] | None = None
+) -> dict[str, float | int]:
     """n, mse (pixels in [0, 1]), psnr (dB, of the whole set), ssim and images_per_s on these
     images.
 
     images: uint8 (N, 32, 32, 3). Reconstructions are uint8 too, as people see them.
+    progress: called with (images reconstructed, N) after every part; what it raises ends it.
     """
-    rebuilt, speed = _timed(model.reconstruct, images)
+
+    def rebuild(images: np.ndarray) -> np.ndarray:
+        parts = []
+        for start in range(0, len(images), PART):
+            parts.append(model.reconstruct(images[start : start + PART]))
+            if progress:
+                progress(min(start + PART, len(images)), len(images))
+        return np.concatenate(parts) if parts else images
+
+    rebuilt, speed = _timed(rebuild, images)
     return metrics.summary(images, rebuilt)._asdict() | {"images_per_s": speed}
 
 

@@ -17,12 +17,13 @@ Whether a run is alive is asked of its lock, never of a process number: numbers 
 """
 
 import json
+import math
 import os
 import re
 import shutil
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -155,21 +156,51 @@ class Run:
         control = self.path / "control.json"
         files.write_atomically(control, json.dumps(files.read_json(control) | wish).encode())
 
-    def stop(self, wait_s: float = 10.0) -> None:
-        """Ask, then insist: request, SIGTERM, and after ``wait_s`` SIGKILL to the process group."""
+    def stop(self, wait_s: float = 9.5) -> None:
+        """Ask the trainer to stop and keep the model; returns within ``wait_s`` seconds.
+
+        Once the model is delivered its test figures may still be measured, which a second stop
+        ends. SIGTERM follows after a tenth of ``wait_s``. A trainer that is busy, which its
+        heartbeat (the time of status.json) shows, is left to finish; one that has been silent for
+        half of ``wait_s`` at the end of it is killed, its process group included.
+        """
         if not self.locked():
             return
-        self.ask(stop=True)
-        pid = self.status().pid
-        _signal(pid, signal.SIGTERM)
-        deadline = time.monotonic() + wait_s
-        while self.locked() and time.monotonic() < deadline:
+        with suppress(OSError):  # a full disk: SIGTERM says the same
+            self.ask(stop=True)
+        measuring = not self.status().alive
+        began = seen = now = time.monotonic()
+        beat, signaled, delivered_at = self._beat(), False, math.inf
+        while self.locked() and now - began < wait_s:
+            status = self.status()
+            if not measuring and not status.alive:
+                delivered_at = min(delivered_at, now)
+                if now - delivered_at >= wait_s / 10:
+                    return
+            elif not signaled and now - began >= wait_s / 10:
+                signaled = True
+                _signal(status.pid, signal.SIGTERM)
             time.sleep(0.05)
-        if self.locked():
-            _signal(self.status().pid or pid, signal.SIGKILL)
+            now = time.monotonic()
+            if (latest := self._beat()) != beat:
+                beat, seen = latest, now
+        if self.locked() and now - seen >= wait_s / 2:
+            _signal(self.status().pid, signal.SIGKILL)
+
+    def _beat(self) -> int:
+        try:
+            return (self.path / "status.json").stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def end_measuring(self) -> None:
+        """Give the run free if its model is delivered and only test figures are still measured."""
+        if self.locked() and not self.status().alive:
+            self.stop()
 
     def delete(self) -> None:
         """Remove the folder; RunError while somebody works on it."""
+        self.end_measuring()
         if self.locked():
             raise RunError(f"Run {self.id} is still at work: stop it first.")
         shutil.rmtree(self.path, ignore_errors=True)
@@ -304,8 +335,8 @@ def working_on(run: Run):
 
 
 def active() -> Run | None:
-    """The run somebody is working on, if any."""
-    return next((run for run in listing() if run.locked()), None)
+    """The run that is being trained, if any; one that only measures is not."""
+    return next((run for run in listing() if run.locked() and run.status().alive), None)
 
 
 def start(
@@ -325,6 +356,8 @@ def start(
     smaller one (RunError). What the host allows is kept to."""
     hosting.check_allowed()
     root().mkdir(parents=True, exist_ok=True)
+    for run in listing():
+        run.end_measuring()
     slot = background.take_lock(root() / ".slot")
     if slot is None or (busy := active()):
         if slot is not None:

@@ -7,7 +7,7 @@ NNNNN.npz (rebuilt uint8 (8, 32, 32, 3), points float32 (500, 2)). No torch here
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,13 +65,20 @@ class Recorder:
             class_names=np.array(class_names, dtype=np.str_),
         )
 
-    def take(self, epoch: int, model) -> None:
-        """Write NNNNN.npz for this epoch; `model` encodes and reconstructs numpy images."""
+    def take(self, epoch: int, model, on_part: Callable[[], object] = lambda: None) -> None:
+        """Write NNNNN.npz for this epoch; `model` encodes and reconstructs numpy images. `on_part`
+        is called after every 125 images; what it raises ends it with nothing written."""
         was_training = model.training
         model.eval()
         rebuilt = model.reconstruct(self.images[:PINNED])
-        codes = model.encode(self.images)
-        model.train(was_training)
+        parts = []
+        try:
+            for start in range(0, len(self.images), 125):
+                parts.append(model.encode(self.images[start : start + 125]))
+                on_part()
+        finally:
+            model.train(was_training)
+        codes = np.concatenate(parts)
         if self.previous is None:
             before = [e for e in epochs(self.folder) if e < epoch]
             found = read(self.folder, before[-1]) if before else None

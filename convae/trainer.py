@@ -7,6 +7,7 @@ scaled there; nothing waits for the device within a step; there are no worker pr
 import math
 import random
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import numpy as np
@@ -88,6 +89,7 @@ class Trainer:
         self.usual_length: Tensor | None = None  # of the gradient
         self.forget_time()
         self.noise = torch.Generator(self.device)
+        self.heartbeat: Callable[[], object] = lambda: None  # called within long computations
 
     def begin(self) -> None:
         """Move the model to the device and make its optimizer; call after any change of weights."""
@@ -218,6 +220,7 @@ class Trainer:
             rebuilt = model(given)
             loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
             squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
+            self.heartbeat()
         model.train(was_training)
         return loss / count, metrics.capped_psnr(squared / count)
 

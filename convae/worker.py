@@ -10,9 +10,12 @@ import math
 import os
 import platform
 import signal
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -101,6 +104,17 @@ def describe_machine(device: torch.device) -> str:
     return f"{name or 'CPU'} {platform.machine()}, {torch.get_num_threads()} threads".strip()
 
 
+class Measuring(NamedTuple):
+    """How many of the test images have been reconstructed for the figures in the card."""
+
+    done: int
+    total: int
+
+
+class Interrupted(Exception):
+    """A stop request while the test images are measured."""
+
+
 class Sitting:
     """One sitting of a trainer at a run folder; ``work`` returns the status it ended in."""
 
@@ -111,8 +125,17 @@ class Sitting:
         self.stopping = False
         self.refused = False  # whether it ended by something that the user can mend
         self.told: dict = {}
+        self.beat_at = 0.0
+
+    def heartbeat(self) -> None:
+        """Show `Run.stop` that this process is at work: the time of status.json moves."""
+        if not self.rank and time.monotonic() - self.beat_at > 0.25:
+            self.beat_at = time.monotonic()
+            with suppress(OSError):
+                os.utime(self.run.path / "status.json")
 
     def requests(self) -> Requests:
+        self.heartbeat()
         wish = files.read_json(self.run.path / "control.json")
         return Requests(
             self.stopping or bool(wish.get("stop")) or self._out_of_time(),
@@ -189,6 +212,7 @@ class Sitting:
         if self.world > 1:
             join_processes()
         trainer = Trainer(config, kept.images, held.images)
+        trainer.heartbeat = self.heartbeat
         state = checkpoints.load_state(self.run.path)
         self.say(message="Preparing the model.", device=describe_machine(trainer.device))
         if state is None:
@@ -210,7 +234,7 @@ class Sitting:
             self._measure_rungs(config, kept, held)
         self.say(state="running", message="", epoch=trainer.epoch, epochs=config.epochs,
                  step=trainer.step, steps=trainer.total_steps)  # fmt: skip
-        ended = Ended("done", "Trained already.")
+        ended, unseen = Ended("done", "Trained already."), 0
         for item in fit(trainer, self.requests):
             self.report(item)
             if isinstance(item, Progress):
@@ -222,9 +246,12 @@ class Sitting:
             elif isinstance(item, EpochRecord) and not self.rank:
                 # the line first: resume cuts one too many, but could not make up one too few
                 self.append("history.jsonl", item._asdict())
-                recorder.take(item.epoch, trainer.result)
                 scalars.add(item._asdict())
                 self._save(trainer, whole, item)
+                if self.requests().stop:
+                    unseen = item.epoch  # its snapshot can wait for the delivery
+                else:
+                    recorder.take(item.epoch, trainer.result, self.heartbeat)
                 self.say(epoch=item.epoch, step=item.step, elapsed_s=item.elapsed_s,
                          memory_mb=item.memory_mb)  # fmt: skip
             elif isinstance(item, Ended):
@@ -233,10 +260,22 @@ class Sitting:
                     self.say(step=trainer.step, learning_rate=trainer.highest_rate)
         scalars.close()
         if not self.rank:
-            self._deliver(ended, test)
+            self._deliver(ended)
         if self.world > 1:
             dist.barrier()
             dist.destroy_process_group()
+        if not self.rank:
+            images = test.images[:10_000] if test is not None else held.images[:0]
+            try:
+                if unseen:
+                    recorder.take(unseen, trainer.result, self._go_on)
+                self._measure(ended, images, trainer.device)
+            except (Interrupted, MemoryError, torch.OutOfMemoryError) as reason:
+                why = "Interrupted" if isinstance(reason, Interrupted) else "Out of memory"
+                ended = ended._replace(
+                    message=f"{ended.message} {why} before the test images were measured: "
+                    f"`python -m convae evaluate {self.run.id}` does that."
+                )
         return ended
 
     def _forget_after(self, epoch: int) -> None:
@@ -300,16 +339,40 @@ class Sitting:
         }  # fmt: skip
         checkpoints.save(self.run.path, trainer.result, card, state=trainer.state())
 
-    def _deliver(self, ended: Ended, test: ImageSet | None) -> None:
-        """Write how it ended, and the figures on the test split, into the card."""
+    def _deliver(self, ended: Ended) -> None:
+        """Write how it ended into the card. From here on the model is complete, and a run that
+        was stopped says so."""
+        path = self.run.path / "card.json"
+        if card := files.read_json(path):
+            card["training"] |= {"state": ended.state}
+            files.write_atomically(path, json.dumps(card, indent=2).encode())
+        if ended.state != "done":
+            self.stopping = False  # that request is fulfilled: the next one ends the measuring
+            self.run.ask(stop=False)
+            self.say(state=ended.state, message=ended.message, remaining_s=0.0)
+
+    def _go_on(self) -> None:
+        """Raise Interrupted where a stop was asked for after the delivery."""
+        self.heartbeat()
+        if self.stopping or files.read_json(self.run.path / "control.json").get("stop"):
+            raise Interrupted
+
+    def _measure(self, ended: Ended, images: np.ndarray, device: torch.device) -> None:
+        """Add the figures on the test images to the card, on the training device."""
         path = self.run.path / "card.json"
         card = files.read_json(path)
-        if not card:
+        if not len(images) or not card or card["metrics"].get("test"):  # none, or measured already
             return
-        card["training"] |= {"state": ended.state}
-        if test is not None and len(test):
-            model = checkpoints.load(str(self.run.path)).model
-            card["metrics"]["test"] = evaluation.measure(model, test.images[:10_000])
+        before = f"{ended.message} " if ended.state != "done" else ""
+
+        def progress(done: int, total: int) -> None:
+            self.report(Measuring(done, total))
+            self.say(message=f"{before}Measuring the test images: {done:,} of {total:,}.")
+            self._go_on()
+
+        progress(0, len(images))
+        model = checkpoints.load(str(self.run.path)).model.to(device)
+        card["metrics"]["test"] = evaluation.measure(model, images, progress)
         files.write_atomically(path, json.dumps(card, indent=2).encode())
 
 

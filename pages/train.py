@@ -57,7 +57,7 @@ def watch() -> None:
     if run is None:
         st.info("Nothing has been trained here yet: begin under New.", icon=":material/info:")
         return
-    if run.damage() or not run.locked():
+    if run.damage() or not run.status().alive:
         run_table.actions(run, watching=True)
     live.watch(run)
 

@@ -12,6 +12,7 @@ from benchmarks.browsing import free_port, serving, settle
 from convae import runs, snapshots
 from convae.config import from_flat
 from tests.e2e.test_walk import assert_healthy, chosen, pixels
+from tests.waiting import wait_for
 
 
 class App:
@@ -153,7 +154,8 @@ def test_a_run_outlives_the_server_and_is_found_and_stopped_by_the_next_one(visi
     again.get_by_role("link", name="See what it keeps").wait_for()
     took = time.monotonic() - began
     assert took < 5 * max(1.0, 4 * os.getloadavg()[0] / os.cpu_count()), f"{took:.1f} s"
-    assert not run.locked() and run.status().state == "stopped"
+    wait_for(lambda: not run.locked())
+    assert run.status().state == "stopped"
     assert json.loads((run.path / "card.json").read_text())["training"]["state"] == "stopped"
 
 
