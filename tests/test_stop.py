@@ -62,7 +62,8 @@ def test_stop_delivers_the_model_whatever_the_size_of_the_test_split(many_test_i
 
 def test_sigterm_while_measuring_ends_it_with_the_model_delivered(many_test_images):
     command = [sys.executable, "-m", "convae", "train", "--data", many_test_images, "--quiet",
-               "--epochs", "1", "--corrections", "8", "--name", "late"]  # fmt: skip
+               "--epochs", "1", "--arch", "residual", "--base-channels", "8", "--latent-dim", "8",
+               "--corrections", "8", "--name", "late"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     run = runs.Run(runs.root() / "late")
     wait_for(lambda: "Measuring" in run.status().message, 120)
