@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from convae import background, files
+from convae import background, files, forecast
 from convae.config import TrainConfig, from_json
 from convae.errors import ConvaeError
 
@@ -18,6 +18,7 @@ KEPT_S = 3600.0  # a machine that was busy then may be idle now
 SECONDS = 1.0  # of training steps, after two to warm up
 # images of the training splits, less those kept for validation: known without making them
 IMAGES = {"cifar10": 49_000, "shapes": 9_800, "digits": 1_409, "photos": 1_893}
+TEST_IMAGES = {"cifar10": 10_000, "shapes": 2_000, "digits": 360, "photos": 1_790}
 
 
 def _path(config: TrainConfig) -> Path:
@@ -81,15 +82,21 @@ def measure(config: TrainConfig, seconds: float = SECONDS) -> float:
     return steps * len(order) / (time.perf_counter() - began)
 
 
-def estimate_s(config: TrainConfig, images: int, images_per_s: float) -> float:
-    """Seconds that the whole run will take, from the click to the model."""
+def estimate_s(config: TrainConfig, images: int, images_per_s: float, test_images: int) -> float:
+    """Seconds that the whole run will take, from the click to the figures of the test images."""
+    per_image_s = forecast.evaluation_s(images_per_s, config.model.corrections)
+    validation = min(max(images // 49, 1), 1000)  # beside the images learned from
+
+    def others(epochs: int) -> float:
+        return STARTUP_S + forecast.after_training_s(per_image_s, epochs, validation, test_images)
+
     if config.time_budget_s:
-        return config.time_budget_s + STARTUP_S
+        return config.time_budget_s + others(1)
     used = min(config.data.limit or images, images)
-    return STARTUP_S + config.epochs * used / max(images_per_s, 1e-9) * 1.05
+    return config.epochs * used / max(images_per_s, 1e-9) + others(config.epochs)
 
 
-STARTUP_S = 6.0  # importing torch, reading the images, PCA; validation is the 5 % above
+STARTUP_S = 6.0  # importing torch, reading the images, PCA
 
 
 def main(text: str) -> None:

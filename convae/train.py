@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from convae import forecast
 from convae.devices import memory_mb
 from convae.trainer import Trainer
 
@@ -105,10 +106,17 @@ def mean_loss(trainer: Trainer, total: Tensor, taken: int) -> float:
 
 
 def tell(trainer: Trainer, loss: float, images_per_s: float) -> Progress:
-    """Where the run is; the time left is by the speed so far, or what the budget has left."""
+    """Where the run is; the time left is by the speed so far, or what the budget has left, and
+    what follows the steps: validations, snapshots and the figures of the test images."""
+    epochs = math.ceil((trainer.total_steps - trainer.step) / trainer.steps_per_epoch)
     left = (trainer.total_steps - trainer.step) * trainer.batch_size / images_per_s
     if trainer.config.time_budget_s:
         left = trainer.config.time_budget_s * (1 - trainer.progress())
+        epochs = 1  # the budget includes the validations before the last
+    steps = trainer.config.model.corrections
+    per_image_s = trainer.evaluation_s or forecast.evaluation_s(images_per_s, steps)
+    validation = len(trainer.validation)
+    left += forecast.after_training_s(per_image_s, epochs, validation, trainer.test_images)
     return Progress(
         trainer.epoch + 1, trainer.step, trainer.total_steps, loss, trainer.learning_rate(),
         images_per_s, trainer.elapsed_s, left,

@@ -82,6 +82,8 @@ class Trainer:
         self.best_psnr = -math.inf
         self.remeasured = False  # was best_psnr, on resume, of clean input and measured again?
         self.elapsed_s = 0.0
+        self.evaluation_s = 0.0  # per image, refinement included; 0: not measured yet
+        self.test_images = 0  # to be measured once the training is over
         self.asked_rate = 0.0  # the learning rate that the user asked for; 0: as scheduled
         self.asked_share = 1.0  # what was left of the schedule then
         self.asked_at = 0.0  # which request that was
@@ -207,7 +209,7 @@ class Trainer:
         With ``noise_std`` it is the denoising PSNR: noisy input, clean target.
         """
         model, loss, squared, count = self.result, 0.0, 0.0, len(self.validation)
-        was_training = model.training
+        was_training, began = model.training, time.perf_counter()
         model.eval()
         for start in range(0, count, BATCH):
             x, given = (
@@ -222,6 +224,7 @@ class Trainer:
             squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
             self.heartbeat()
         model.train(was_training)
+        self.evaluation_s = (time.perf_counter() - began) / count
         return loss / count, metrics.capped_psnr(squared / count)
 
     def state(self) -> dict:

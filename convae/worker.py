@@ -27,6 +27,7 @@ from convae import (
     data,
     evaluation,
     files,
+    forecast,
     hosting,
     rungs,
     runs,
@@ -234,6 +235,8 @@ class Sitting:
             self._measure_rungs(config, kept, held)
         self.say(state="running", message="", epoch=trainer.epoch, epochs=config.epochs,
                  step=trainer.step, steps=trainer.total_steps)  # fmt: skip
+        images = test.images[: forecast.TEST_IMAGES] if test is not None else held.images[:0]
+        trainer.test_images = len(images)
         ended, unseen = Ended("done", "Trained already."), 0
         for item in fit(trainer, self.requests):
             self.report(item)
@@ -265,11 +268,10 @@ class Sitting:
             dist.barrier()
             dist.destroy_process_group()
         if not self.rank:
-            images = test.images[:10_000] if test is not None else held.images[:0]
             try:
                 if unseen:
                     recorder.take(unseen, trainer.result, self._go_on)
-                self._measure(ended, images, trainer.device)
+                self._measure(ended, images, trainer)
             except (Interrupted, MemoryError, torch.OutOfMemoryError) as reason:
                 why = "Interrupted" if isinstance(reason, Interrupted) else "Out of memory"
                 ended = ended._replace(
@@ -357,7 +359,7 @@ class Sitting:
         if self.stopping or files.read_json(self.run.path / "control.json").get("stop"):
             raise Interrupted
 
-    def _measure(self, ended: Ended, images: np.ndarray, device: torch.device) -> None:
+    def _measure(self, ended: Ended, images: np.ndarray, trainer: Trainer) -> None:
         """Add the figures on the test images to the card, on the training device."""
         path = self.run.path / "card.json"
         card = files.read_json(path)
@@ -367,11 +369,15 @@ class Sitting:
 
         def progress(done: int, total: int) -> None:
             self.report(Measuring(done, total))
-            self.say(message=f"{before}Measuring the test images: {done:,} of {total:,}.")
+            left = (total - done) * trainer.evaluation_s
+            self.say(
+                message=f"{before}Measuring the test images: {done:,} of {total:,}.",
+                remaining_s=left,
+            )
             self._go_on()
 
         progress(0, len(images))
-        model = checkpoints.load(str(self.run.path)).model.to(device)
+        model = checkpoints.load(str(self.run.path)).model.to(trainer.device)
         card["metrics"]["test"] = evaluation.measure(model, images, progress)
         files.write_atomically(path, json.dumps(card, indent=2).encode())
 

@@ -38,15 +38,24 @@ def test_an_old_answer_is_measured_again(monkeypatch):
     assert probe.known(config) is None
 
 
-def test_the_time_is_epochs_times_images_over_speed():
+def test_the_forecast_of_the_form_includes_refinement_and_the_test_images():
     config = from_flat(SMALL | {"epochs": 10, "limit": 500})
-    assert probe.estimate_s(config, 1000, 100.0) == pytest.approx(probe.STARTUP_S + 52.5)
-    assert probe.estimate_s(config, 300, 100.0) == pytest.approx(probe.STARTUP_S + 31.5)
+    steps_s = 10 * 500 / 100.0
+    each_s = 1 / 300  # a forward pass is a third of a training step
+    expected = probe.STARTUP_S + steps_s + each_s * (10 * (20 + 508) + 2000)
+    assert probe.estimate_s(config, 1000, 100.0, 2000) == pytest.approx(expected)
+    fewer = probe.estimate_s(config, 1000, 100.0, 0)
+    assert expected - fewer == pytest.approx(2000 * each_s)
+    refined = from_flat(SMALL | {"epochs": 10, "limit": 500, "corrections": 3})
+    gained = probe.estimate_s(refined, 1000, 100.0, 2000) - expected
+    assert gained == pytest.approx(5 * each_s * (10 * (20 + 508) + 2000))
     budget = from_flat(SMALL | {"time_budget_s": 60.0})
-    assert probe.estimate_s(budget, 1000, 100.0) == probe.STARTUP_S + 60
+    longer = probe.estimate_s(budget, 1000, 100.0, 2000)
+    assert longer == pytest.approx(probe.STARTUP_S + 60 + each_s * (20 + 508 + 2000))
 
 
 @pytest.mark.parametrize("spec", ["digits", "photos"])
 def test_the_sizes_known_by_heart_are_true(spec):
     kept, _ = worker.split_off_validation(data.load(spec, "train"))
     assert len(kept) == probe.IMAGES[spec]
+    assert len(data.load(spec, "test")) == probe.TEST_IMAGES[spec]

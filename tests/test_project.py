@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = """
 errors
 config csv_export hosting launch sheets store bars correction files background shared records zips
-decoding images download builtin durations runs resuming
+decoding images download builtin durations forecast runs resuming
 cifar10 folders metrics devices codes pca
 data model baselines latent typicality plots follow
 recipe snapshots rungs scalars projection truth walks keyframes steering colourings live_chart

@@ -231,7 +231,9 @@ def _forecast(made: TrainConfig, waiting: bool) -> None:
     elif speed != speed:
         time = "unknown"
     else:
-        time = "~ " + roughly(probe.estimate_s(made, image_count(made), speed))
+        time = "~ " + roughly(
+            probe.estimate_s(made, image_count(made), speed, test_image_count(made))
+        )
     frame.figures(
         {
             "Expected time": time,
@@ -254,6 +256,14 @@ def image_count(made: TrainConfig) -> int:
     spec = made.data.spec
     whole = probe.IMAGES.get(spec) or len(caches.image_set(spec, "train"))
     return min(made.data.limit or whole, whole)
+
+
+def test_image_count(made: TrainConfig) -> int:
+    """Images that its figures are measured on in the end; 0 without a test split."""
+    spec = made.data.spec
+    if spec in probe.TEST_IMAGES:
+        return probe.TEST_IMAGES[spec]
+    return len(caches.image_set(spec, "test")) if "test" in data.splits(spec) else 0
 
 
 def pick_processes(made: TrainConfig, key: str = "train") -> int:

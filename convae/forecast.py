@@ -1,0 +1,20 @@
+"""How long a run will take, its end included: pure arithmetic on measured speeds."""
+
+SNAPSHOT = 508  # images encoded or reconstructed for the snapshot after each epoch
+TEST_IMAGES = 10_000  # the test figures are measured on this many at most
+
+
+def evaluation_s(training_images_per_s: float, refinement_steps: int) -> float:
+    """Seconds to reconstruct one image, from the speed of training, until it has been measured.
+
+    A training step is three forward passes long. A refinement step decodes twice and takes a
+    gradient through the decoder: half a training step. One more pass of the decoder ends it.
+    """
+    passes = 1 + (1.5 * refinement_steps + 0.5 if refinement_steps else 0)
+    return passes / 3 / max(training_images_per_s, 1e-9)
+
+
+def after_training_s(per_image_s: float, epochs: int, validation: int, test: int) -> float:
+    """Seconds for all but the training steps: `epochs` times the `validation` images and a
+    snapshot, then the figures of `test` images; `per_image_s` to reconstruct one."""
+    return per_image_s * (epochs * (validation + SNAPSHOT) + min(test, TEST_IMAGES))
