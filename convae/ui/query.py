@@ -22,7 +22,27 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     "train-view": lambda: ("New", "Watch", "Runs"),
     "train-run": lambda: {run.id for run in runs.listing()},
     "train-chosen": lambda: {run.id for run in runs.listing()},
+    # as the address says them: in the words of the widget
+    "reconstruct-part": lambda: ("Images", "One image", "The whole set", "Bits", "What is lost"),
+    "reconstruct-many": lambda: ("500 images", "2,000 images"),
+    "reconstruct-bits": lambda: (*map(str, range(1, 9)), "float16"),
+    "reconstruct-which": lambda: ("Sample", "Best", "Median", "Worst", "Outside", "Camera"),
+    "reconstruct-half": lambda: ("encoder", "decoder"),
+    "reconstruct-spread": lambda: ("PSNR", "SSIM"),
     "interpolate-part": lambda: ("Path", "Grid", "Arithmetic", "Sliders"),
+    "interpolate-easing": lambda: ("linear", "in-out", "in", "out"),
+    "interpolate-paths": lambda: (
+        "Cross-fade",
+        "Straight line",
+        "Sphere",
+        "Through real images",
+        "Spline",
+    ),  # fmt: skip
+    "latent-method": lambda: ("PCA", "UMAP"),
+    "latent-dimensions": lambda: ("2", "3"),
+    "latent-metric": lambda: ("euclidean", "cosine", "manhattan"),
+    "latent-distance": lambda: ("Euclidean", "Cosine"),
+    "latent-colour": lambda: ("Class", "PSNR", "Oddness", "Neighbours kept", "Cluster"),
 }
 
 
