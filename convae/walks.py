@@ -77,17 +77,18 @@ def walk(
     steps: int = 12,
     loop: bool = False,
     easing: latent.Easing = "linear",
-    known: np.ndarray | None = None,
+    new: np.ndarray | None = None,
     k: int = 3,
 ) -> Walk:
     """Walk through K keyframes, their images uint8 (K, 32, 32, 3) and codes float32 (K, d).
 
-    way: one of PATHS. steps, loop, easing: as in `latent.path`. known: bool (K,), which keyframes
-    are real images of the same kind, so that their codes count as data; default: all.
+    way: one of PATHS. steps, loop, easing: as in `latent.path`. new: bool (K,), which keyframes
+    are real images outside `real`, so that their codes count as data too; default: none. By number
+    and not by distance: an image encoded in another batch does not get the same code.
     """
     if way not in PATHS:
         raise ValueError(f"way (={way!r}) must be one of {', '.join(PATHS)}")
-    rows, data = _with_keyframes(codes, known, real)
+    rows, data = _with_keyframes(codes, new, real)
     if way == FADE:
         frames = crossfade(images, steps, loop, easing)
         at = checkpoint.encode(frames)
@@ -110,15 +111,11 @@ def walk(
     )
 
 
-def _with_keyframes(codes, known, real: RealCodes) -> tuple[np.ndarray, np.ndarray]:
-    """The real codes and those known keyframes that are not among them: numbers, (M, d)."""
-    known = np.ones(len(codes), bool) if known is None else known
-    distances, _ = latent.neighbours(real.codes, codes, 1)
-    new = np.flatnonzero(
-        known & (distances[:, 0] > 1e-4 * real.spread)
-    )  # batches round differently
-    rows = np.concatenate([np.arange(len(real.codes)), len(real.codes) + new])
-    return rows, np.concatenate([real.codes, codes[new]])
+def _with_keyframes(codes, new, real: RealCodes) -> tuple[np.ndarray, np.ndarray]:
+    """The real codes and the new ones among the keyframes: numbers, (M, d)."""
+    added = np.flatnonzero(np.zeros(len(codes), bool) if new is None else new)
+    rows = np.concatenate([np.arange(len(real.codes)), len(real.codes) + added])
+    return rows, np.concatenate([real.codes, codes[added]])
 
 
 def nearest_real(

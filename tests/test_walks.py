@@ -128,11 +128,15 @@ def test_the_mean_of_all_codes_is_off_the_manifold():
 def test_a_keyframe_counts_as_data_if_it_is_some(ring):
     codes = np.array([[100, 100], [100, 150]], np.float32)
     images = Halves().decode(codes)
-    for known in [True, True], [False, True]:
-        found = walks.walk(
-            walks.LINE, images, codes, Halves(), ring, steps=8, known=np.array(known)
-        )
-        assert (found.nearest[0, 0] == len(ring.codes)) == known[0]
+    for new in [True, True], [False, True]:
+        found = walks.walk(walks.LINE, images, codes, Halves(), ring, steps=8, new=np.array(new))
+        assert (found.nearest[0, 0] == len(ring.codes)) == new[0]
+
+
+def test_a_keyframe_of_the_sample_is_not_added_again_however_coarse_its_code(ring):
+    codes = ring.codes[:2] + 0.01 * ring.spread  # as bfloat16 rounds: beyond any fixed tolerance
+    found = walks.walk(walks.LINE, Halves().decode(codes), codes, Halves(), ring, steps=4)
+    assert found.nearest.max() < len(ring.codes)
 
 
 def test_speed_by_hand(ring):

@@ -89,10 +89,13 @@ def pick_steps(key: str) -> tuple[dict[str, Any], int]:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _walk(key: tuple, way: str, _chosen: Chosen, _ground: Ground, **steps) -> walks.Walk:
-    known = np.array([each.kind == "" for each in _chosen.keyframes])
+    test, sample = _ground.known.test, _ground.known.sample
+    sampled = set(test.sample_rows(len(sample)).tolist())
+    new = [item.kind == "" and item.number not in sampled for item in _chosen.keyframes]
     return walks.walk(
-        way, _chosen.images, _chosen.codes, _ground.checkpoint, _ground.real, known=known, **steps
-    )
+        way, _chosen.images, _chosen.codes, _ground.checkpoint, _ground.real,
+        new=np.array(new), **steps,
+    )  # fmt: skip
 
 
 def walks_of(ground: Ground, chosen: Chosen, ways: list[str], **steps) -> dict[str, walks.Walk]:
