@@ -15,6 +15,8 @@ import numpy as np
 
 PINNED = 8  # images whose reconstruction is kept after every epoch
 MAPPED = 500  # codes on the small map that moves with the epochs
+COMPONENTS = 20  # principal components of the codes that the map can follow
+MIN_VARIANCE = 0.6  # share of the top-2 plane's variance that every map keeps
 
 
 class Snapshot(NamedTuple):
@@ -25,20 +27,42 @@ class Snapshot(NamedTuple):
 
 
 def aligned_map(codes: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
-    """Codes (N, latent_dim) -> points float32 (N, 2): their PCA, turned onto the map before.
+    """Project codes (N, latent_dim) to points float32 (N, 2) that stay close to the previous ones.
 
-    Orthogonal Procrustes: R = U V^T from the SVD of the product (Schoenemann 1966), so that the map
-    moves with the training and does not jump.
+    The first map is the top-2 PCA plane. Later maps solve an orthogonal Procrustes problem in code
+    space: with C the centered codes in their first principal components and Y the previous points,
+    Q = U V^T from the SVD of C^T Y is the orthonormal projection whose points C Q have the largest
+    inner product with Y. The map follows the same directions when principal components change
+    order, and drifts toward directions of high variance. If C Q keeps less than MIN_VARIANCE of
+    the variance of the top-2 plane, Q is rotated toward that plane just far enough to keep it.
     """
-    centred = codes - codes.mean(0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    points = centred @ directions[:2].T
-    if points.shape[1] < 2:
-        points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
-    if previous is not None and previous.shape == points.shape:
-        u, _, v = np.linalg.svd(points.T @ previous)
-        points = points @ (u @ v)
-    return points.astype(np.float32)
+    centered = codes.astype(np.float64) - codes.mean(0, dtype=np.float64)
+    left, scale, _ = np.linalg.svd(centered, full_matrices=False)
+    components = (left * scale)[:, :COMPONENTS]
+    if components.shape[1] < 2:
+        components = np.pad(components, ((0, 0), (0, 1)))
+    if previous is None or previous.shape != (len(codes), 2):
+        return components[:, :2].astype(np.float32)
+    u, _, v = np.linalg.svd(components.T @ previous, full_matrices=False)
+    projection = _with_variance(u @ v, (components**2).sum(0))
+    return (components @ projection).astype(np.float32)
+
+
+def _with_variance(projection: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Rotate a projection (k, 2) of principal components, variances (k,) in descending order, along
+    the shortest path (geodesic) to the top-2 plane until it keeps MIN_VARIANCE of its variance."""
+    top = np.eye(len(projection), 2)
+    # principal angles between the two planes and the directions they open in
+    u, cosines, v = np.linalg.svd(projection.T @ top)
+    start, cosines = projection @ u, cosines.clip(0, 1)
+    across = top @ v.T - start * cosines
+    across /= np.maximum(np.linalg.norm(across, axis=0), 1e-12)
+    for share in np.linspace(0, 1, 101):
+        angles = share * np.arccos(cosines)
+        rotated = start * np.cos(angles) + across * np.sin(angles)
+        if variances @ (rotated**2).sum(1) >= MIN_VARIANCE * variances[:2].sum():
+            break
+    return rotated @ u.T
 
 
 class Recorder:

@@ -63,6 +63,89 @@ def test_the_map_moves_with_the_epochs_and_does_not_jump():
     assert np.abs(turned - first).max() < 0.1
 
 
+def uncorrelated(deviations, count=200):
+    """Codes (count, len(deviations)) whose principal components are exactly the axes."""
+    noise = np.random.default_rng(2).normal(size=(count, len(deviations)))
+    axes, _ = np.linalg.qr(noise - noise.mean(0))
+    return axes * deviations
+
+
+def spread(points):
+    return np.sqrt((points**2).sum(1).mean())
+
+
+def median_move(before, after):
+    return np.median(np.linalg.norm(after - before, axis=1)) / spread(before)
+
+
+def kept_variance(codes, points):
+    scale = np.linalg.svd(codes - codes.mean(0), compute_uv=False)
+    return (points.astype(float) ** 2).sum() / (scale[:2] ** 2).sum()
+
+
+def test_principal_components_that_change_order_move_no_point():
+    first = snapshots.aligned_map(uncorrelated([50, 30, 29, 5]), None)
+    second = snapshots.aligned_map(uncorrelated([50, 29, 30, 5]), first)
+    assert np.allclose(second, first * [1, 29 / 30], atol=1e-4)
+
+
+def test_a_rotated_code_space_moves_no_point_whatever_the_order_of_its_components():
+    codes = uncorrelated([50, 29, 30, 5])
+    first = snapshots.aligned_map(uncorrelated([50, 30, 29, 5]), None)
+    second = snapshots.aligned_map(codes, first)
+    rotation, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(4, 4)))
+    third = snapshots.aligned_map(codes @ rotation + 7, second)
+    assert np.allclose(third, second, atol=1e-4) and median_move(first, third) < 0.05
+
+
+def test_a_new_main_direction_enters_the_map_over_more_than_one_epoch():
+    first = snapshots.aligned_map(uncorrelated([50, 30, 10, 5]), None)
+    codes = uncorrelated([50, 30, 100, 5])
+    points = [first]
+    for _ in range(4):
+        points.append(snapshots.aligned_map(codes, points[-1]))
+    kept = [kept_variance(codes, shown) for shown in points]
+    assert kept[0] < snapshots.MIN_VARIANCE <= kept[1] < 0.7
+    assert kept[1] < kept[2] < kept[3] and kept[4] > 0.99
+
+
+def test_every_map_keeps_the_least_share_of_the_variance():
+    random = np.random.default_rng(4)
+    points = None
+    for _ in range(20):
+        codes = random.normal(size=(100, 12)) * random.permutation(2.0 ** np.arange(12))
+        points = snapshots.aligned_map(codes, points)
+        assert kept_variance(codes, points) > snapshots.MIN_VARIANCE - 1e-6
+
+
+def test_codes_that_were_all_equal_do_not_stop_the_map():
+    flat = snapshots.aligned_map(np.ones((200, 4), np.float32), None)
+    assert not flat.any()
+    codes = uncorrelated([50, 30, 10, 5])
+    assert kept_variance(codes, snapshots.aligned_map(codes, flat)) > 0.99
+    assert not snapshots.aligned_map(np.ones((200, 4), np.float32), flat).any()
+
+
+def test_a_resumed_run_continues_from_the_last_saved_map(tmp_path):
+    class Trained(Mirror):
+        """Its principal components change their order with the epochs."""
+
+        def __init__(self, epoch):
+            self.epoch = epoch
+
+        def encode(self, images):
+            return uncorrelated([50, 30 - self.epoch, 27 + self.epoch, 5], len(images))
+
+    whole = snapshots.Recorder(tmp_path / "whole", images(), np.zeros(40))
+    for epoch in (1, 2, 3, 4):
+        whole.take(epoch, Trained(epoch))
+        # a new recorder each time, as after a resume
+        snapshots.Recorder(tmp_path / "parts", images(), np.zeros(40)).take(epoch, Trained(epoch))
+    found = [snapshots.read(tmp_path / name, 4).points for name in ("whole", "parts")]
+    assert np.array_equal(*found)
+    assert median_move(snapshots.read(tmp_path / "parts", 1).points, found[1]) < 0.1
+
+
 def test_a_code_of_one_direction_still_has_a_map():
     assert snapshots.aligned_map(np.ones((5, 1), np.float32), None).shape == (5, 2)
 
