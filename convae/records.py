@@ -97,14 +97,15 @@ def _whole(row: Row, needed: Mapping[str, type], extras: Mapping[str, type]) -> 
 
 def card(given: Row) -> Row:
     """A card whose parts are of the right type: `metrics`, its `test`, `training` and `data` are
-    objects, their figures numbers or absent, `classes` a list of names. Other keys stay."""
+    objects, their figures numbers or absent, `classes` a list of names. The `images` of `test` are
+    the name of its set. Other keys stay."""
     found = dict(given)
     for part in ("metrics", "training", "data"):
         found[part] = dict(value(given.get(part), dict) or {})
     metrics, training, data = found["metrics"], found["training"], found["data"]
     test = value(metrics.get("test"), dict) or {}
-    numbers = {key: float for key in test}
-    metrics |= {"test": typed(test, numbers) or None}
+    kinds = {key: str if key == "images" else float for key in test}
+    metrics |= {"test": typed(test, kinds) or None}
     _keep_numbers(metrics, "val_psnr", "val_loss", "val_noise")
     _keep_numbers(training, "epoch", "step", "elapsed_s")
     _keep_numbers(data, "images")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from convae import ui
+from convae import checkpoints, ui
 from convae.checkpoints import Entry
 from convae.ui import pickers
 
@@ -29,6 +29,12 @@ def test_shipped_cifar10_models_are_measured_on_the_same_original_images(name):
     entry = shipped(name)
     assert ui.measured_on(entry) == ORIGINAL
     assert entry.card["metrics"]["test"]["n"] == 500
+
+
+def test_the_list_of_models_keeps_the_name_of_the_set(monkeypatch):
+    monkeypatch.setenv("CONVAE_CHECKPOINTS_DIR", str(SHIPPED))
+    names = {entry.name: ui.measured_on(entry) for entry in checkpoints.listing()}
+    assert {names[name] for name in CIFAR10} == {ORIGINAL}
 
 
 @pytest.mark.parametrize("name", CIFAR10)
