@@ -308,8 +308,12 @@ class Sitting:
         )
         given = rungs.noisy(held.images, config.noise_std)
         for entry in checkpoints.shipped():
-            if entry.card.get("classes") == list(kept.class_names):
-                model = checkpoints.load(str(entry.path))
+            if entry.card["classes"] == list(kept.class_names):
+                self.say(message=f"Measuring the reference level of {entry.name}.")
+                try:
+                    model = checkpoints.load(str(entry.path))
+                except ConvaeError:
+                    continue  # damaged weights: one level less, and no reason to end this run
                 rebuilt = model.with_corrections(config.model.corrections).reconstruct(given)
                 name = f"{entry.name}, {entry.config.model.latent_dim} values"
                 levels[name] = rungs.level(config.loss, held.images, rebuilt)

@@ -106,3 +106,14 @@ def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_da
     assert levels["same-classes, 8 values"] == pytest.approx(
         rungs.level("mse", held.images, rebuilt)
     )
+
+
+def test_a_shipped_model_with_damaged_weights_ends_no_run(tiny_data, add_checkpoint):
+    folder = add_checkpoint("same-classes", spec=tiny_data)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"classes": ["dark", "bright"]}))
+    (folder / "model.safetensors").write_bytes(b"cut short")
+    changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
+    run = runs.claim(from_flat(changes | {"spec": tiny_data, "limit": 60}))
+    assert worker.Sitting(run, "test").work().state == "done"
+    assert set(rungs.read(run.path)) == {"PCA, 4 values"}
