@@ -220,6 +220,7 @@ def download(asked: argparse.Namespace, command: str) -> int:
 def list_all(asked: argparse.Namespace, command: str) -> int:
     from convae import checkpoints
 
+    entries, damaged = checkpoints.survey()
     rows = [
         {
             "name": entry.name, "kind": "checkpoint", "path": str(entry.path),
@@ -227,7 +228,7 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
             "latent_dim": entry.config.model.latent_dim, "data": entry.config.data.spec,
             "state": "done", "metrics": entry.card.get("metrics"),
         }
-        for entry in checkpoints.listing()
+        for entry in entries
     ]  # fmt: skip
     at_hand = {row["name"]: row for row in rows}
     for run in runs.listing():
@@ -241,7 +242,6 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
             "data": config.data.spec, "metrics": None,
         })  # fmt: skip
         row |= {"kind": "run", "state": run.status().state}
-    damaged = checkpoints.damaged()
     for name, reason in damaged.items():
         kind = "run" if (runs.root() / name).is_dir() else "checkpoint"
         row = at_hand.setdefault(name, {"name": name, "kind": kind, "metrics": None})

@@ -161,30 +161,39 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def listing() -> list[Entry]:
-    """Shipped checkpoints by name, then one's own, newest first; damaged cards are left out, see
-    ``damaged``."""
-    return _survey()[0]
-
-
-def shipped() -> list[Entry]:
-    """The checkpoints that come with the project, by name."""
-    return [entry for entry in listing() if entry.path.parent == root()]
+    """Shipped checkpoints by name, then one's own, newest first; damaged cards are left out."""
+    return survey()[0]
 
 
 def damaged() -> dict[str, str]:
     """Models and runs that cannot be used: name -> the reason, a sentence."""
-    return _survey()[1]
+    return survey()[1]
 
 
-def _survey() -> tuple[list[Entry], dict[str, str]]:
-    shipped = sorted(p for p in root().glob("*/card.json"))
+def shipped() -> list[Entry]:
+    """The checkpoints that come with the project, by name; damaged cards are left out."""
+    return list(_entries(_shipped_cards(), {}).values())
+
+
+def _shipped_cards() -> list[Path]:
+    return sorted(root().glob("*/card.json"))
+
+
+def survey() -> tuple[list[Entry], dict[str, str]]:
+    """(`listing`, `damaged`), for those who need both: every card is read once."""
     own, reasons = [], {}
     for run in runs.listing():
         own.append(run.path / "card.json")
         if reason := run.damage():
             reasons[run.id] = reason
-    found = {}
-    for path in [*shipped, *own]:
+    return list(_entries([*_shipped_cards(), *own], reasons).values()), reasons
+
+
+def _entries(cards: list[Path], reasons: dict[str, str]) -> dict[str, Entry]:
+    """Name -> entry, by the first card of each name that has weights beside it. Why a card cannot
+    be used is added to `reasons`."""
+    found: dict[str, Entry] = {}
+    for path in cards:
         name = path.parent.name
         if name in found or not path.exists() or not (path.parent / "model.safetensors").is_file():
             continue
@@ -192,7 +201,7 @@ def _survey() -> tuple[list[Entry], dict[str, str]]:
             found[name] = Entry(name, path.parent, read_card(path.parent))
         except ConvaeError as error:
             reasons.setdefault(name, str(error))
-    return list(found.values()), reasons
+    return found
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -212,19 +221,20 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def find(name_or_path: str) -> Path:
     """The folder of a checkpoint, by the name that ``listing`` shows or by its path."""
-    for entry in listing():
+    entries, reasons = survey()
+    for entry in entries:
         if entry.name == name_or_path:
             return entry.path
     path = Path(name_or_path)
     if os.path.isfile(path / "card.json"):  # False, too, for a name that no file can have
         return path
-    if reason := damaged().get(name_or_path):
+    if reason := reasons.get(name_or_path):
         raise CheckpointError(reason)
     if runs.ID.fullmatch(name_or_path) and (runs.root() / name_or_path).is_dir():
         raise CheckpointError(
             f"Run `{name_or_path}` has not finished an epoch: it has no model yet."
         )
-    names = ", ".join(entry.name for entry in listing()) or "none; train one first"
+    names = ", ".join(entry.name for entry in entries) or "none; train one first"
     raise CheckpointError(f"There is no checkpoint `{name_or_path[:200]}`. At hand: {names}.")
 
 

@@ -1,6 +1,5 @@
 """How long a run will take, its end included: pure arithmetic on measured speeds."""
 
-SNAPSHOT = 508  # images encoded or reconstructed for the snapshot after each epoch
 TEST_IMAGES = 10_000  # the test figures are measured on this many at most
 
 
@@ -14,7 +13,7 @@ def evaluation_s(training_images_per_s: float, refinement_steps: int) -> float:
     return passes / 3 / max(training_images_per_s, 1e-9)
 
 
-def after_training_s(per_image_s: float, epochs: int, validation: int, test: int) -> float:
-    """Seconds for all but the training steps: `epochs` times the `validation` images and a
-    snapshot, then the figures of `test` images; `per_image_s` to reconstruct one."""
-    return per_image_s * (epochs * (validation + SNAPSHOT) + min(test, TEST_IMAGES))
+def after_training_s(per_image_s: float, epochs: int, per_epoch: int, test: int) -> float:
+    """Seconds for all but the training steps: `epochs` times the `per_epoch` images that validation
+    and snapshot take, then the figures of `test` images; `per_image_s` to reconstruct one."""
+    return per_image_s * (epochs * per_epoch + min(test, TEST_IMAGES))

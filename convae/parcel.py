@@ -224,8 +224,3 @@ def _claim(config: TrainConfig, name: str) -> runs.Run:
         except runs.RunError:
             continue  # another upload took it just now
     raise CheckpointError(f"There are too many models called {base} already.")
-
-
-def is_uploaded(run: runs.Run) -> bool:
-    """Whether this run was brought along: it has no history, and nothing to resume from."""
-    return run.uploaded

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from convae import background, files, forecast
+from convae import background, files, forecast, snapshots
 from convae.config import TrainConfig, from_json
 from convae.errors import ConvaeError
 
@@ -88,7 +88,8 @@ def estimate_s(config: TrainConfig, images: int, images_per_s: float, test_image
     validation = min(max(images // 49, 1), 1000)  # beside the images learned from
 
     def others(epochs: int) -> float:
-        return STARTUP_S + forecast.after_training_s(per_image_s, epochs, validation, test_images)
+        per_epoch = validation + snapshots.IMAGES
+        return STARTUP_S + forecast.after_training_s(per_image_s, epochs, per_epoch, test_images)
 
     if config.time_budget_s:
         return config.time_budget_s + others(1)

@@ -15,6 +15,7 @@ import numpy as np
 
 PINNED = 8  # images whose reconstruction is kept after every epoch
 MAPPED = 500  # codes on the small map that moves with the epochs
+IMAGES = PINNED + MAPPED  # encoded or reconstructed for each snapshot
 COMPONENTS = 20  # principal components of the codes that the map can follow
 MIN_VARIANCE = 0.6  # share of the top-2 plane's variance that every map keeps
 

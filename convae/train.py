@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from convae import forecast
+from convae import forecast, snapshots
 from convae.devices import memory_mb
 from convae.trainer import Trainer
 
@@ -115,8 +115,8 @@ def tell(trainer: Trainer, loss: float, images_per_s: float) -> Progress:
         epochs = 1  # the budget includes the validations before the last
     steps = trainer.config.model.corrections
     per_image_s = trainer.evaluation_s or forecast.evaluation_s(images_per_s, steps)
-    validation = len(trainer.validation)
-    left += forecast.after_training_s(per_image_s, epochs, validation, trainer.test_images)
+    per_epoch = len(trainer.validation) + snapshots.IMAGES
+    left += forecast.after_training_s(per_image_s, epochs, per_epoch, trainer.test_images)
     return Progress(
         trainer.epoch + 1, trainer.step, trainer.total_steps, loss, trainer.learning_rate(),
         images_per_s, trainer.elapsed_s, left,

@@ -17,9 +17,8 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from convae import metrics
+from convae import metrics, rungs
 from convae.config import TrainConfig
-from convae.data import corrupt
 from convae.devices import pick_device, pick_layout, pick_precision, world
 from convae.errors import ConfigError
 from convae.model import BATCH, MAX_PARAMETERS, ConvAutoencoder, count_parameters
@@ -75,7 +74,7 @@ class Trainer:
         self.validation = torch.from_numpy(np.ascontiguousarray(validation)).to(self.device)
         self.validation_input = self.validation
         if config.noise_std:
-            noisy = corrupt(validation, "noise", config.noise_std)
+            noisy = rungs.noisy(validation, config.noise_std)
             self.validation_input = torch.from_numpy(noisy).to(self.device)
         self.steps_per_epoch = len(images) // self.batch_size
         self.epoch = self.step = self.bad_epochs = 0

@@ -51,7 +51,7 @@ def header(text: bytes, rest: bytes = b"") -> bytes:
 
 def test_what_was_exported_comes_back_as_a_run_that_every_page_finds(saved, model):
     run = parcel.accept(checkpoints.export("mine"))
-    assert run.id == "mine-2" and run.status().state == "done" and parcel.is_uploaded(run)
+    assert run.id == "mine-2" and run.status().state == "done" and run.uploaded
     loaded = checkpoints.load("mine-2")
     image = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     assert np.array_equal(loaded.reconstruct(image), model.reconstruct(image))

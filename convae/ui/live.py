@@ -11,7 +11,6 @@ from convae import files, hosting, live_chart, records, rungs, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.follow import Tail
-from convae.parcel import is_uploaded
 from convae.runs import Run, Status
 from convae.ui import frame, pickers
 from convae.ui.escape import plain, sentence
@@ -102,7 +101,7 @@ def _watch(run: Run) -> None:
     if not history:
         if status.alive:
             st.caption("The chart begins with the end of the first epoch.")
-        elif is_uploaded(run):
+        elif run.uploaded:
             st.caption("It was trained elsewhere: there is no history of it here.")
     if status.alive:
         _controls(run, status)

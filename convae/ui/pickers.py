@@ -1,10 +1,12 @@
 """Choices that all pages share: the model, the images. Each is a widget whose value stays in the
 address of the page, so that a change of page, a reload and a link keep it."""
 
+from collections.abc import Collection
+
 import numpy as np
 import streamlit as st
 
-from convae import checkpoints, data, parcel, runs
+from convae import checkpoints, data, runs
 from convae.checkpoints import Checkpoint, Entry
 from convae.data import ImageSet
 from convae.ui import caches, choices, frame, pictures
@@ -77,9 +79,9 @@ def checkpoint_options() -> dict[str, Entry]:
     return {entry.name: entry for entry in checkpoints.listing()}
 
 
-def name_damaged() -> None:
+def name_damaged(names: Collection[str]) -> None:
     """Which models and runs are left out of the lists because they are damaged, if any."""
-    if names := list(checkpoints.damaged()):
+    if names := list(names):
         shown = ", ".join(plain(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
         st.caption(
             f":material/warning: Damaged and left out: {shown}. Train > Runs says why and can "
@@ -131,9 +133,10 @@ def choose_checkpoint(name: str, key: str = "model") -> None:
 
 def pick_checkpoint(key: str = "model") -> Checkpoint:
     """The chosen model, loaded; explains how to get one and ends the page where there is none."""
-    options = checkpoint_options()
+    entries, damaged = checkpoints.survey()
+    options = {entry.name: entry for entry in entries}
     if not options:
-        _no_model()
+        _no_model(damaged)
     default = default_checkpoint(options)
     asked = st.query_params.get(key)
     with frame.steady():
@@ -158,13 +161,13 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
         )
         st.caption(plain(describe(options[choices.keep(key, name)]), 300))
         with frame.steady():
-            name_damaged()
+            name_damaged(damaged)
     with frame.error_boundary():
         return caches.load_checkpoint(name)
 
 
-def _no_model() -> None:
-    name_damaged()
+def _no_model(damaged: Collection[str]) -> None:
+    name_damaged(damaged)
     st.info("There is no model yet: train one first, the drawn shapes take a minute.")
     if st.button("Train a model", type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py")
@@ -183,7 +186,7 @@ def sources_of(entry: Entry | None) -> list[str]:
 
 
 def _made_here(entry: Entry) -> bool:
-    return (entry.path / "config.json").is_file() and not parcel.is_uploaded(runs.Run(entry.path))
+    return (entry.path / "config.json").is_file() and not runs.Run(entry.path).uploaded
 
 
 def _exists(spec: str) -> bool:

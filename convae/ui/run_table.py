@@ -131,7 +131,7 @@ def _changes(run: Run, status: runs.Status) -> None:
         return
     endings = ("killed", "failed", "diverged")  # with no whole epoch it begins anew
     resumable = (run.path / "state.pt").is_file() or status.state in endings
-    if resumable and not parcel.is_uploaded(run):
+    if resumable and not run.uploaded:
         made = run.config()
         if status.state == "diverged":
             _calmer(run)

@@ -11,7 +11,6 @@ from convae import config, data, hosting, model, probe, runs
 from convae.config import TrainConfig
 from convae.devices import device_name, gpu_count
 from convae.errors import ConvaeError, RunError
-from convae.parcel import is_uploaded
 from convae.ui import caches, frame, pickers, pictures
 from convae.ui.escape import sentence
 
@@ -135,7 +134,7 @@ def image_specs() -> list[str]:
     own = []
     for run in runs.listing()[:50]:
         with suppress(RunError):  # a damaged run
-            own += [] if is_uploaded(run) else [run.config().data.spec]
+            own += [] if run.uploaded else [run.config().data.spec]
     found = [*data.SPECS, *sorted({spec for spec in own if spec not in data.SPECS})]
     kept = []
     for spec in found:
