@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from convae import metrics, ui
+from convae import ui
+from convae.evaluation import metrics
 
 ui.page("What survives the bottleneck?")
 

@@ -3,7 +3,7 @@
     python -m benchmarks.ablation [--device cpu|cuda] [--threads 2] [--rounds 5] [--compile]
 
 Training: a step as `Trainer` makes it, with each memory layout and precision, whatever
-`convae.devices` would pick. Encoding: from float32, laid out colour by colour, 500 images a batch,
+`convae.models.devices` would pick. Encoding: from float32, laid out colour by colour, 500 images a batch,
 one change after the other, then a few that were not taken. `--compile` adds torch.compile, which
 needs a C++ compiler on the CPU and half a minute for each model; on a GPU also with CUDA graphs.
 """
@@ -19,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from benchmarks.throughput import BATCH, MODELS, Ours, Straightforward, speeds
 from convae.config import ModelConfig
-from convae.model import ConvAutoencoder
+from convae.models.autoencoder import ConvAutoencoder
 
 PLAIN, LAST = torch.contiguous_format, torch.channels_last
 

@@ -14,7 +14,7 @@ import statistics
 import time
 from pathlib import Path
 
-from benchmarks.browsing import ROOT, browsing, serving, settle
+from tests.support.browsing import ROOT, browsing, serving, settle
 
 
 def pages() -> list[str]:

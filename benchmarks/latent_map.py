@@ -20,9 +20,11 @@ import time
 
 import numpy as np
 
-from benchmarks.browsing import browsing, serving, settle
-from convae import checkpoints, data, mapjobs, projection
-from convae.projection import Settings
+from convae import data
+from convae.models import checkpoints
+from convae.projection import maps, umap_job
+from convae.projection.maps import Settings
+from tests.support.browsing import browsing, serving, settle
 
 DRAWN = """(what) => {
   const gd = document.querySelector('.st-key-latent-chart .js-plotly-plot');
@@ -119,10 +121,10 @@ def umap_times(address: str, codes: np.ndarray, seed: int) -> dict:
 def worker_s(codes: np.ndarray, seed: int) -> float:
     """How long the app's own worker takes for a map, from the click to its end."""
     key, began = f"{seed:024x}", time.perf_counter()
-    mapjobs.start(key, codes, Settings("UMAP", seed=seed))
-    while mapjobs.status(key).state == "working":
+    umap_job.start(key, codes, Settings("UMAP", seed=seed))
+    while umap_job.status(key).state == "working":
         time.sleep(0.05)
-    assert mapjobs.status(key).state == "done"
+    assert umap_job.status(key).state == "done"
     return time.perf_counter() - began
 
 
@@ -133,14 +135,14 @@ def main() -> None:
     parser.add_argument("--umap", action="store_true", help="time a fresh UMAP too")
     asked = parser.parse_args()
     model = checkpoints.load(asked.checkpoint)
-    images = data.load(model.train_config.data.spec, "test").sample(projection.LIMIT)
+    images = data.load(model.train_config.data.spec, "test").sample(maps.LIMIT)
     codes = model.encode(images.images)
     told = {"checkpoint": model.name, "codes": len(codes), "latent_dim": codes.shape[1]}
     with tempfile.TemporaryDirectory() as cache:
         os.environ["CONVAE_CACHE_DIR"] = cache
         # a map to switch to: what it shows does not matter to the clock
-        kept = projection.key(model.sha256, images.fingerprint, Settings("UMAP"))
-        projection.save(projection.folder(), kept, projection.pca_map(codes).points[:, ::-1])
+        kept = maps.key(model.sha256, images.fingerprint, Settings("UMAP"))
+        maps.save(maps.folder(), kept, maps.pca_map(codes).points[:, ::-1])
         with serving({}) as server:
             with browsing() as browser:
                 page = browser.new_page()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.browsing import browsing, serving, settle
+from tests.support.browsing import browsing, serving, settle
 
 SIDE_BY_SIDE = """
 import time
@@ -71,12 +71,14 @@ def row(epoch: int) -> str:
 
 def pretend_run(epochs: int):
     """A run folder that looks as if it were at work; the caller holds its lock."""
-    from convae import files, rungs, runs, snapshots
+    from convae import files, runs
     from convae.config import from_flat
+    from convae.runs import snapshots
+    from convae.training import reference_levels
 
     run = runs.claim(from_flat({"epochs": 2000, "latent_dim": 16}), "busy")
     (run.path / "history.jsonl").write_text("".join(map(row, range(1, epochs + 1))))
-    rungs.write(run.path, {"PCA, 16 values": {"psnr": 18.0, "loss": 0.01}})
+    reference_levels.write(run.path, {"PCA, 16 values": {"psnr": 18.0, "loss": 0.01}})
     told = {"state": "running", "epoch": epochs, "epochs": 2000, "step": 40 * epochs,
             "steps": 80_000, "remaining_s": 600.0, "learning_rate": 1e-3}  # fmt: skip
     files.write_atomically(run.path / "status.json", json.dumps(told).encode())
@@ -148,7 +150,7 @@ def visits(browser, count: int) -> dict:
     """Seconds from the address to the drawn Reconstruct page, a training on all cores beside it."""
     from convae import runs
     from convae.config import from_flat
-    from convae.worker import Sitting
+    from convae.training.session import Sitting
 
     settings = {"spec": "shapes", "architecture": "strided", "latent_dim": 16,
                 "base_channels": 16}  # fmt: skip

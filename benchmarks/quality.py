@@ -13,8 +13,11 @@ import platform
 
 import torch
 
-from convae import checkpoints, data, evaluation, files, rungs
-from convae.pca import pca_for
+from convae import data, files
+from convae.evaluation import compare
+from convae.evaluation.pca import pca_for
+from convae.models import checkpoints
+from convae.training import reference_levels
 
 
 def first_above(path, level: float) -> str:
@@ -29,7 +32,7 @@ def first_above(path, level: float) -> str:
 def passed(path, others) -> str:
     """When a run passed PCA and the best of each other run with as many values in its codes, on
     its own validation images."""
-    levels = {k: v["psnr"] for k, v in rungs.read(path).items() if "psnr" in v}
+    levels = {k: v["psnr"] for k, v in reference_levels.read(path).items() if "psnr" in v}
     for other in others:
         rows, _ = files.read_lines(other / "history.jsonl")
         if rows and other != path:
@@ -79,9 +82,9 @@ def main() -> None:
         if asked.corrections is not None:
             checkpoint = checkpoint.with_corrections(asked.corrections)
         dims = checkpoint.config.latent_dim
-        found = evaluation.measure(checkpoint, test.images)
-        guess = evaluation.measure(checkpoint.with_corrections(0), test.images)["psnr"]
-        straight = evaluation.measure(_Linear(pca, dims), test.images)["psnr"]
+        found = compare.measure(checkpoint, test.images)
+        guess = compare.measure(checkpoint.with_corrections(0), test.images)["psnr"]
+        straight = compare.measure(_Linear(pca, dims), test.images)["psnr"]
         epochs, seconds = effort(checkpoint.card)
         print(
             f"| {name} | {dims} | {checkpoint.model.parameter_count:,} | "

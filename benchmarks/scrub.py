@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.browsing import browsing, serving, settle
+from tests.support.browsing import browsing, serving, settle
 
 QUERY = "data=Shapes&interpolate-frames=1,2,3,4&interpolate-steps=20"  # 61 frames on 4 strips
 
@@ -47,9 +47,9 @@ def model(folder: Path) -> None:
     """An untrained model of the usual size, as a checkpoint."""
     import torch
 
-    from convae import checkpoints
     from convae.config import DataConfig, ModelConfig, TrainConfig
-    from convae.model import ConvAutoencoder
+    from convae.models import checkpoints
+    from convae.models.autoencoder import ConvAutoencoder
 
     config = TrainConfig(data=DataConfig(spec="shapes"), model=ModelConfig(latent_dim=128))
     torch.manual_seed(0)

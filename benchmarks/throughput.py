@@ -23,12 +23,12 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from convae import images as pixels
-from convae.checkpoints import Checkpoint
 from convae.config import ModelConfig, from_flat
-from convae.devices import pick_precision
-from convae.model import BATCH as BATCH_OF_CODES
-from convae.model import ConvAutoencoder
-from convae.trainer import Trainer
+from convae.models.autoencoder import BATCH as BATCH_OF_CODES
+from convae.models.autoencoder import ConvAutoencoder
+from convae.models.checkpoints import Checkpoint
+from convae.models.devices import pick_precision
+from convae.training.trainer import Trainer
 
 BATCH = 256
 MODELS = {"classic": 256, "residual": 128, "strided": 128}

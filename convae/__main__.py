@@ -7,10 +7,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from convae import __version__, background, files, launch, projection, resuming, runs
-from convae.bars import Bars
+from convae import __version__, files, processes, runs, torchrun
 from convae.config import TrainConfig, from_flat, settings
 from convae.errors import ConvaeError, RunError, os_sentence
+from convae.progress import Bars
+from convae.projection import maps
+from convae.runs import resuming
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
 
@@ -96,7 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     umap = verbs.add_parser("map", help="keep the UMAP of a checkpoint's codes beside the model")
     umap.add_argument("--data", default="", help="test split of this data; default: its own")
-    add_settings(umap, "the map", projection.UMAP_FIELDS)
+    add_settings(umap, "the map", maps.UMAP_FIELDS)
 
     download = verbs.add_parser("download", help="fetch CIFAR-10 (170 MB, resumable, verified)")
     for verb in (umap, download):
@@ -116,14 +118,14 @@ def make_parser() -> argparse.ArgumentParser:
 def sit_down(run: runs.Run, quiet: bool, command: str, new: bool = False) -> int:
     """Work on a run until it ends. 0: done or stopped with the model delivered; 1: any other
     end. Of a new run that the user's settings or data keep from its first epoch nothing is left."""
-    from convae.worker import Sitting
+    from convae.training.session import Sitting
 
-    bars = Bars(quiet or launch.rank() > 0)
+    bars = Bars(quiet or torchrun.rank() > 0)
     with runs.working_on(run):
         sitting = Sitting(run, command, bars.train)
         status = sitting.work()
     bars.close()
-    if new and sitting.refused and launch.processes() == 1 and not run.history():
+    if new and sitting.refused and torchrun.processes() == 1 and not run.history():
         run.delete()
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""
@@ -144,17 +146,17 @@ def train(asked: argparse.Namespace, command: str) -> int:
     data.check_spec(config.data.spec)
     if asked.name:
         runs.check_name(asked.name)
-    if launch.processes() > 1 and not asked.name:
+    if torchrun.processes() > 1 and not asked.name:
         raise ConvaeError("Under torchrun a run needs a name that all processes know: --name NAME.")
     run = claim_together(config, asked.name)
-    return sit_down(run, asked.quiet, command, new=launch.restarts() == 0)
+    return sit_down(run, asked.quiet, command, new=torchrun.restarts() == 0)
 
 
 def claim_together(config: TrainConfig, name: str) -> runs.Run:
     """Under torchrun rank 0 claims the folder and the others wait for it. After a restart by
     torchrun the run is there already: all go on with it from its last saved epoch."""
-    restarted = launch.restarts() > 0
-    if launch.rank() == 0:
+    restarted = torchrun.restarts() > 0
+    if torchrun.rank() == 0:
         if restarted and runs.claimed_by_launcher(config, name):
             return runs.get(name)
         return runs.claim(config, name)
@@ -172,19 +174,21 @@ def resume(asked: argparse.Namespace, command: str) -> int:
 
     run = runs.get(asked.name)
     run.check_resumable()
-    if background.HANDED not in os.environ:
+    if processes.HANDED not in os.environ:
         run.end_measuring()
     # a starter has prepared it already, and a process that torchrun restarts goes on as before
-    first = launch.restarts() == 0
-    rank = launch.rank()
-    if background.HANDED not in os.environ and first and rank == 0 and not run.locked():
+    first = torchrun.restarts() == 0
+    rank = torchrun.rank()
+    if processes.HANDED not in os.environ and first and rank == 0 and not run.locked():
         longer = None if asked.epochs is None else replace(run.config(), epochs=asked.epochs)
         resuming.prepare(run, longer, asked.learning_rate)
     return sit_down(run, asked.quiet, command)
 
 
 def evaluate(asked: argparse.Namespace, command: str) -> int:
-    from convae import checkpoints, data, evaluation
+    from convae import data
+    from convae.evaluation import compare
+    from convae.models import checkpoints
 
     if asked.limit < 0:
         raise ConvaeError(f"`--limit` (={asked.limit}) must be 0 (all images) or more.")
@@ -199,9 +203,9 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     if asked.limit:
         test = test.sample(asked.limit)
     beside = [checkpoints.load(name) for name in asked.beside]
-    found = evaluation.evaluate(checkpoint, test, fitted_on, asked.bits, beside)
+    found = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside)
     bars.close()
-    print(json.dumps(found) if asked.json else evaluation.as_text(found))
+    print(json.dumps(found) if asked.json else compare.as_text(found))
     return 0
 
 
@@ -218,7 +222,7 @@ def download(asked: argparse.Namespace, command: str) -> int:
 
 
 def list_all(asked: argparse.Namespace, command: str) -> int:
-    from convae import checkpoints
+    from convae.models import checkpoints
 
     entries, damaged = checkpoints.survey()
     rows = [
@@ -265,19 +269,19 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
 
 
 def draw_map(asked: argparse.Namespace, command: str) -> int:
-    from convae import mapjobs
+    from convae.projection import umap_job
 
-    given = {f.name: getattr(asked, f.name) for f in projection.UMAP_FIELDS}
-    chosen = projection.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
+    given = {f.name: getattr(asked, f.name) for f in maps.UMAP_FIELDS}
+    chosen = maps.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
     bars = Bars(asked.quiet)
-    path = mapjobs.keep_beside(asked.checkpoint, asked.data, chosen, bars)
+    path = umap_job.keep_beside(asked.checkpoint, asked.data, chosen, bars)
     bars.close()
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
     return 0
 
 
 def export(asked: argparse.Namespace, command: str) -> int:
-    from convae import checkpoints
+    from convae.models import checkpoints
 
     target = Path(asked.to or f"{Path(asked.checkpoint).name}.zip")
     if os.path.lexists(target) and not target.is_file():

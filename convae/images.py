@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from convae import zips
-from convae.decoding import PLEASE, SIZE, UPLOAD_FORMATS, decode, fit_square
+from convae.data import zips
+from convae.data.decoding import PLEASE, SIZE, UPLOAD_FORMATS, decode, fit_square
 from convae.errors import DataError
 from convae.sheets import contact_sheet, enlarge, gif_bytes, png_bytes, webp_bytes
 

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui import reconstruct, scoreboard
-from convae.ui.contest import contest
+from convae.ui.reconstruct import images as pixels
+from convae.ui.reconstruct import tables
+from convae.ui.reconstruct.comparison import contest
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
 
@@ -14,39 +15,39 @@ st.markdown("Each image goes through the bottleneck and is rebuilt. What is kept
 checkpoint = ui.pick_checkpoint()
 sample = ui.pick_images(16, key="reconstruct")
 
-part = reconstruct.pick_part(PARTS)
+part = pixels.pick_part(PARTS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    bits = reconstruct.pick_bits()
-    checkpoint = reconstruct.pick_corrections(checkpoint)
-    beside = reconstruct.pick_beside(checkpoint)
-    measured = ui.many_images(reconstruct.pick_many() if part == "The whole set" else 500)
+    bits = pixels.pick_bits()
+    checkpoint = pixels.pick_corrections(checkpoint)
+    beside = pixels.pick_beside(checkpoint)
+    measured = ui.many_images(pixels.pick_many() if part == "The whole set" else 500)
 
 with ui.error_boundary():
     held = contest(checkpoint, measured, bits, beside)
 
 if part == "Images":
-    shown, names = reconstruct.pick_shown(sample, held)
-    reconstruct.show_rows(held, shown, beside, names)
+    shown, names = pixels.pick_shown(sample, held)
+    pixels.show_rows(held, shown, beside, names)
 
 if part == "One image":
     st.markdown("Click an image, then drag across it: left the original, right what came back.")
-    reconstruct.show_one(held, sample)
+    pixels.show_one(held, sample)
 
 if part == "The whole set":
     st.markdown(
         f"The same {len(measured):,} images for everyone, and as many bytes: is the model worth "
         "its size? PCA is the best linear code, JPEG and WebP are what everybody uses."
     )
-    scoreboard.show_table(held)
+    tables.show_table(held)
     st.subheader("Spread", anchor=False)
-    scoreboard.show_spread(held, beside)
+    tables.show_spread(held, beside)
 
 if part == "Bits":
     st.markdown(
         "A code is a few numbers, and a number need not be exact. Each value is cut into $2^b$ "
         "steps over the range it has on training images; then every code takes fewer bytes."
     )
-    scoreboard.show_bits(held, beside)
+    tables.show_bits(held, beside)
     st.caption(
         "PSNR over bytes: each model at 1 to 8 bits and float16; PCA with the number of values and "
         "bits that suit each size best; JPEG and WebP at many qualities. Higher and further left "
@@ -54,11 +55,11 @@ if part == "Bits":
     )
 
 if part == "What is lost":
-    scoreboard.show_loss(held, beside)
+    tables.show_loss(held, beside)
     st.markdown(
         "Most of what an image holds is in its large shapes. A code that minimises squared error "
         "spends its values there first; fine detail would cost many values and mend little error, "
         "so it is left out. That is the blur."
     )
     st.header("Why squared error misleads", anchor=False)
-    reconstruct.show_misleading(held, sample)
+    pixels.show_misleading(held, sample)

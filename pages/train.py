@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from convae import data, hosting, runs, ui
-from convae.ui import live, run_table, training_form
+from convae import data, limits, runs, ui
 from convae.ui.escape import plain, sentence
+from convae.ui.train import form, run_table
+from convae.ui.train import watch as run_watch
 
 arrived = st.session_state.get("page") != "Train"
 ui.page("Train")
@@ -17,7 +18,7 @@ if arrived and at_work is not None and "train-view" not in st.query_params:
 if "train-view-next" in st.session_state:
     st.session_state["train-view"] = st.session_state.pop("train-view-next")
 if "train-view" not in st.session_state and st.query_params.get("train-view") not in VIEWS:
-    looking = at_work is not None or not hosting.training_allowed()
+    looking = at_work is not None or not limits.training_allowed()
     st.session_state["train-view"] = "Watch" if looking else "New"
 view = st.segmented_control(
     "View",
@@ -32,10 +33,10 @@ view = st.segmented_control(
 
 def new() -> None:
     st.markdown("Choose what to begin with, press **Start**, and watch an autoencoder learn.")
-    if not hosting.training_allowed():
+    if not limits.training_allowed():
         st.info("This host is for looking only: run convae on your own machine to train.")
         return
-    config, name, problem, place = training_form.settings_form()
+    config, name, problem, place = form.settings_form()
     with place:
         if config is None or at_work is not None:
             blocked = problem or f"{at_work.id} is at work: one training at a time."
@@ -47,26 +48,26 @@ def new() -> None:
             return
         if config.data.spec == "cifar10" and not data.cifar10_present():
             ui.offer_cifar10()
-        processes = training_form.pick_processes(config)
+        processes = form.pick_processes(config)
         if st.button("Start", type="primary", icon=":material/play_arrow:", key="train-start"):
             run_table.show_run(runs.start(config, name, processes=processes))
 
 
 def watch() -> None:
-    run = live.pick_run()
+    run = run_watch.pick_run()
     if run is None:
         st.info("Nothing has been trained here yet: begin under New.", icon=":material/info:")
         return
     if run.damage() or not run.status().alive:
         run_table.actions(run, watching=True)
-    live.watch(run)
+    run_watch.watch(run)
 
 
 def all_runs() -> None:
     chosen = run_table.table() if runs.listing() else []
     if len(chosen) == 1:
         run_table.actions(chosen[0])
-        live.watch(chosen[0])
+        run_watch.watch(chosen[0])
     elif chosen:
         run_table.compare(chosen)
     run_table.upload()

@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
-from convae.pca import fit_pca
+from convae.evaluation.pca import fit_pca
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def own_folders(tmp_path, monkeypatch):
     for name in ("RUNS", "CHECKPOINTS", "DATA", "CACHE"):
         monkeypatch.setenv(f"CONVAE_{name}_DIR", str(tmp_path / name.lower()))
     # a page that is opened measures the training speed: not in every test
-    monkeypatch.setattr("convae.probe.start", lambda config: False)
+    monkeypatch.setattr("convae.training.speed_probe.start", lambda config: False)
     return tmp_path
 
 
@@ -49,10 +49,10 @@ def tiny_weights(tmp_path_factory):
 
     import torch
 
-    from convae import checkpoints
-    from convae.builtin import SHAPES
     from convae.config import DataConfig, ModelConfig, TrainConfig
-    from convae.model import ConvAutoencoder
+    from convae.data.builtin import SHAPES
+    from convae.models import checkpoints
+    from convae.models.autoencoder import ConvAutoencoder
 
     config = TrainConfig(
         data=DataConfig(spec="shapes"), model=ModelConfig("classic", latent_dim=8, base_channels=8)

@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 
 from convae import __main__ as cli
-from convae import checkpoints, cifar10, data, download, evaluation, runs
+from convae import data, runs
 from convae.config import from_flat
+from convae.data import cifar10, download
 from convae.errors import ConvaeError
+from convae.evaluation import compare
+from convae.models import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--batch-size", "32",
@@ -57,7 +60,7 @@ def test_train_evaluate_list_export_and_load_the_whole_way(tiny_data, capsys, tm
     careful = json.loads(capsys.readouterr().out)
     # how much refinement gains of a toy depends on rounding; that it is measured does not
     refined = checkpoints.load("a").with_corrections(2)
-    measured = evaluation.measure(refined, data.load(tiny_data, "test").images)
+    measured = compare.measure(refined, data.load(tiny_data, "test").images)
     assert careful["corrections"] == 2 and careful["mse"] == measured["mse"]
     assert careful["first_guess"]["mse"] == found["mse"]
     assert cli.main(["evaluate", "a", "--corrections", "9"]) == 1
@@ -186,7 +189,7 @@ def test_a_full_disk_is_named_and_the_last_epoch_stays_whole(tiny_data, monkeypa
 
 
 def test_out_of_memory_is_named(tiny_data, monkeypatch, capsys):
-    from convae.trainer import Trainer
+    from convae.training.trainer import Trainer
 
     def starve(*_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 99 bytes")

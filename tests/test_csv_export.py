@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from convae import checkpoints, walks
 from convae.csv_export import to_csv
-from convae.ui.latent_panel import csv_of
+from convae.latent import interpolation
+from convae.models import checkpoints
+from convae.ui.latent_map.panels import csv_of
 
 FORMULA = '=HYPERLINK("http://example.com","x")'
 
@@ -47,7 +48,7 @@ def test_every_csv_file_of_the_program_is_free_of_formulas(tiny_checkpoint):
         images=SimpleNamespace(class_names=[FORMULA], labels=np.array([0])),
     )
     points = csv_of(view, np.array([0]))
-    codes = walks.codes_csv({FORMULA: np.array([[-1.0]])}).decode()
+    codes = interpolation.codes_csv({FORMULA: np.array([[-1.0]])}).decode()
     assert cells(history)[1][:2] == ["'" + FORMULA, "1"]
     assert cells(points)[1] == ["0", "'" + FORMULA, "0.5", "-1.25"]
     assert cells(codes)[1] == ["'" + FORMULA, "0", "-1"]

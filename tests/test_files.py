@@ -3,7 +3,9 @@ import threading
 
 import pytest
 
-from convae import files, projection, runs, store
+from convae import files, runs
+from convae.data import disk_cache
+from convae.projection import maps
 
 
 def test_damaged_and_unfinished_lines_are_passed_over(tmp_path):
@@ -49,8 +51,8 @@ def test_an_empty_folder_variable_means_the_default(name, monkeypatch):
     monkeypatch.setenv(f"CONVAE_{name}_DIR", "")
     assert files.folder(name) == default and default.name == name.lower()
     assert {
-        "DATA": store.data_dir,
+        "DATA": disk_cache.data_dir,
         "RUNS": runs.root,
-        "CACHE": lambda: projection.folder().parent,
+        "CACHE": lambda: maps.folder().parent,
         "CHECKPOINTS": runs.shipped_root,
     }[name]() == default

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -62,7 +62,7 @@ def test_the_wheel_evaluates_a_shipped_model_on_a_built_in_set(command):
 
 
 def test_the_wheel_serves_the_app(installed, command):
-    from benchmarks.browsing import free_port
+    from tests.support.browsing import free_port
 
     scripts, elsewhere = installed
     port = free_port()

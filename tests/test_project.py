@@ -148,7 +148,7 @@ def test_links_of_the_readme_lead_somewhere():
 
 
 def test_shipped_checkpoints_are_small_and_whole():
-    from convae import checkpoints
+    from convae.models import checkpoints
 
     folders = sorted(p.parent for p in (ROOT / "checkpoints").glob("*/card.json"))
     assert folders
@@ -165,15 +165,17 @@ def test_shipped_checkpoints_are_small_and_whole():
 
 @pytest.mark.parametrize("spec", ["photos", "shapes", "digits"])
 def test_every_shipped_model_has_its_maps_of_the_built_in_sets(spec):
-    from convae import checkpoints, data, projection
+    from convae import data
+    from convae.models import checkpoints
+    from convae.projection import maps
 
-    images = data.load(spec, "test").sample(projection.LIMIT)
+    images = data.load(spec, "test").sample(maps.LIMIT)
     for card in sorted((ROOT / "checkpoints").glob("*/card.json")):
         sha256 = checkpoints.load(str(card.parent)).sha256
         for dimensions in (2, 3):
-            settings = projection.Settings("UMAP", dimensions)
-            name = projection.key(sha256, images.fingerprint, settings)
-            found = projection.load(name, card.parent / "maps")
+            settings = maps.Settings("UMAP", dimensions)
+            name = maps.key(sha256, images.fingerprint, settings)
+            found = maps.load(name, card.parent / "maps")
             told = (
                 f"python -m convae map {card.parent.name} --data {spec} --dimensions {dimensions}"
             )

@@ -5,8 +5,8 @@ normal case: it gives the empty figure with its axes. Text from outside is escap
 some HTML.
 """
 
+from convae.plots.latent import code_bars, latent_scatter, path_inspector
 from convae.plots.quality import bands, compare_runs, histogram, rate_distortion, spectrum
-from convae.plots.space import code_bars, latent_scatter, path_inspector
 from convae.plots.style import CLEAR, COLOURS, GREY, PALETTE, TEAL
 
 __all__ = [

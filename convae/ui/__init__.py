@@ -12,14 +12,7 @@
 A page reads ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
 """
 
-from convae.ui.caches import (
-    codes_of,
-    image_set,
-    load_checkpoint,
-    pca_of,
-    rebuilt_of,
-    sample,
-)
+from convae.ui.caches import codes_of, image_set, load_checkpoint, pca_of, rebuilt_of, sample
 from convae.ui.escape import plain
 from convae.ui.frame import (
     download,
@@ -49,7 +42,7 @@ from convae.ui.pickers import (
     trained_on,
 )
 from convae.ui.pictures import error_picture, image_rows, journey, large_image, sheet_png
-from convae.ui.training_form import duration
+from convae.ui.train.form import duration
 
 __all__ = [
     "checkpoint_options",

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from convae import checkpoints, data
-from convae.checkpoints import Checkpoint
-from convae.codes import codes_for
+from convae import data
 from convae.data import ImageSet
-from convae.pca import PCA, pca_for
+from convae.evaluation.pca import PCA, pca_for
+from convae.latent.encode_cache import codes_for
+from convae.models import checkpoints
+from convae.models.checkpoints import Checkpoint
 from convae.ui import frame
 
 MANY = 300  # images whose codes take a second or more, where they are corrected

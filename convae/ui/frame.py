@@ -10,7 +10,7 @@ import streamlit as st
 
 from convae import files, runs
 from convae.errors import ConvaeError, os_sentence
-from convae.ui import choices, query, style
+from convae.ui import address, css, query
 from convae.ui.escape import plain, sentence
 
 ROOT = files.app_root()
@@ -48,7 +48,7 @@ def page(title: str, *, wide: bool = True) -> None:
     query.clean(title)
     _settle()
     st.session_state["page"] = title
-    style.style()
+    css.style()
     with st.sidebar:
         _menu()
         with steady():
@@ -86,7 +86,7 @@ def _menu() -> None:
 
 def link(path: str, label: str, icon: str | None = None, *, width="content") -> None:
     """A link to another page that takes the chosen model and images along."""
-    st.page_link(path, label=label, icon=icon, width=width, query_params=choices.address())
+    st.page_link(path, label=label, icon=icon, width=width, query_params=address.address())
 
 
 def next_pages() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Collection
 import numpy as np
 import streamlit as st
 
-from convae import checkpoints, data, runs
-from convae.checkpoints import Checkpoint, Entry
-from convae.data import ImageSet
-from convae.ui import caches, choices, frame, pictures
-from convae.ui.arrivals import offer_cifar10, uploads
-from convae.ui.choices import NAMES, UPLOADS, spec_name
+from convae import data, runs
+from convae.data import ImageSet, catalog
+from convae.models import checkpoints
+from convae.models.checkpoints import Checkpoint, Entry
+from convae.ui import address, caches, frame, pictures
+from convae.ui.address import NAMES, UPLOADS, spec_name
 from convae.ui.escape import plain
+from convae.ui.uploads import offer_cifar10, uploads
 
 
 def is_cifar10(entry: Entry) -> bool:
@@ -145,7 +146,7 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
                 f"The address names a model that is not here; this is {plain(default)} instead.",
                 icon=":material/info:",
             )
-    choices.remind(key, options)
+    address.remind(key, options)
     if st.session_state.get(f"{key}-next") in options:
         st.session_state[key] = st.session_state.pop(f"{key}-next")
     if st.session_state.get(key, default) not in options:
@@ -159,7 +160,7 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
             bind="query-params",
             persist_state="session",
         )
-        st.caption(plain(describe(options[choices.keep(key, name)]), 300))
+        st.caption(plain(describe(options[address.keep(key, name)]), 300))
         with frame.steady():
             name_damaged(damaged)
     with frame.error_boundary():
@@ -192,7 +193,7 @@ def _made_here(entry: Entry) -> bool:
 def _exists(spec: str) -> bool:
     try:
         data.check_spec(spec)
-    except data.DataError:
+    except catalog.DataError:
         return False
     return True
 
@@ -214,7 +215,7 @@ def pick_source() -> str:
     entry = checkpoint_options().get(st.session_state.get("model", ""))
     sources = sources_of(entry)
     default = default_source(entry, sources)
-    choices.remind("data", sources)
+    address.remind("data", sources)
     before = st.session_state.get("data-default")
     if before is not None and before != default and st.session_state.get("data") == before:
         st.session_state["data"] = default
@@ -239,7 +240,7 @@ def pick_source() -> str:
         persist_state="session",
         help="\n".join(f"* {spec_name(spec)}: {told}" for spec, told in data.SPECS.items()),
     )
-    return choices.keep("data", chosen)
+    return address.keep("data", chosen)
 
 
 def pick_set() -> ImageSet:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.browsing import ARGUMENTS, CHROMIUM, MISSING, ROOT, serving
-from benchmarks.browsing import settle as settle
-from convae import builtin
 from convae.config import DataConfig, TrainConfig, from_dict
+from convae.data import builtin
+from tests.support.browsing import ARGUMENTS, CHROMIUM, MISSING, ROOT, serving
+from tests.support.browsing import settle as settle
 
 CROWDS = (5_000, 10_000)  # test images of the sets that models called crowd-5000, ... come with
 

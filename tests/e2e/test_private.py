@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from benchmarks.browsing import serving, settle
-from convae import builtin, checkpoints, parcel
+from convae.data import builtin
+from convae.models import bundle, checkpoints
 from tests.e2e.conftest import add_run
+from tests.support.browsing import serving, settle
 
 HOSTILE = (
     "![x](//host.invalid/p.png)",
@@ -43,13 +44,13 @@ def hostile_server(tmp_path_factory, tiny_weights):
     os.environ.update(folders)
     try:
         exported = checkpoints.export("tiny")
-        given, weights = parcel.unpack(exported)
+        given, weights = bundle.unpack(exported)
         given["config"]["data"]["spec"] = HOSTILE[0]
         given["classes"] = list(HOSTILE)
         given["name"] = HOSTILE[1]
         given["config"]["init_from"] = HOSTILE[0]
         given["metrics"]["test"]["images"] = HOSTILE[0]
-        run = parcel.accept(_zip(given, weights))
+        run = bundle.accept(_zip(given, weights))
     finally:
         for name, value in before.items():
             if value is None:

@@ -8,11 +8,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from benchmarks.browsing import free_port, serving, settle
-from convae import runs, snapshots
+from convae import runs
 from convae.config import from_flat
+from convae.runs import snapshots
 from tests.e2e.test_walk import assert_healthy, chosen, pixels
-from tests.waiting import wait_for
+from tests.support.browsing import free_port, serving, settle
+from tests.support.waiting import wait_for
 
 
 class App:

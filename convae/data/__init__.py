@@ -1,0 +1,42 @@
+"""Image sets by name: `data.load("cifar10", "test")` gives an `ImageSet`.
+
+catalog      every image set by its specification: load, splits, ImageSet
+builtin      shapes, digits, photos: made on the spot
+cifar10      CIFAR-10: read, checked; download: fetched with progress
+image_folder folders, zip and tar archives of images
+decoding     one image file to 32x32 pixels, within limits of memory and time
+zips         the number of entries of a zip, read before it is parsed
+disk_cache   decoded sets kept on disk as memory maps
+"""
+
+from convae.data.catalog import (
+    CORRUPTIONS,
+    MAX_CLASSES,
+    SPECS,
+    SPLITS,
+    ImageSet,
+    Progress,
+    check_spec,
+    cifar10_present,
+    corrupt,
+    download_cifar10,
+    load,
+    splits,
+    stamp,
+)
+
+__all__ = [
+    "CORRUPTIONS",
+    "MAX_CLASSES",
+    "SPECS",
+    "SPLITS",
+    "ImageSet",
+    "Progress",
+    "check_spec",
+    "cifar10_present",
+    "corrupt",
+    "download_cifar10",
+    "load",
+    "splits",
+    "stamp",
+]

@@ -1,0 +1,261 @@
+"""How good is a checkpoint, beside its straw men on the same images? One answer for page and
+command line."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from convae.data import ImageSet
+from convae.evaluation import metrics
+from convae.evaluation.compressors import (
+    FLOAT,
+    GUESS,
+    Method,
+    contenders,
+    model_method,
+    reference_of,
+)
+
+
+class Reconstructs(Protocol):
+    def reconstruct(self, images: np.ndarray) -> np.ndarray: ...
+
+
+class Row(NamedTuple):
+    """One line of the table: a method, the size of its code, and what `metrics.summary` says."""
+
+    name: str
+    values: int | None
+    bytes_per_image: float
+    n: int
+    mse: float
+    psnr: float
+    ssim: float
+    psnr_mean: float
+    psnr_spread: float
+    ssim_spread: float
+
+
+def row(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> Row:
+    """The line of the table for what `method` made of images: uint8 (N, 32, 32, 3) each."""
+    summary = metrics.summary(images, rebuilt)
+    return Row(method.name, method.values, method.bytes_per_image, *summary)
+
+
+PART = 125  # images reconstructed between two looks at whether to go on: a batch of the model
+
+
+def measure(
+    model: Reconstructs, images: np.ndarray, progress: Callable[[int, int], None] | None = None
+) -> dict[str, float | int]:
+    """n, mse (pixels in [0, 1]), psnr (dB, of the whole set), ssim and images_per_s on these
+    images.
+
+    images: uint8 (N, 32, 32, 3). Reconstructions are uint8 too, as people see them.
+    progress: called with (images reconstructed, N) after every part; what it raises ends it.
+    """
+
+    def rebuild(images: np.ndarray) -> np.ndarray:
+        parts = []
+        for start in range(0, len(images), PART):
+            parts.append(model.reconstruct(images[start : start + PART]))
+            if progress:
+                progress(min(start + PART, len(images)), len(images))
+        return np.concatenate(parts) if parts else images
+
+    rebuilt, speed = _timed(rebuild, images)
+    return metrics.summary(images, rebuilt)._asdict() | {"images_per_s": speed}
+
+
+def _timed(rebuild, images) -> tuple[np.ndarray, float]:
+    began = time.perf_counter()
+    rebuilt = rebuild(images)
+    return rebuilt, round(len(images) / max(time.perf_counter() - began, 1e-9), 1)
+
+
+def evaluate(
+    checkpoint,
+    test: ImageSet,
+    fitted_on: ImageSet | None,
+    bits: int = FLOAT,
+    beside: Iterable[Any] = (),
+) -> dict[str, Any]:
+    """The checkpoint's line of the table with n, latent_dim, corrections and images_per_s. Its
+    straw men's are under "baselines" (pca is full of None where there is nothing to fit it on),
+    those of other checkpoints under "beside"; "first_guess" is the encoder alone, or None."""
+    own, *straw = contenders(checkpoint, test, fitted_on, bits)
+    rebuilt, speed = _timed(own.rebuild, test.images)
+    mine = _figures(own, test.images, rebuilt)
+    lines: dict[str, Any] = {"pca": dict.fromkeys(mine) | {"fitted_on": None}}
+    for method in straw:
+        rebuilt = method.rebuild(test.images)
+        told = {"fitted_on" if method.name == "PCA" else "made_with": method.told}
+        lines[method.name.lower()] = _figures(method, test.images, rebuilt) | told
+    reference = reference_of(test, fitted_on)
+    guess = None
+    if checkpoint.config.corrections:
+        alone = model_method(checkpoint.with_corrections(0), reference, bits)
+        guess = _figures(alone, test.images, alone.rebuild(test.images))
+    others = [model_method(other, reference, bits) for other in beside]
+    return {
+        "checkpoint": checkpoint.name,
+        "data": test.name,
+        "n": len(test),
+        "latent_dim": own.values,
+        "corrections": checkpoint.config.corrections,
+        "bits": bits,
+        **mine,
+        "images_per_s": speed,
+        "first_guess": guess,
+        "baselines": lines,
+        "beside": [
+            {"checkpoint": m.name, "latent_dim": m.values}
+            | _figures(m, test.images, m.rebuild(test.images))
+            for m in others
+        ],
+    }
+
+
+def _figures(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
+    line = row(method, images, rebuilt)._asdict()
+    return {k: v for k, v in line.items() if k not in ("name", "values", "n")}
+
+
+def as_text(found: Mapping[str, Any]) -> str:
+    """What `evaluate` found, as a table to print."""
+    straw = found["baselines"]
+    named = {found["checkpoint"]: found}
+    if found["first_guess"]:
+        named[GUESS] = found["first_guess"]
+    named |= {
+        name: straw[name.lower()] for name in ("PCA", "JPEG", "WebP") if straw[name.lower()]["mse"]
+    }
+    named |= {each["checkpoint"]: each for each in found["beside"]}
+    width = max(map(len, named))
+    lines = [
+        f"{found['n']:,} test images of {found['data']}, {found['latent_dim']} values of "
+        f"{found['bits']} bits, corrected {found['corrections']} times",
+        f"{'':{width}}{'Bytes':>8}{'PSNR (dB)':>11}{'mean':>8}{'spread':>8}{'SSIM':>8}{'spread':>8}"
+        f"{'MSE':>10}",
+    ]
+    lines += [
+        f"{name:{width}}{line['bytes_per_image']:>8.1f}{line['psnr']:>11.2f}"
+        f"{line['psnr_mean']:>8.2f}{line['psnr_spread']:>8.2f}{line['ssim']:>8.4f}"
+        f"{line['ssim_spread']:>8.4f}{line['mse']:>10.6f}"
+        for name, line in named.items()
+    ]
+    if straw["pca"]["fitted_on"]:
+        lines.append(f"PCA is fitted on the training split of {straw['pca']['fitted_on']}.")
+    else:
+        lines.append("No training split is at hand to fit PCA on: name one with --fit-data.")
+    lines.append(f"{found['images_per_s']:,.0f} images/s")
+    return "\n".join(lines)
+
+
+def by_class(test: ImageSet, rebuilt: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """A line for each class that has images: its name, how many, the PSNR (dB) of each method."""
+    lines = []
+    for label, name in enumerate(test.class_names):
+        mine = test.labels == label
+        if mine.any():
+            each = {
+                k: metrics.set_psnr(test.images[mine], images[mine])
+                for k, images in rebuilt.items()
+            }
+            lines.append({"class": name, "n": int(mine.sum())} | each)
+    return lines
+
+
+def ranked(scores: np.ndarray, which: str, count: int) -> np.ndarray:
+    """The places of the `count` highest ("best", the very best first), lowest ("worst", the very
+    worst first) or middlemost ("median", rising) of scores (N,)."""
+    rising = np.argsort(scores, kind="stable")
+    if which == "best":
+        return rising[::-1][:count]
+    if which == "worst":
+        return rising[:count]
+    start = max(0, (len(rising) - count) // 2)
+    return rising[start : start + count]
+
+
+def misleading(image: np.ndarray, rebuilt: np.ndarray) -> dict[str, np.ndarray]:
+    """One image, uint8 (32, 32, 3), changed in ways that MSE and people judge differently.
+
+    Two are scaled to the very MSE of `rebuilt`: noise, and an even change of brightness.
+    """
+    spread = float(np.sqrt(np.mean((image.astype(float) - rebuilt) ** 2)))
+    half = image.copy()
+    half[16:] = 128
+    noise = np.random.default_rng(0).standard_normal(image.shape)
+    towards = 1 if image.mean() < 128 else -1
+    return {
+        "rebuilt": rebuilt,
+        "noise": _pixels(image + spread * noise),
+        "brightness": _pixels(image + towards * spread),
+        "shifted by a pixel": np.concatenate([image[:, :1], image[:, :-1]], axis=1),
+        "half masked": half,
+    }
+
+
+def misleading_text(mse: Mapping[str, float], ssim: Mapping[str, float]) -> str:
+    """What the figures of `misleading` show, in sentences.
+
+    mse (pixels in [0, 1]) and ssim of each change, by the names that `misleading` gives. Empty
+    where the reconstruction is exact. SSIM counts as different from 0.05 on, as shown rounded.
+    """
+    own = mse["rebuilt"]
+    if not own:
+        return ""
+    times = round(float(mse["shifted by a pixel"] / own), 1)
+    error = f"**{times:.1f} times** that of the reconstruction"
+    if times > 1:
+        shift = f"Shifted by one pixel, the image looks the same, but its squared error is {error}."
+    else:
+        less = "no higher" if times == 1 else "lower"
+        shift = f"On this image, a shift by one pixel has a {less} squared error: {error}."
+    scaled = ("noise", "brightness")
+    if all(abs(mse[name] - own) <= 0.05 * own for name in scaled):
+        equal = "Noise and brightness have the same squared error as the reconstruction."
+    else:
+        equal = (
+            "Noise and brightness are scaled to the error of the reconstruction, but clipping "
+            f"lowers it to {mse['noise']:.4f} and {mse['brightness']:.4f}."
+        )
+    likeness = {name: round(float(ssim[name]), 2) for name in ("rebuilt", *scaled)}
+    order = sorted(likeness, key=likeness.__getitem__, reverse=True)
+    figures = ", ".join(f"{name} {likeness[name]:.2f}" for name in order)
+    alike = [
+        f"{a} and {b}"
+        for a, b in zip(order, order[1:], strict=False)
+        if round(likeness[a] - likeness[b], 2) < 0.05
+    ]
+    if alike:
+        apart = f"SSIM hardly separates {' or '.join(alike)} here: {figures}."
+    else:
+        apart = f"SSIM tells them apart: {figures}."
+    return f"{shift} {equal} {apart}"
+
+
+def _pixels(values: np.ndarray) -> np.ndarray:
+    return np.rint(values.clip(0, 255)).astype(np.uint8)
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """The model (the first row) against each baseline, in a sentence.
+
+    Differences are those of the figures as the table shows them, rounded to 0.01 dB. A codec's size
+    is named where it is not the model's.
+    """
+    model, *others = rows
+    size = f"{model.bytes_per_image:,.1f}"
+    told = []
+    for row in others:
+        if row.name in ("PCA", "JPEG", "WebP"):
+            ahead = round(model.psnr, 2) - round(row.psnr, 2)
+            side = "behind" if ahead < 0 else "ahead of"
+            own = f"{row.bytes_per_image:,.1f}"
+            words = f"{abs(ahead):.2f} dB {side} {row.name}"
+            told.append(words if own == size else f"{words} ({own} bytes)")
+    return f"At {size} bytes an image the model is {', '.join(told)}." if told else ""

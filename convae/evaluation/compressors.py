@@ -1,0 +1,156 @@
+"""Ways to keep an image in few bytes, ready to be compared: a checkpoint and its straw men."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from convae.data import ImageSet
+from convae.evaluation import codecs, metrics
+from convae.evaluation.pca import PCA, pca_for
+
+FLOAT = 16  # bits of a value that is not quantised: counted as float16, which costs < 0.001 dB
+GUESS = "Guess"  # the encoder alone, of a checkpoint whose codes are corrected
+BITS = (1, 2, 3, 4, 5, 6, 7, 8, FLOAT)
+REFERENCE = 1_000  # training images whose codes give the range of each quantised value
+
+
+class Method(NamedTuple):
+    """One way to keep an image in few bytes, ready to use.
+
+    key: methods of equal keys rebuild equally. values: numbers in its code, None for a codec.
+    rebuild: uint8 (N, 32, 32, 3) -> the same shape. told: what one should know of how it was made.
+    """
+
+    name: str
+    key: str
+    values: int | None
+    bytes_per_image: float
+    rebuild: Callable[[np.ndarray], np.ndarray]
+    told: str
+
+
+def code_bytes(latent_dim: int, bits: int) -> int:
+    """Bytes of one code, packed without gaps."""
+    return -(-latent_dim * bits // 8)
+
+
+def model_method(checkpoint, reference: ImageSet, bits: int = FLOAT) -> Method:
+    """A checkpoint whose codes are kept in `bits` bits a value; see `reference_of`."""
+    d, key = checkpoint.config.latent_dim, f"model-{checkpoint.sha256}-{bits}"
+    if bits == FLOAT:
+        return Method(checkpoint.name, key, d, code_bytes(d, bits), checkpoint.reconstruct, "")
+    rebuild = _quantised(checkpoint.encode, checkpoint.decode, reference.images, bits)
+    key += f"-{reference.fingerprint}"
+    told = f"{bits} bits a value"
+    return Method(checkpoint.name, key, d, code_bytes(d, bits), rebuild, told)
+
+
+def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT) -> Method:
+    """PCA with as many values and bits as the model, fitted on the images of `fitted_on`."""
+
+    def encode(images):
+        return pca.encode(images, latent_dim)
+
+    def rebuild(images):
+        return pca.decode(encode(images))
+
+    if bits != FLOAT:
+        rebuild = _quantised(encode, pca.decode, fitted_on.sample(REFERENCE).images, bits)
+    key = f"pca-{fitted_on.fingerprint}-{latent_dim}-{bits}"
+    told = f"{fitted_on.name}, {len(fitted_on):,} images"
+    return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, told)
+
+
+def _quantised(encode, decode, reference, bits):
+    low, high = codecs.code_range(encode(reference), bits)
+
+    def rebuild(images):
+        packed = codecs.quantise(encode(images), bits, low, high)
+        return decode(codecs.dequantise(packed, bits, low, high))
+
+    return rebuild
+
+
+def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
+    """JPEG and WebP at the best quality at which `measured` takes no more bytes an image.
+
+    All images are packed into one file, so that the headers count next to nothing: see
+    `baselines.jpeg`.
+    """
+    found = []
+    for name, codec, at in (
+        ("JPEG", codecs.jpeg, codecs.jpeg_at),
+        ("WebP", codecs.webp, codecs.webp_at),
+    ):
+        best = at(measured, bytes_per_image)
+        key, told = f"{name.lower()}-{best.quality}", f"quality {best.quality}"
+        if best.bytes_per_image > bytes_per_image:
+            told += ", the lowest there is, and still larger"
+
+        def rebuild(images, codec=codec, quality=best.quality):
+            return codec(images, quality)[0]
+
+        found.append(Method(name, key, None, best.bytes_per_image, rebuild, told))
+    return found
+
+
+def reference_of(test: ImageSet, fitted_on: ImageSet | None) -> ImageSet:
+    """The images whose codes tell the range of each quantised value: of the training split, and
+    only where none is at hand those measured themselves."""
+    return (fitted_on or test).sample(REFERENCE)
+
+
+def contenders(
+    checkpoint,
+    test: ImageSet,
+    fitted_on: ImageSet | None,
+    bits: int = FLOAT,
+    pca: PCA | None = None,
+) -> list[Method]:
+    """The checkpoint and its straw men at the same size: PCA (where there are images to fit it on),
+    JPEG and WebP. pca: the one of `fitted_on`, where it is at hand already."""
+    found = [model_method(checkpoint, reference_of(test, fitted_on), bits)]
+    if fitted_on is not None and len(fitted_on):
+        pca = pca or pca_for(fitted_on)
+        found.append(pca_method(pca, fitted_on, checkpoint.config.latent_dim, bits))
+    return found + codec_methods(test.images, found[0].bytes_per_image)
+
+
+def model_curve(checkpoint, images: np.ndarray, reference: np.ndarray) -> list[tuple[float, float]]:
+    """(bytes an image, PSNR of the set in dB) of the checkpoint at each of BITS."""
+    ranges, codes = checkpoint.encode(reference), checkpoint.encode(images)
+    points = codecs.rate_distortion(images, codes, checkpoint.decode, ranges, BITS[:-1])
+    exact = metrics.set_psnr(images, checkpoint.decode(codes))
+    return [*points, (code_bytes(codes.shape[1], FLOAT), exact)]
+
+
+def pca_curve(pca: PCA, images: np.ndarray, reference: np.ndarray) -> list[tuple[float, float]]:
+    """(bytes an image, PSNR of the set in dB) of PCA, the number of values and the bits of each
+    chosen well: only those that no smaller code beats."""
+    most = max(1, min(512, len(pca.components)))
+    codes, ranges = pca.encode(images, most), pca.encode(reference, most)
+    points = []
+    for d in sorted({min(each, most) for each in (16, 32, 64, 128, 256, 512)}):
+        points += codecs.rate_distortion(
+            images, codes[:, :d], pca.decode, ranges[:, :d], (3, 4, 5, 6)
+        )
+    return pareto(points)
+
+
+def pareto(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those (bytes, dB) than which no point is both smaller and better, rising."""
+    kept: list[tuple[float, float]] = []
+    for size, quality in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not kept or quality > kept[-1][1]:
+            kept.append((size, quality))
+    return kept
+
+
+def codec_curves(images: np.ndarray) -> dict[str, list[tuple[float, float]]]:
+    """(bytes an image, PSNR of the set in dB) of JPEG and WebP over their qualities."""
+    qualities = (1, 3, 6, 10, 15, 20, 30, 40, 55, 70, 80, 90)
+    return {
+        "JPEG": codecs.codec_curve(codecs.jpeg, images, qualities),
+        "WebP": codecs.codec_curve(codecs.webp, images, (0, *qualities)),
+    }

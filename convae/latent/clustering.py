@@ -1,0 +1,35 @@
+"""What a map can be coloured by, from the codes alone: groups, and how odd a code is."""
+
+import numpy as np
+
+from convae.latent import paths
+from convae.process_state import no_convergence_warnings, one_thread
+
+
+def clusters(codes: np.ndarray, count: int = 10, seed: int = 0) -> np.ndarray:
+    """The group of each code, int64 (N,), by k-means (scikit-learn's, in batches): group 0 is the
+    largest. Fewer groups where there are fewer codes."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    count = max(1, min(count, len(codes)))
+    # fewer distinct codes than groups is no mistake
+    with one_thread(), no_convergence_warnings:
+        found = MiniBatchKMeans(count, n_init=3, random_state=seed).fit_predict(codes)
+    sizes = np.bincount(found, minlength=count)
+    place = np.empty(count, np.int64)
+    place[np.argsort(-sizes, kind="stable")] = np.arange(count)
+    return place[found]
+
+
+def oddness(codes: np.ndarray) -> np.ndarray:
+    """How far each code lies from the middle of all, in spreads: float32 (N,).
+
+    The Mahalanobis distance over the root of the number of directions, so that 1 is usual whatever
+    the size of the code. Directions without spread are left out.
+    """
+    mean, directions, spreads = paths.principal_directions(codes)
+    kept = spreads > 1e-4 * max(spreads.max(initial=0), 1e-12)
+    if not kept.any():
+        return np.zeros(len(codes), np.float32)
+    along = (codes - mean) @ directions[kept].T / spreads[kept]
+    return np.sqrt((along**2).mean(axis=1)).astype(np.float32)

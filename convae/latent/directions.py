@@ -1,0 +1,66 @@
+"""Codes changed on purpose: sums of codes, and knobs along directions that mean something."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from convae.latent import paths
+
+
+def arithmetic(
+    a: np.ndarray, b: np.ndarray, c: np.ndarray, strengths: Sequence[float]
+) -> np.ndarray:
+    """c + t (a - b) for each strength t: (len(strengths), *shape); t = 1 is a - b + c.
+
+    a, b, c: codes (d,), or images as float, all of one shape. float32.
+    """
+    a, b, c = (np.asarray(each, np.float32) for each in (a, b, c))
+    return np.stack([c + np.float32(t) * (a - b) for t in strengths])
+
+
+class Knobs(NamedTuple):
+    """n directions in which codes can be moved: names, and moves (n, d), one spread each."""
+
+    names: tuple[str, ...]
+    moves: np.ndarray
+
+    def turned(self, code: np.ndarray, amounts: Sequence[float]) -> np.ndarray:
+        """The code (d,) moved by an amount along each direction, in spreads: (d,)."""
+        return (code + np.asarray(amounts, np.float32) @ self.moves).astype(np.float32)
+
+    def ends(self, code: np.ndarray, amounts: Sequence[float], reach: float) -> np.ndarray:
+        """What each knob alone would do from here: (n, 2, d), with it at -reach and at +reach."""
+        here = self.turned(code, amounts)
+        low, high = (
+            np.array([side * reach - amount for amount in amounts], np.float32) for side in (-1, 1)
+        )
+        return here + np.stack([low, high], axis=1)[:, :, None] * self.moves[:, None]
+
+
+def principal_knobs(codes: np.ndarray, most: int = 10) -> Knobs:
+    """Along the widest principal directions of codes (N, d); one spread is the standard deviation
+    of the codes along each. Directions without spread are left out."""
+    _, directions, spreads = paths.principal_directions(codes)
+    wide = [i for i in range(min(most, len(spreads))) if spreads[i] > 1e-6 * max(spreads[0], 1e-30)]
+    names = tuple(f"Direction {i + 1}" for i in wide)
+    return Knobs(names, directions[wide] * spreads[wide, None])
+
+
+def class_knobs(codes: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Knobs:
+    """From the mean of all other codes towards the mean of each class, where there are both.
+
+    codes: (N, d); labels: (N,). One spread is the standard deviation of all codes along it.
+    """
+    names, moves = [], []
+    for number, name in enumerate(class_names):
+        inside = labels == number
+        if not inside.any() or inside.all():
+            continue
+        way = codes[inside].mean(axis=0) - codes[~inside].mean(axis=0)
+        length = np.linalg.norm(way)
+        if length > 0:
+            names.append(name)
+            moves.append(way / length * np.std(codes @ (way / length)))
+    shape = (len(moves), codes.shape[1])
+    return Knobs(tuple(names), np.asarray(moves, np.float32).reshape(shape))

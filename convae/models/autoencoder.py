@@ -1,0 +1,316 @@
+"""The autoencoders: h = f(x), x^ = g(h). Readable top to bottom; one line per resolution.
+
+A batch is float32 (N, 3, 32, 32) in [0, 1]; z is float32 (N, latent_dim), unbounded; the output is
+float32 (N, 3, 32, 32), clamped to [0, 1] wherever it is shown or measured.
+
+classic: the well-known notebook model. Convolutions, max-pooling, a dense ReLU code, up-sampling.
+
+strided: the field's teaching network. Strided convolutions, a linear code, no normalisation.
+
+residual: ours. The code is linear, and starts as PCA: the best a linear code can do. Around it
+stand two small convolutional networks that work on pictures, not on codes: one prepares the image
+before it is projected, one repairs what comes back. Both start at zero, so the model starts as good
+as PCA, and because a picture has a thousand places to learn from, it leaves PCA behind in its first
+epoch. Networks that map to and from a bare code, as the two others do, take a hundred epochs to get
+there (benchmarks/RESULTS.md has the trials).
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from convae import images as pixels
+from convae.config import ModelConfig
+from convae.errors import ConvaeError
+from convae.models.devices import pick_precision
+from convae.models.refinement import corrected
+
+IMAGE_SHAPE = (3, 32, 32)
+VALUES = 3 * 32 * 32
+BATCH = 125  # images encoded at a time: more of them cost fresh memory for every batch
+MAX_PARAMETERS = 12_000_000  # 48 MB as float32: what an upload may weigh
+
+
+def conv(before: int, after: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(before, after, 3, stride=stride, padding=1)
+
+
+def up(before: int, after: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
+
+
+def classic(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """1,385,731 trainable parameters at base_channels 32, latent_dim 256; ends in logits."""
+
+    def block(before: int, after: int) -> list[nn.Module]:
+        # eps, momentum and slope are Keras' defaults: what the original was trained with
+        return [
+            conv(before, after),
+            nn.BatchNorm2d(after, eps=1e-3, momentum=0.01),
+            nn.LeakyReLU(0.3),
+        ]
+
+    encoder = nn.Sequential(
+        *block(3, c), nn.MaxPool2d(2),  # 32 -> 16
+        *block(c, 2 * c), nn.MaxPool2d(2),  # 16 -> 8
+        *block(2 * c, 4 * c), nn.MaxPool2d(2),  # 8 -> 4
+        nn.Flatten(), nn.Linear(64 * c, d), nn.ReLU(),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Linear(d, 64 * c), nn.ReLU(), nn.Unflatten(1, (4 * c, 4, 4)),
+        nn.Upsample(scale_factor=2), *block(4 * c, 4 * c),  # 4 -> 8
+        nn.Upsample(scale_factor=2), *block(4 * c, 2 * c),  # 8 -> 16
+        nn.Upsample(scale_factor=2), *block(2 * c, c),  # 16 -> 32
+        conv(c, 3),
+    )  # fmt: skip
+    for layer in [*encoder, *decoder]:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)  # Keras' glorot_uniform
+            nn.init.zeros_(layer.bias)
+    return encoder, decoder
+
+
+def strided(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """468,227 parameters at base_channels 32, latent_dim 128 (UvA Deep Learning tutorial 9)."""
+    gelu = nn.GELU
+    encoder = nn.Sequential(
+        conv(3, c, stride=2), gelu(), conv(c, c), gelu(),  # 32 -> 16
+        conv(c, 2 * c, stride=2), gelu(), conv(2 * c, 2 * c), gelu(),  # 16 -> 8
+        conv(2 * c, 2 * c, stride=2), gelu(),  # 8 -> 4
+        nn.Flatten(), nn.Linear(32 * c, d),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Linear(d, 32 * c), gelu(), nn.Unflatten(1, (2 * c, 4, 4)),
+        up(2 * c, 2 * c), gelu(), conv(2 * c, 2 * c), gelu(),  # 4 -> 8
+        up(2 * c, c), gelu(), conv(c, c), gelu(),  # 8 -> 16
+        up(c, 3),  # 16 -> 32
+    )  # fmt: skip
+    return encoder, decoder
+
+
+class Refiner(nn.Module):
+    """A picture's correction, zero before training: (N, 3, 32, 32) -> (N, 3, 32, 32).
+
+    A small U-Net: down to 4x4 and back up by pixel shuffle, with sums across at each resolution.
+    """
+
+    def __init__(self, c: int):
+        super().__init__()
+        self.act = nn.SiLU()
+        self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+        self.at16 = conv(12, c)
+        self.to8, self.at8 = conv(c, 2 * c, stride=2), conv(2 * c, 2 * c)
+        self.to4, self.at4 = conv(2 * c, 4 * c, stride=2), conv(4 * c, 4 * c)
+        self.up8, self.back8 = nn.Conv2d(4 * c, 8 * c, 1), conv(2 * c, 2 * c)
+        self.up16, self.back16 = nn.Conv2d(2 * c, 4 * c, 1), conv(c, c)
+        self.out = conv(c, 12)
+        for layer in self.children():
+            if isinstance(layer, nn.Conv2d):  # He et al. 2015; without it the first epochs are lost
+                nn.init.normal_(layer.weight, 0, math.sqrt(2 / layer.weight[0].numel()))
+                nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.act
+        x = 4 * (x - 0.5)  # about unit spread
+        x16 = a(self.at16(self.unshuffle(x)))
+        x8 = a(self.at8(a(self.to8(x16))))
+        x4 = a(self.at4(a(self.to4(x8))))
+        x8 = a(self.back8(x8 + self.shuffle(self.up8(x4))))
+        x16 = a(self.back16(x16 + self.shuffle(self.up16(x8))))
+        return self.shuffle(self.out(x16))
+
+
+class PreparedProjection(nn.Module):
+    """z = E (x + correction(x)) + b."""
+
+    def __init__(self, c: int, d: int):
+        super().__init__()
+        self.refiner, self.flatten = Refiner(c), nn.Flatten()
+        self.linear = nn.Linear(VALUES, d)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.flatten(x + self.refiner(x)))
+
+
+class RepairedProjection(nn.Module):
+    """y = D z + b; x^ = y + correction(y)."""
+
+    def __init__(self, c: int, d: int):
+        super().__init__()
+        self.linear, self.unflatten = nn.Linear(d, VALUES), nn.Unflatten(1, IMAGE_SHAPE)
+        self.refiner = Refiner(c)
+
+    def forward(self, z: Tensor) -> Tensor:
+        y = self.unflatten(self.linear(z))
+        return y + self.refiner(y)
+
+
+def residual(c: int, d: int) -> tuple[nn.Module, nn.Module]:
+    """A linear code between two picture networks; see the top of this file."""
+    encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d)
+    directions = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
+    start_linear(encoder, decoder, torch.full((VALUES,), 0.5), directions.T)
+    return encoder, decoder
+
+
+@torch.no_grad()
+def start_linear(encoder: nn.Module, decoder: nn.Module, mean: Tensor, directions: Tensor) -> None:
+    """Make the first K values of the code the projections on K orthonormal directions (K, 3072)."""
+    count = len(directions)
+    decoder.linear.bias.copy_(mean)
+    encoder.linear.weight[:count] = directions
+    decoder.linear.weight[:, :count] = directions.T
+    encoder.linear.bias.copy_(-encoder.linear.weight @ mean)
+
+
+ARCHITECTURES = {"classic": classic, "strided": strided, "residual": residual}
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """Trainable parameters, counted without making one of them."""
+    with torch.device("meta"):
+        encoder, decoder = ARCHITECTURES[config.architecture](
+            config.base_channels, config.latent_dim
+        )
+    return sum(p.numel() for half in (encoder, decoder) for p in half.parameters())
+
+
+class ConvAutoencoder(nn.Module):
+    """``config.architecture`` with ``config.latent_dim`` values in its code."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.encoder, self.decoder = ARCHITECTURES[config.architecture](
+            config.base_channels, config.latent_dim
+        )
+
+    def start_from_pca(self, mean: np.ndarray, directions: np.ndarray) -> None:
+        """Make a `residual` model exactly PCA, where training then starts.
+
+        mean (3072,), directions (K, 3072), K >= 1, pixels in (row, column, colour) order. Where K <
+        latent_dim the other values of the code keep their random directions.
+        """
+        order = torch.arange(VALUES).view(32, 32, 3).permute(2, 0, 1).reshape(-1)
+        start_linear(
+            self.encoder, self.decoder,
+            torch.as_tensor(mean, dtype=torch.float32)[order],
+            torch.as_tensor(directions[: self.config.latent_dim], dtype=torch.float32)[:, order],
+        )  # fmt: skip
+
+    def f(self, x: Tensor) -> Tensor:
+        """Encode a batch: (N, 3, 32, 32) in [0, 1] -> z (N, latent_dim).
+
+        In eval mode the encoder's guess is corrected ``config.corrections`` times; in training it
+        is the guess that learns.
+        """
+        z = self.guess(x)
+        if self.training or not self.config.corrections:
+            return z
+        return corrected(self.g, x, z.float(), self.config.corrections)
+
+    def guess(self, x: Tensor) -> Tensor:
+        """What the encoder says of a batch, shapes as in `f`."""
+        return self.encoder(2 * x - 1 if self.config.architecture == "strided" else x)
+
+    def g(self, z: Tensor) -> Tensor:
+        """Decode: z (N, latent_dim) -> (N, 3, 32, 32), near [0, 1] (classic: inside it)."""
+        y = self.decoder(z).float()
+        if self.config.architecture == "classic":
+            return torch.sigmoid(y)
+        return (y + 1) / 2 if self.config.architecture == "strided" else y
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.g(self.f(x))
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def encode(self, images: np.ndarray, precision: str = "float32") -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> codes float32 (N, latent_dim); the model must be in eval mode.
+
+        precision: float32, the same digits on every machine; auto, as in training: bfloat16 where
+        the processor multiplies it natively, codes off by about 0.3 % and twice as fast.
+        """
+        dtype = pick_precision(precision, self.device)
+        mixed, parts = dtype != torch.float32, []
+        # autocast's cache of converted weights belongs to the whole process: all threads share it
+        with (
+            torch.no_grad(),
+            torch.autocast(self.device.type, dtype, enabled=mixed, cache_enabled=False),
+        ):
+            for x in self._batches(images):
+                parts.append(self.f(x).float().cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros((0, self.config.latent_dim), np.float32)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3)."""
+        codes = np.asarray(codes, np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self.config.latent_dim:
+            raise ConvaeError(
+                f"Codes of shape {codes.shape} do not fit this model, "
+                f"which takes (N, {self.config.latent_dim})."
+            )
+        self._must_be_in_eval_mode()
+        with torch.inference_mode():
+            parts = [
+                pixels.from_batch(self.g(torch.tensor(codes[i : i + BATCH], device=self.device)))
+                for i in range(0, len(codes), BATCH)
+            ]
+        return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3): decode(encode(images))."""
+        with torch.no_grad():  # not inference_mode: refinement needs a gradient by the code
+            parts = [pixels.from_batch(self(x)) for x in self._batches(images)]
+        return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
+
+    def _must_be_in_eval_mode(self) -> None:
+        if self.training:
+            raise RuntimeError(
+                "Call model.eval() first: batch statistics would leak between images."
+            )
+
+    def _batches(self, images: np.ndarray) -> Iterator[Tensor]:
+        if images.ndim != 4 or images.shape[1:] != (32, 32, 3) or images.dtype != np.uint8:
+            raise ConvaeError(
+                f"Images must be uint8 (N, 32, 32, 3), not {images.dtype} {images.shape}."
+            )
+        self._must_be_in_eval_mode()
+        # the grad mode is the consumer's: set here, it would stay set between two batches
+        for i in range(0, len(images), BATCH):
+            yield pixels.to_batch(images[i : i + BATCH], self.device)
+
+    def layers(self, image: np.ndarray) -> list[tuple[str, str, np.ndarray, int]]:
+        """The output of each layer for one image, uint8 (32, 32, 3), in the order of execution.
+
+        Returns (half, kind of layer, output float32 without the batch axis, parameters). Several
+        threads share one model, so the hooks that record are attached to a private copy, which
+        shares its weights with this model.
+        """
+        tensors = [*self.parameters(), *self.buffers()]
+        private = copy.deepcopy(self, {id(tensor): tensor for tensor in tensors})
+        seen: list[tuple[str, str, np.ndarray, int]] = []
+        for half, network in (("encoder", private.encoder), ("decoder", private.decoder)):
+            for layer in network.modules():
+                if not list(layer.children()):
+                    layer.register_forward_hook(
+                        lambda layer, _, out, half=half: seen.append((
+                            half, type(layer).__name__, out[0].float().cpu().numpy(),
+                            sum(p.numel() for p in layer.parameters()),
+                        ))
+                    )  # fmt: skip
+        with torch.no_grad():
+            for x in private._batches(image[None]):
+                private.g(private.guess(x))
+        return seen

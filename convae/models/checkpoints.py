@@ -1,0 +1,345 @@
+"""A checkpoint: a folder with model.safetensors (weights) and card.json (what it says of itself).
+
+Shipped ones lie in checkpoints/, one's own in runs/ (a run that saved an epoch is a checkpoint). No
+pickle is ever loaded from a user: weights come as safetensors, and everything is checked first.
+"""
+
+import hashlib
+import io
+import json
+import os
+import time
+import zipfile
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from convae import files, processes, records, runs
+from convae.config import ModelConfig, TrainConfig, from_dict
+from convae.csv_export import to_csv
+from convae.errors import CheckpointError, ConvaeError
+from convae.models.autoencoder import MAX_PARAMETERS, ConvAutoencoder, count_parameters
+
+MAX_BYTES = 50 * 2**20
+MAX_HEADER = 2**20
+READ_S = 3.0  # how long a reader waits for a run that is between its weights and its card
+DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
+LOADER = '''"""Loads the model beside this file; needs the convae package."""
+
+from pathlib import Path
+
+from convae import checkpoints, data
+
+checkpoint = checkpoints.load(str(Path(__file__).parent))
+images = data.load("shapes", "test").images[:8]  # uint8 (N, 32, 32, 3), or images of your own
+codes = checkpoint.encode(images)  # float32 (N, latent_dim)
+rebuilt = checkpoint.decode(codes)  # uint8 (N, 32, 32, 3)
+print(checkpoint.config, codes.shape, rebuilt.shape)
+'''
+
+
+def root() -> Path:
+    """Where the shipped checkpoints lie, see `runs.shipped_root`."""
+    return runs.shipped_root()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A checkpoint at hand, by its card alone: nothing of it is loaded yet."""
+
+    name: str
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def config(self) -> TrainConfig:
+        return from_dict(TrainConfig, self.card["config"])
+
+
+class Checkpoint:
+    """A loaded checkpoint: the model in eval mode, its card, and numpy in, numpy out."""
+
+    def __init__(self, name: str, card: dict[str, Any], model: ConvAutoencoder):
+        self.name, self.card, self.model = name, card, model.eval().requires_grad_(False)
+        if model.device.type != "mps":  # the layout that is fastest: benchmarks/RESULTS.md
+            self.model.to(memory_format=torch.channels_last)
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.model.config
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights file, with the number of corrections if there are any: what caches are
+        keyed by, as codes depend on both."""
+        steps = self.config.corrections
+        return self.card["sha256"] + (f"+{steps}" if steps else "")
+
+    @cached_property
+    def train_config(self) -> TrainConfig:
+        return from_dict(TrainConfig, self.card["config"])
+
+    def with_corrections(self, steps: int) -> "Checkpoint":
+        """The same weights, whose codes are corrected so many times: 0 to 8, or ConfigError."""
+        config = replace(self.config, corrections=steps)
+        with torch.device("meta"):
+            model = ConvAutoencoder(config)
+        model.load_state_dict(self.model.state_dict(), assign=True)
+        return Checkpoint(self.name, self.card, model)
+
+    def encode(self, images: np.ndarray, precision: str = "float32") -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> codes float32 (N, latent_dim); see `ConvAutoencoder.encode`."""
+        return self.model.encode(images, precision)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3)."""
+        return self.model.decode(codes)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3)."""
+        return self.model.reconstruct(images)
+
+
+def weights_bytes(model: ConvAutoencoder, half: bool = False) -> bytes:
+    """The weights as a safetensors file; ``half`` stores them as float16 (they load as float32)."""
+    tensors = {
+        name: t.detach().to("cpu", torch.float16 if half and t.is_floating_point() else None)
+        .contiguous(memory_format=torch.contiguous_format)
+        for name, t in model.state_dict().items()
+    }  # fmt: skip
+    return safetensors.torch.save(tensors)
+
+
+def save(
+    folder: Path,
+    model: ConvAutoencoder,
+    card: dict[str, Any],
+    *,
+    half: bool = False,
+    state: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write weights, then the card, then (if given) the state that resume needs.
+
+    Each replaces the old one atomically. The state comes last: where saving is cut short, resume
+    goes on from the epoch before and writes all three again. Returns the card as written, with the
+    sha256 of the weights. OSError on a full disk.
+    """
+    weights = weights_bytes(model, half)
+    card = card | {"format": 1, "sha256": hashlib.sha256(weights).hexdigest()}
+    parts = [(folder / "model.safetensors", weights)]
+    parts.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
+    if state is not None:
+        parts.append((folder / "state.pt", state_bytes(state)))
+    files.replace_together(parts)
+    return card
+
+
+def state_bytes(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """What ``save`` kept for resume, or None before the first epoch. Only ever our own file."""
+    path = folder / "state.pt"
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's own words tell how to switch the safety off
+        raise CheckpointError(
+            f"The resume state of `{folder.name}` is damaged ({type(error).__name__}): "
+            "start a new run from its weights with --init-from."
+        ) from None
+
+
+def listing() -> list[Entry]:
+    """Shipped checkpoints by name, then one's own, newest first; damaged cards are left out."""
+    return survey()[0]
+
+
+def damaged() -> dict[str, str]:
+    """Models and runs that cannot be used: name -> the reason, a sentence."""
+    return survey()[1]
+
+
+def shipped() -> list[Entry]:
+    """The checkpoints that come with the project, by name; damaged cards are left out."""
+    return list(_entries(_shipped_cards(), {}).values())
+
+
+def _shipped_cards() -> list[Path]:
+    return sorted(root().glob("*/card.json"))
+
+
+def survey() -> tuple[list[Entry], dict[str, str]]:
+    """(`listing`, `damaged`), for those who need both: every card is read once."""
+    own, reasons = [], {}
+    for run in runs.listing():
+        own.append(run.path / "card.json")
+        if reason := run.damage():
+            reasons[run.id] = reason
+    return list(_entries([*_shipped_cards(), *own], reasons).values()), reasons
+
+
+def _entries(cards: list[Path], reasons: dict[str, str]) -> dict[str, Entry]:
+    """Name -> entry, by the first card of each name that has weights beside it. Why a card cannot
+    be used is added to `reasons`."""
+    found: dict[str, Entry] = {}
+    for path in cards:
+        name = path.parent.name
+        if name in found or not path.exists() or not (path.parent / "model.safetensors").is_file():
+            continue
+        try:
+            found[name] = Entry(name, path.parent, read_card(path.parent))
+        except ConvaeError as error:
+            reasons.setdefault(name, str(error))
+    return found
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What card.json says, its parts of the right type (`records.card`); CheckpointError where it
+    is damaged."""
+    card = files.read_json(folder / "card.json")
+    try:
+        from_dict(TrainConfig, card.get("config"))
+    except ConvaeError as error:
+        reason = str(error).rstrip(".") if card else "it is not a JSON object"
+        raise CheckpointError(
+            f"The card of {folder.name} is damaged: {reason[:200]}. Repair card.json, or delete "
+            "the model."
+        ) from None
+    return records.card(card)
+
+
+def find(name_or_path: str) -> Path:
+    """The folder of a checkpoint, by the name that ``listing`` shows or by its path."""
+    entries, reasons = survey()
+    for entry in entries:
+        if entry.name == name_or_path:
+            return entry.path
+    path = Path(name_or_path)
+    if os.path.isfile(path / "card.json"):  # False, too, for a name that no file can have
+        return path
+    if reason := reasons.get(name_or_path):
+        raise CheckpointError(reason)
+    if runs.ID.fullmatch(name_or_path) and (runs.root() / name_or_path).is_dir():
+        raise CheckpointError(
+            f"Run `{name_or_path}` has not finished an epoch: it has no model yet."
+        )
+    names = ", ".join(entry.name for entry in entries) or "none; train one first"
+    raise CheckpointError(f"There is no checkpoint `{name_or_path[:200]}`. At hand: {names}.")
+
+
+def load(name_or_path: str, device: str = "cpu") -> Checkpoint:
+    """Load a checkpoint by name or folder, its weights verified against its card.
+
+    Raises CheckpointError where it is missing, damaged or not ours.
+    """
+    path = find(str(name_or_path))
+    weights, card = _both(path)
+    return from_bytes(path.name, weights, card, device)
+
+
+def _both(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """The weights and the card that was written for them. A run that saves replaces one after the
+    other: where they do not fit and the run is at work, or one has just changed, look again."""
+    before, deadline = None, time.monotonic() + READ_S
+    while True:
+        at_work = processes.is_locked(path / "lock")
+        try:
+            weights = (path / "model.safetensors").read_bytes()
+            (path / "card.json").stat()
+        except OSError:
+            raise CheckpointError(
+                f"Checkpoint `{path.name}` cannot be read: it needs card.json and "
+                "model.safetensors."
+            ) from None
+        card = read_card(path)
+        seen = (digest := hashlib.sha256(weights).hexdigest(), card.get("sha256", digest))
+        settled = seen == before and not at_work
+        if seen[0] == seen[1] or settled or time.monotonic() > deadline:
+            return weights, card
+        before = seen
+        time.sleep(0.02)
+
+
+def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "cpu") -> Checkpoint:
+    """A checkpoint from its two parts; everything is checked before a weight is used."""
+    if not isinstance(card, dict) or "config" not in card:
+        raise CheckpointError("The card says nothing of a config: this is not a convae checkpoint.")
+    config = from_dict(TrainConfig, card["config"]).model
+    digest = hashlib.sha256(weights).hexdigest()
+    if card.get("sha256", digest) != digest:
+        raise CheckpointError(
+            f"The weights of `{name}` are not those its card was written for: the file is damaged, "
+            "or saving was cut short; `resume` the run, or fetch the file again."
+        )
+    if count_parameters(config) > MAX_PARAMETERS:
+        raise CheckpointError(f"The model of `{name}` has more than {MAX_PARAMETERS:,} parameters.")
+    with torch.device("meta"):
+        wanted = {k: tuple(t.shape) for k, t in ConvAutoencoder(config).state_dict().items()}
+    check_weights(weights, wanted)
+    model = ConvAutoencoder(config)
+    tensors = safetensors.torch.load(weights)
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"Tensor `{key}` holds values that are not finite numbers.")
+    model.load_state_dict(tensors, strict=True)
+    return Checkpoint(name, card | {"sha256": digest}, model.to(device))
+
+
+def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
+    """Size, header, names, shapes and types of a safetensors file, before anything is allocated."""
+    if len(weights) > MAX_BYTES:
+        raise CheckpointError(
+            f"The weights take {len(weights) / 2**20:.0f} MB; at most 50 MB will do."
+        )
+    if len(weights) < 8 or int.from_bytes(weights[:8], "little") > min(
+        MAX_HEADER, len(weights) - 8
+    ):
+        raise CheckpointError("This is not a safetensors file, or it was cut short.")
+    try:
+        found = {name: entry for name, entry in safetensors.deserialize(weights)}
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"This safetensors file is damaged: {str(error)[:200]}.") from None
+    for name in sorted(set(wanted) ^ set(found)):
+        what = "is missing" if name in wanted else "belongs to another model"
+        raise CheckpointError(f"Tensor `{name[:80]}` {what}: weights and card do not fit together.")
+    for name, shape in wanted.items():
+        entry = found[name]
+        if tuple(entry["shape"]) != shape:
+            raise CheckpointError(
+                f"Tensor `{name}` has shape {tuple(entry['shape'])}, the card asks for {shape}."
+            )
+        possible = ["I64"] if name.endswith("num_batches_tracked") else list(DTYPES)
+        if entry["dtype"] not in possible:
+            raise CheckpointError(
+                f"Tensor `{name}` has type {entry['dtype']}; it must be {' or '.join(possible)}."
+            )
+
+
+def export(name_or_path: str) -> bytes:
+    """One zip to take along: card.json, model.safetensors (the card inside it too), a script that
+    loads them and, of a run, the history as CSV."""
+    path = find(name_or_path)
+    packed, card = _both(path)
+    tensors = safetensors.torch.load(packed)
+    inside = json.dumps({k: v for k, v in card.items() if k != "sha256"})
+    weights = safetensors.torch.save(tensors, {"card": inside})
+    card["sha256"] = hashlib.sha256(weights).hexdigest()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("card.json", json.dumps(card, indent=2))
+        archive.writestr("model.safetensors", weights)
+        archive.writestr("load.py", LOADER)
+        if rows := runs.Run(path).history():
+            archive.writestr("history.csv", to_csv(rows))
+    return buffer.getvalue()

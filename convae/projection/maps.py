@@ -1,0 +1,257 @@
+"""Maps of codes: points in two or three dimensions, and the ways from map to code and back.
+
+PCA is there at once. UMAP takes its time, so a worker process fits it (`convae.projection.umap_job`) and the
+map is kept on disk, under a key made of the weights, the images and the settings: no path or
+machine is in it, so a map that ships beside a model is found wherever the model goes.
+
+Nothing here imports umap but what the workers call: it costs 5 to 24 s and 100 MB.
+"""
+
+import hashlib
+import io
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from convae import config, files
+from convae.config import setting
+from convae.errors import ConvaeError
+from convae.latent import paths, typicality
+from convae.latent.typicality import Typicality
+
+LIMIT = 10_000  # codes on one map
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a map is made. PCA heeds `dimensions` alone."""
+
+    method: str = setting("PCA", "PCA turns, UMAP unfolds.", choices=("PCA", "UMAP"))
+    dimensions: int = setting(2, "Dimensions of the map.", low=2, high=3)
+    n_neighbors: int = setting(
+        15, "Neighbours that count: few show detail, many the whole.", low=2, high=200
+    )
+    min_dist: float = setting(
+        0.1, "How close points may lie: 0 packs groups tightly.", low=0.0, high=1.0
+    )
+    metric: str = setting(
+        "euclidean", "What near means in code space.", choices=("euclidean", "cosine", "manhattan")
+    )
+    seed: int = setting(0, "Another seed, another map of the same codes.", low=0, high=9999)
+
+    def __post_init__(self) -> None:
+        config.check(self)
+
+
+UMAP_FIELDS = tuple(f for f in fields(Settings) if f.name != "method")  # what one chooses
+
+
+def key(sha256: str, fingerprint: str, settings: Settings) -> str:
+    """The name a map is kept under: of the weights, the images and the settings, nothing else."""
+    said = json.dumps([1, sha256, fingerprint, asdict(settings)])
+    return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+def folder() -> Path:
+    """Where maps made here are kept: below CONVAE_CACHE_DIR, by default `cache`."""
+    return files.folder("CACHE") / "maps"
+
+
+def load(name: str, shipped: Path | None = None) -> np.ndarray | None:
+    """The points float32 (N, 2 or 3) kept under this key, here or in the `shipped` folder."""
+    if not re.fullmatch(r"[0-9a-f]{24}", name):
+        raise ValueError(f"name (={name!r}) is not a key")
+    for place in (folder(), shipped):
+        if place is not None and (points := _read(place / f"{name}.npz")) is not None:
+            return points
+    return None
+
+
+def _read(path: Path) -> np.ndarray | None:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            steps, low, high = file["steps"], file["low"], file["high"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    if steps.ndim != 2 or steps.shape[1] not in (2, 3) or low.shape != steps.shape[1:]:
+        return None
+    return (low + steps / 65535 * (high - low)).astype(np.float32)
+
+
+def save(place: Path, name: str, points: np.ndarray) -> Path:
+    """Keep points under this key: 65,536 steps an axis, 40 kB for 10,000 points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    span = np.where(high > low, high - low, 1)
+    buffer = io.BytesIO()
+    steps = np.rint((points - low) / span * 65535).astype(np.uint16)
+    np.savez_compressed(buffer, steps=steps, low=low, high=high)
+    place.mkdir(parents=True, exist_ok=True)
+    files.write_atomically(place / f"{name}.npz", buffer.getvalue())
+    return place / f"{name}.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """Codes float32 (N, d) and their points (N, 2 or 3); of a PCA also the axes it looks along."""
+
+    codes: np.ndarray
+    points: np.ndarray
+    mean: np.ndarray | None = None  # (d,)
+    axes: np.ndarray | None = None  # (2 or 3, d), orthonormal rows
+
+    def place(self, codes: np.ndarray, k: int = 15) -> np.ndarray:
+        """Where codes (M, d) lie on this map: points (M, 2 or 3).
+
+        PCA: exact. Otherwise the mean of the points of the k nearest codes, weighted by how likely
+        they are neighbours: where UMAP's own transform begins (McInnes 2018, section 3.1, with
+        the bandwidth simplified to the mean distance beyond the nearest).
+        """
+        if self.axes is not None:
+            return ((codes - self.mean) @ self.axes.T).astype(np.float32)
+        distances, near = paths.neighbours(self.codes, codes, k)
+        beyond = distances - distances[:, :1]
+        weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-9))
+        # on top of a code there is no doubt
+        weights = np.where(distances[:, :1] < 1e-6, distances < 1e-6, weights)
+        weights = weights / weights.sum(axis=1, keepdims=True)
+        return (weights[:, :, None] * self.points[near]).sum(axis=1).astype(np.float32)
+
+    def code_at(self, place, k: int = 8) -> np.ndarray:
+        """A code for a place on the map, (d,): the mean of the codes of the k nearest points, each
+        weighted by 1 / distance^2 (Shepard 1968)."""
+        distances, near = paths.neighbours(self.points, np.asarray(place)[None], k)
+        weights = 1 / np.maximum(distances[0], 1e-6 * self.spacing) ** 2
+        return (weights / weights.sum() @ self.codes[near[0]]).astype(np.float32)
+
+    def inverse(self, place) -> np.ndarray | None:
+        """The code that PCA draws at a place, (d,), all else being average; None for a UMAP."""
+        if self.axes is None:
+            return None
+        return (self.mean + np.asarray(place) @ self.axes).astype(np.float32)
+
+    @cached_property
+    def spacing(self) -> float:
+        """Median distance on the map from a point to its nearest."""
+        return float(np.median(self.gaps)) or 1.0
+
+    @cached_property
+    def gaps(self) -> np.ndarray:
+        """Distances on the map from points to their nearest point, for up to 1,000 of them."""
+        chosen = np.random.default_rng(0).permutation(len(self.points))[:1000]
+        return paths.neighbours(self.points, self.points[chosen], 2)[0][:, -1]
+
+    @cached_property
+    def typicality(self) -> Typicality:
+        """What is typical of the codes on this map."""
+        return typicality.fit(self.codes)
+
+    def support(self, code: np.ndarray, place) -> tuple[float, float]:
+        """The off-manifold percentile of a code (d,) (see `Typicality.percentile`), and how empty
+        the map is at its place (2 or 3,): the percentage of points whose nearest point is not
+        farther away than that of the place."""
+        away = paths.neighbours(self.points, np.asarray(place)[None], 1)[0][:, 0]
+        on_map = paths.percentile_of_distance(away, self.gaps)
+        return float(self.typicality.percentile(code[None])[0]), float(on_map[0])
+
+
+def pca_map(codes: np.ndarray, dimensions: int = 2) -> Map:
+    """The codes seen along their widest directions; the points are centred."""
+    mean, directions, _ = paths.principal_directions(codes)
+    axes = np.zeros((dimensions, codes.shape[1]), np.float32)
+    kept = directions[:dimensions]
+    axes[: len(kept)] = kept
+    return Map(codes, (codes - mean) @ axes.T, mean, axes)
+
+
+def check_umap(count: int, settings: Settings) -> None:
+    """ConvaeError where UMAP cannot draw so many codes with these settings."""
+    needed = max(settings.n_neighbors + 1, settings.dimensions + 3, 16)
+    if count < needed:
+        raise ConvaeError(
+            f"UMAP with {settings.n_neighbors} neighbours needs at least {needed} images, these "
+            f"are {count}: take more images, or fewer neighbours."
+        )
+
+
+class _Report:
+    """Stands where umap prints: its stages and the epochs of its bar become a share done."""
+
+    STAGES = {
+        "fuzzy simplicial": (0.1, "Finding neighbours"),
+        "Finding Nearest": (0.1, "Finding neighbours"),
+        "Construct embedding": (0.4, "Laying out"),
+    }
+
+    def __init__(self, progress: Progress):
+        self.progress = progress
+
+    def write(self, text: str) -> None:
+        if found := re.search(r"epoch (\d+)/(\d+)", text):
+            done = int(found[1]) / max(int(found[2]), 1)
+            self.progress(0.4 + 0.6 * done, "Laying out")
+        for word, (share, stage) in self.STAGES.items():
+            if word in text:
+                self.progress(share, stage)
+
+    def flush(self) -> None:
+        pass
+
+
+def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = None):
+    """A fitted umap.UMAP of codes (N, d); its points are `.embedding_`. For the worker only.
+
+    progress(share in [0, 1], what is done) is called at each stage and while it lays out.
+    """
+    mapper = _fit(codes, settings, progress)
+    if progress:
+        progress(1.0, "Laying out")
+    return mapper
+
+
+def umap_of_map(
+    codes: np.ndarray, points: np.ndarray, settings: Settings, progress: Progress | None = None
+):
+    """The umap.UMAP that has drawn these points (N, 2 or 3) from codes (N, d), made again without
+    laying them out: for its `transform` and `inverse_transform`. For the worker only."""
+    mapper = _fit(codes, settings, progress, init=points, n_epochs=0)
+    mapper.embedding_ = np.ascontiguousarray(points, np.float32)
+    mapper.n_epochs = None  # both ways take as many epochs as they would have after a real fit
+    return mapper
+
+
+def _fit(codes: np.ndarray, settings: Settings, progress: Progress | None, **changes):
+    report = _Report(progress or (lambda share, stage: None))
+    report.progress(0.0, "Loading UMAP")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on deprecations inside its libraries
+        import umap
+
+        mapper = umap.UMAP(
+            n_components=settings.dimensions,
+            n_neighbors=settings.n_neighbors,
+            min_dist=settings.min_dist,
+            metric=settings.metric,
+            random_state=settings.seed,
+            n_jobs=1,  # what a seed asks for
+            verbose=True,
+            tqdm_kwds={
+                "file": report,
+                "disable": False,
+                "bar_format": "epoch {n_fmt}/{total_fmt}",
+                "mininterval": 1.0,
+            },
+            **changes,
+        )
+        with redirect_stdout(report):
+            mapper.fit(codes)
+    mapper.verbose = False
+    return mapper

@@ -1,0 +1,48 @@
+"""Run folders, without torch: `runs.start(config)` trains, `runs.get("a")` finds a run.
+
+run          one run folder: claim, follow, stop, delete
+history      the new lines of history.jsonl, read as they are written
+snapshots    images, reconstructions and a small map per epoch
+resuming     what is checked and written before a run is resumed
+forecast     the time that remains
+"""
+
+from convae.runs.run import (
+    ENDED,
+    ID,
+    UPLOADED,
+    Run,
+    Status,
+    active,
+    check_name,
+    claim,
+    claimed_by_launcher,
+    get,
+    is_shipped,
+    launcher,
+    listing,
+    root,
+    shipped_root,
+    start,
+    working_on,
+)
+
+__all__ = [
+    "ENDED",
+    "ID",
+    "UPLOADED",
+    "Run",
+    "Status",
+    "active",
+    "check_name",
+    "claim",
+    "claimed_by_launcher",
+    "get",
+    "is_shipped",
+    "launcher",
+    "listing",
+    "root",
+    "shipped_root",
+    "start",
+    "working_on",
+]

@@ -1,0 +1,103 @@
+"""The ladder beside a loss curve: what a run must pass to be worth its name.
+
+Levels are measured on the validation images of the run, the ones its curve is drawn from.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convae import files, records
+from convae.data import corrupt
+from convae.evaluation import metrics
+from convae.evaluation.pca import PCA
+
+Levels = dict[str, dict[str, float]]
+FLOOR = "floor: entropy of the pixels"
+
+
+def measure(
+    loss: str, latent_dim: int, pca: PCA, validation: np.ndarray, noise_std: float = 0.0
+) -> Levels:
+    """{"PCA, 16 values": {"psnr": dB, "loss": as configured}}; for bce the floor too, loss alone.
+
+    validation: uint8 (N, 32, 32, 3), N >= 1. With noise_std PCA gets the noisy images that a
+    trainer validates a denoiser on, and is compared with the clean ones. The floor is the mean
+    entropy of the pixels: no model's cross-entropy is below it.
+    """
+    rebuilt = pca.reconstruct(noisy(validation, noise_std), latent_dim)
+    levels = {f"PCA, {latent_dim} values": level(loss, validation, rebuilt)}
+    if loss == "bce":
+        levels[FLOOR] = {"loss": float(metrics.pixel_entropy(validation))}
+    return levels
+
+
+def noisy(validation: np.ndarray, noise_std: float) -> np.ndarray:
+    """The images that a run with this noise is validated on; uint8, shapes as they are."""
+    return corrupt(validation, "noise", noise_std) if noise_std else validation
+
+
+def level(loss: str, validation: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
+    """{"psnr": dB, "loss": as configured} of reconstructions, both uint8 (N, 32, 32, 3)."""
+    psnr = float(min(metrics.set_psnr(validation, rebuilt), metrics.EXACT_DB))
+    return {"psnr": psnr, "loss": _loss(loss, validation, rebuilt)}
+
+
+def _loss(kind: str, images: np.ndarray, rebuilt: np.ndarray) -> float:
+    x, y = images.astype(np.float32) / 255, rebuilt.astype(np.float32) / 255
+    if kind == "mse":
+        return float(np.mean((x - y) ** 2, dtype=np.float64))
+    if kind == "l1":
+        return float(np.mean(np.abs(x - y), dtype=np.float64))
+    y = y.clip(1e-4, 1 - 1e-4)
+    return float(np.mean(-x * np.log(y) - (1 - x) * np.log1p(-y), dtype=np.float64))
+
+
+def write(folder: Path, levels: Levels, images: str = "") -> None:
+    """Keep the levels; `images` says which images they are of, in the words of the caller."""
+    kept = {"images": images} | levels if images else levels
+    files.write_atomically(folder / "rungs.json", json.dumps(kept).encode())
+
+
+def images_of(folder: Path) -> str:
+    """Which images the kept levels are of; "" where that is not known."""
+    return records.value(files.read_json(folder / "rungs.json").get("images"), str) or ""
+
+
+def read(folder: Path) -> Levels:
+    """What ``write`` kept; {} where there is nothing or it is damaged."""
+    found = {}
+    for name, each in files.read_json(folder / "rungs.json").items():
+        if isinstance(each, dict):
+            found[records.value(name, str)] = records.typed(each, {"psnr": float, "loss": float})
+    return found
+
+
+def passed(history: Sequence[Mapping[str, Any]], levels: Levels) -> dict[str, int | None]:
+    """Rung -> the first epoch whose validation PSNR is above it, or None. Rungs without a PSNR are
+    left out: the floor cannot be passed."""
+    rows = records.comparable(history)
+    return {
+        name: next((row["epoch"] for row in rows if row["val_psnr"] > level["psnr"]), None)
+        for name, level in levels.items()
+        if "psnr" in level
+    }
+
+
+def sentence(history: Sequence[Mapping[str, Any]], levels: Levels) -> str:
+    """What the ladder says of a run, in one line: 'Passed PCA, 16 values (20.1 dB) at epoch 7.'"""
+    if not history:
+        return ""
+    best = max(row["val_psnr"] for row in records.comparable(history))
+    noise = records.val_noise(history)
+    told = [f"{records.psnr_title(noise)}:"] if noise else []
+    for name, epoch in passed(history, levels).items():
+        level = levels[name]["psnr"]
+        if epoch is not None:
+            told.append(f"Passed {name} ({level:.2f} dB) at epoch {epoch}.")
+        else:
+            told.append(f"{level - best:.2f} dB to go to {name} ({level:.2f} dB).")
+    return " ".join(told)

@@ -1,0 +1,201 @@
+"""The chart on the Latent map page: its colours, and what is clicked or looped on it."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from convae import plots
+from convae.data import ImageSet
+from convae.evaluation import metrics
+from convae.latent import clustering
+from convae.projection import fidelity
+from convae.projection.maps import Map
+from convae.ui import caches, frame
+from convae.ui.components import hover_card, map_overlay
+from convae.ui.latent_map import address
+from convae.ui.latent_map.address import SELECTION, SPOT
+from convae.ui.latent_map.view import BOUND, View
+
+
+def figure_of(view: View) -> go.Figure:
+    """The figure as one keeps it: `show` changes what only a live one needs."""
+    labels, names, values, said = _coloured(view)
+    rows = view.shown
+    return plots.latent_scatter(
+        view.map.points[rows],
+        None if labels is None else labels[rows],
+        names,
+        rows,
+        None if values is None else values[rows],
+        said,
+    )
+
+
+def html_of(view: View) -> str:
+    """The chart as a page of its own, with the thumbnails of the images that are drawn."""
+    sheet = map_overlay.thumbnails(view.images.images[view.shown])
+    return hover_card.html_of(figure_of(view), sheet, view.shown)
+
+
+def show(
+    view: View, lines: Sequence[dict], dots: Sequence[dict], selection: np.ndarray | None = None
+) -> None:
+    """The chart, the thumbnails under the pointer, and the lines and rings drawn over it.
+
+    selection: rows to which the chart is restored where it is drawn for the first time.
+    """
+    figure = figure_of(view)
+    rows = view.shown
+    figure.update_traces(hoverinfo="none", hovertemplate=None)
+    # below the chart: above it are plotly's own buttons
+    figure.update_layout(legend=dict(y=-0.02, yanchor="top"), margin=dict(t=36))
+    flat = view.settings.dimensions == 2
+    if flat:
+        figure.update_traces(unselected=dict(marker=dict(color=plots.GREY, opacity=0.25)))
+        figure.update_layout(dragmode="lasso")
+        _restore(figure, view, selection)
+        if view.settings.method == "UMAP":  # its distances have no unit: let it fill the chart
+            figure.update_yaxes(scaleanchor=False)
+    what = f"{view.settings.method} map of {len(rows):,} codes, coloured by {view.colour.lower()}"
+    map_overlay.chart(figure, what, flat)
+    map_overlay.marks(list(lines), list(dots), partial(_happened, view))
+    map_overlay.hover(_thumbnails(view.images.fingerprint, view.images))
+
+
+def _restore(figure: go.Figure, view: View, selection: np.ndarray | None) -> None:
+    """Gray out what is not selected, as the figure was first drawn: the browser does it from then
+    on, and a figure that changed would lose zoom and hidden classes."""
+    identity = (view.key, view.colour, view.shown.tobytes())
+    drawn = st.session_state.get("latent-drawn")
+    if drawn is None or drawn[0] != identity:
+        drawn = st.session_state["latent-drawn"] = (identity, selection)
+    if drawn[1] is not None:
+        for trace in figure.data:
+            trace.selectedpoints = np.flatnonzero(np.isin(trace.customdata, drawn[1]))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _thumbnails(fingerprint: str, _images: ImageSet) -> bytes:
+    return map_overlay.thumbnails(_images.images)
+
+
+def _coloured(view: View):
+    """(labels, class names) or (values, what they are), whichever colours the points."""
+    if view.colour == "Class":
+        return view.images.labels, view.images.class_names, None, ""
+    if view.colour == "Cluster":
+        labels = _clusters(view.checkpoint.sha256, view.images.fingerprint, view.codes)
+        return labels, [f"cluster {i + 1}" for i in range(labels.max() + 1)], None, ""
+    if view.colour == "PSNR":
+        rebuilt = caches.rebuilt_of(view.checkpoint, view.images)
+        values = metrics.psnr(view.images.images, rebuilt)
+        return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "PSNR (dB)"
+    if view.colour == "Oddness":
+        values = _oddness(view.checkpoint.sha256, view.images.fingerprint, view.codes)
+        return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "Distance (spreads)"
+    kept = _kept(view.key, view.map)
+    return None, (), kept, "Neighbours kept (share)"
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking for groups")
+def _clusters(sha256: str, fingerprint: str, _codes) -> np.ndarray:
+    return clustering.clusters(_codes, 10)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _oddness(sha256: str, fingerprint: str, _codes) -> np.ndarray:
+    return clustering.oddness(_codes)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Comparing neighbours")
+def _kept(key: str, _map: Map) -> np.ndarray:
+    return fidelity.kept_neighbours(_map.codes, _map.points)
+
+
+def _happened(view: View, event: dict) -> None:
+    """What was done on the chart of this map, before the page is drawn anew."""
+    if event["kind"] == "point":
+        choose(int(event["id"]))
+    elif event["kind"] == "spot":
+        forget()
+        address.write_spot(event["at"], view.key)
+    else:
+        forget()
+        if event["kind"] == "lasso":
+            select(view, [n for n in event["ids"] if n is not None and 0 <= n < len(view.images)])
+
+
+def select(view: View, ids: Sequence[int]) -> None:
+    if len(ids):
+        whole = view.whole
+        address.write_rows(SELECTION, view.rows[ids], len(whole), whole.fingerprint)
+
+
+def choose(number: int) -> None:
+    """Look at this image; a selection can be returned to."""
+    state = st.session_state
+    if number != state.get("latent-point"):
+        state["latent-from"] = state.get("latent-point")
+    state["latent-point"] = number
+    _look_at_point()
+
+
+def forget() -> None:
+    """No spot and no selection."""
+    st.session_state.pop("latent-before", None)
+    for field in (SPOT, SELECTION):
+        address.write(field, "")
+
+
+def _look_at_point() -> None:
+    before = st.session_state.get(SELECTION) or st.session_state.get("latent-before")
+    forget()
+    st.session_state["latent-before"] = before
+
+
+def offer_selection(view: View) -> None:
+    """A way back to the selection that a click has left."""
+    before = st.session_state.get("latent-before") or ""
+    if before.endswith("~" + view.whole.fingerprint[:8]):
+        st.button(
+            "Back to the selection", key="latent-back", icon=":material/arrow_back:",
+            on_click=_back, args=(before,),
+        )  # fmt: skip
+
+
+def _back(selection: str) -> None:
+    forget()
+    address.write(SELECTION, selection)
+
+
+def happened(view: View) -> dict:
+    """What is looked at: a point, a spot or a selection; numbers that fit these images."""
+    whole = view.whole
+    with frame.steady():
+        at = address.spot(view.key)
+        found = address.rows(SELECTION, len(whole), whole.fingerprint)
+    if at is not None and view.settings.dimensions == 2:
+        return {"kind": "spot", "at": at}
+    ids = np.flatnonzero(np.isin(view.rows, [] if found is None else found))
+    return {"kind": "lasso", "ids": ids} if len(ids) else {"kind": "point"}
+
+
+def pick_points(view: View) -> tuple[int, int | None]:
+    """The chosen image and, if there is one, that from which a walk leads to it."""
+    last = len(view.images) - 1
+    for name in ("latent-point", "latent-from"):
+        if (st.session_state.get(name) or 0) > last:
+            st.session_state[name] = None if name == "latent-from" else 0
+    chosen = st.number_input(
+        "Image", 0, last, "min", key="latent-point",
+        help="A click on a point sets it too.", on_change=_look_at_point, **BOUND,
+    )  # fmt: skip
+    start = st.number_input(
+        "Walk from", 0, last, None, key="latent-from", placeholder="none",
+        help="The image that was chosen before: click two points to walk from one to the other.",
+        **BOUND,
+    )  # fmt: skip
+    return chosen, start

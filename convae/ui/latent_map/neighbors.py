@@ -1,0 +1,50 @@
+"""Neighbors on the Latent map page: how many, by which distance, and the list that is clicked."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from convae.evaluation import metrics
+from convae.ui.components import clickable
+from convae.ui.latent_map import chart
+from convae.ui.latent_map.view import BOUND, View
+
+MOST = 50
+
+
+def pick(view: View) -> View:
+    """The view with the number of neighbors and the metric that are chosen."""
+    count = st.number_input(
+        "Neighbors", 1, MOST, 8, key="latent-neighbors", width=130,
+        help="How many of the nearest images are listed, and joined by lines on the map.", **BOUND,
+    )  # fmt: skip
+    metric = st.selectbox(
+        "Distance", metrics.METRICS, key="latent-distance", width=130,
+        help="Euclidean: the length of the difference of two codes. Cosine: 1 - cos of the angle "
+        "between them, which ignores how long they are.", **BOUND,
+    )  # fmt: skip
+    return replace(view, neighbors=int(count), metric=metric)
+
+
+def names(view: View, rows: np.ndarray) -> list[str]:
+    """A word for each image: its class, else its number."""
+    if len(view.images.class_names) < 2:
+        return [f"image {row}" for row in rows]
+    return [view.images.class_names[view.images.labels[row]] for row in rows]
+
+
+def nearest(view: View, code: np.ndarray, leave_out: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """The images whose codes are nearest: (distances, rows), as many as are chosen."""
+    found = metrics.nearest_codes(view.codes, code[None], view.neighbors + 1, view.metric)
+    distances, rows = (each[0] for each in found)
+    keep = np.flatnonzero(rows != leave_out)[: view.neighbors]
+    return distances[keep], rows[keep]
+
+
+def listed(view: View, distances: np.ndarray, rows: np.ndarray, key: str) -> None:
+    """Neighbors with a bar for each distance; a click goes to the image."""
+    clickable.bars(
+        view.images.images[rows], names(view, rows), distances,
+        key=key, ids=rows, on_click=chart.choose,
+    )  # fmt: skip

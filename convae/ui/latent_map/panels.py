@@ -1,0 +1,207 @@
+"""What stands beside and below the map: a point, a spot or a loop looked at, walks, uploads, and
+what one takes along."""
+
+import numpy as np
+import streamlit as st
+
+from convae import images as pixels
+from convae import sheets
+from convae.csv_export import to_csv
+from convae.evaluation import metrics
+from convae.latent import paths, typicality
+from convae.ui import address, frame, pictures
+from convae.ui.escape import plain, sentence
+from convae.ui.latent_map import chart, umap_queries
+from convae.ui.latent_map import view as map_view
+from convae.ui.latent_map.neighbors import listed, names, nearest
+from convae.ui.latent_map.view import View
+
+PLACED = ["among its nearest codes", "by UMAP's own transform"]
+WAYS = ["Mean of nearby codes", "The map's own inverse"]
+STEPS = 11
+
+
+def marks_of_point(view: View, chosen: int) -> tuple[list[dict], list[dict]]:
+    """A ring around a point and lines to its nearest in code space."""
+    at, points = view.map.points[chosen].tolist(), view.map.points
+    rows = nearest(view, view.codes[chosen], chosen)[1]
+    lines = [{"points": [at, points[row].tolist()], "kind": "near"} for row in rows]
+    dots = [{"at": points[row].tolist(), "kind": "near", "small": True} for row in rows]
+    return lines, [*dots, {"at": at, "kind": "chosen"}]
+
+
+def marks_of_walk(view: View, start: int | None, chosen: int) -> tuple[list[dict], list[dict]]:
+    """The walk, straight in code space, as the map sees it."""
+    if start is None or start == chosen:
+        return [], []
+    codes = paths.lerp(view.codes[start], view.codes[chosen], STEPS)
+    points = view.map.place(codes)
+    points[[0, -1]] = view.map.points[[start, chosen]]
+    line = {"points": points.tolist(), "kind": "walk", "dashed": True}
+    return [line], [{"at": points[0].tolist(), "kind": "start"}]
+
+
+def marks_of_spot(at: np.ndarray) -> tuple[list[dict], list[dict]]:
+    return [], [{"at": at.tolist(), "kind": "spot"}]
+
+
+def point(view: View, chosen: int) -> None:
+    """One image, what the model makes of it, and the images nearest to it in code space."""
+    image = view.images.images[chosen][None]
+    rebuilt = view.checkpoint.decode(view.codes[chosen][None])
+    chart.offer_selection(view)
+    st.subheader(f"Image {chosen}: {plain(names(view, [chosen])[0])}", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        pictures.large_image(image[0], "original", side=160)
+    with right:
+        psnr = metrics.psnr(image, rebuilt)[0]
+        pictures.large_image(rebuilt[0], f"rebuilt, {psnr:.1f} dB", side=160)
+    distances, rows = nearest(view, view.codes[chosen], chosen)
+    if len(rows):
+        st.markdown("**Nearest in code space**, with their distances; click to go there")
+        listed(view, distances, rows, "latent-near")
+        st.caption("Lines lead to them on the map. A long line is a lie of the map.")
+
+
+def spot(view: View, at: np.ndarray) -> None:
+    """A place where no image is: the code there, decoded, and how far off the manifold it is."""
+    st.subheader("A place between the images", anchor=False)
+    way = st.segmented_control(
+        "The code there", WAYS, default=WAYS[0], required=True, key="latent-way",
+        help="The mean weighs the codes of the eight nearest points by 1 / distance\u00b2. The "
+        "inverse of a PCA takes what the map shows and leaves all else average; that of a UMAP "
+        "looks for the code that would have been drawn here; progress and time left are shown.",
+    )  # fmt: skip
+    code = view.map.code_at(at)
+    if way == WAYS[1]:
+        code = _inverse(view, at, code)
+    pictures.large_image(view.checkpoint.decode(code[None])[0], "decoded from that code", side=160)
+    in_space, on_map = view.map.support(code, at)
+    st.progress(on_map / 100, f"On the map: emptier than {on_map:.0f} % of where images lie")
+    st.progress(np.nan_to_num(in_space) / 100, typicality.sentence(in_space))
+    st.caption(
+        "The first bar is about the map, the second about the code itself.", help=typicality.HELP
+    )
+    if on_map >= 99:
+        st.caption(":material/warning: No images near this place on the map.")
+    if in_space >= 95:
+        st.caption(
+            ":material/warning: Off-manifold: hardly any real code is this atypical, so expect a "
+            "blurred or distorted image."
+        )
+    distances, rows = nearest(view, code)
+    st.markdown("**Nearest real images** in code space, with their distances")
+    listed(view, distances, rows, "latent-near")
+
+
+def _inverse(view: View, at: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """The code that the map itself draws at a place; another one where it has none, or not yet."""
+    if view.settings.method == "PCA":
+        return view.map.inverse(at)
+    found = umap_queries.by_umap(view, "inverse_transform", at[None])
+    if found is None:
+        st.caption("Until then this is the mean of nearby codes.")
+    elif not np.isfinite(found).all():
+        st.caption("Outside the outline of the map UMAP has no answer: this is the mean.")
+    else:
+        return found[0]
+    return otherwise
+
+
+def csv_of(view: View, rows: np.ndarray) -> str:
+    """A line for each image: its number, class and place on the map."""
+    return to_csv(
+        [
+            {"image": int(row), "class": view.images.class_names[view.images.labels[row]]}
+            | {
+                axis: f"{value:.5g}"
+                for axis, value in zip("xyz", view.map.points[row], strict=False)
+            }
+            for row in rows
+        ]
+    )
+
+
+def walk(view: View, start: int | None, chosen: int) -> None:
+    """The walk between the last two points, decoded."""
+    st.header("A walk between two points", anchor=False)
+    if start is None or start == chosen:
+        st.caption("Click two points, one after the other: here is what lies between them.")
+        return
+    codes = paths.lerp(view.codes[start], view.codes[chosen], STEPS)
+    pictures.image_rows({"walk": view.checkpoint.decode(codes)}, columns=STEPS)
+    st.caption(
+        f"From image {start} to image {chosen}, straight in code space; the dotted line is "
+        "the same walk as the map sees it."
+    )
+    if (frame.ROOT / "pages/interpolate.py").is_file():
+        st.page_link(
+            "pages/interpolate.py",
+            label="Go on in Interpolate",
+            icon=":material/gradient:",
+            query_params=address.address()
+            | {"interpolate-frames": map_view.frames(view, [start, chosen])},
+        )
+
+
+def uploads(view: View) -> list[dict]:
+    """Images of one's own, placed on the map; gives a ring for each."""
+    with st.expander("Put an image of your own on the map", icon=":material/add_photo_alternate:"):
+        files = st.file_uploader(
+            "Up to eight images; they stay in this session only",
+            type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
+            accept_multiple_files=True,
+            key="latent-files",
+        )
+        if not files:
+            return []
+        given, problems = pixels.decode_uploads([file.getvalue() for file in files[:8]])
+        for problem in problems:
+            st.warning(sentence(problem), icon=":material/warning:")
+        if not len(given):
+            return []
+        codes = view.checkpoint.encode(given)
+        both = np.concatenate([given, view.checkpoint.decode(codes)])
+        sheet = sheets.contact_sheet(both, len(given), scale=1, gap=0)
+        pictures.large_image(sheet, "yours, and below it rebuilt", side=64 * len(given))
+        st.markdown("**Nearest to the first** in code space, with their distances")
+        distances, rows = nearest(view, codes[0])
+        listed(view, distances, rows, "latent-near-upload")
+        places = _places(view, codes)
+        st.caption("A ring with a cross shows its place on the map.")
+    return [{"at": at.tolist(), "kind": "spot"} for at in places]
+
+
+def _places(view: View, codes: np.ndarray) -> np.ndarray:
+    """Where codes lie on the map, as the visitor wants it found."""
+    quick = view.map.place(codes)
+    if view.settings.method == "PCA":
+        return quick
+    way = st.segmented_control(
+        "Placed", PLACED, default=PLACED[0], required=True, key="latent-placed",
+        help="Among its nearest codes: the mean of their places, the nearer the more weight. "
+        "UMAP's transform starts there and moves it to where it fits best; progress and time left "
+        "are shown.",
+    )  # fmt: skip
+    found = umap_queries.by_umap(view, "transform", codes) if way == PLACED[1] else None
+    return quick if found is None else found
+
+
+def take_along(view: View) -> None:
+    """The chart as a page of its own, the points as CSV; the address is the view."""
+    with st.container(horizontal=True):
+        frame.download(
+            "Chart (HTML)",
+            lambda: chart.html_of(view),
+            "latent-map.html",
+            "text/html",
+        )
+        frame.download(
+            "Points (CSV)", lambda: csv_of(view, view.shown), "latent-map.csv", "text/csv"
+        )
+    st.caption(
+        "The camera above the chart saves it as a PNG. The address of this page holds the view: "
+        "model, images, map, colors, classes, chosen images, blank spot, selection and isolation, "
+        "but not zoom, camera angle and uploads."
+    )

@@ -1,0 +1,242 @@
+"""A model and its straw men on the images of a page; what is dear is worked out once for all.
+
+Keys are those of the methods and the fingerprints of the images, never arrays.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import streamlit as st
+
+from convae import data
+from convae.data import ImageSet
+from convae.errors import ConvaeError
+from convae.evaluation import compare, compressors, metrics
+from convae.evaluation.compressors import GUESS, Method
+from convae.models import checkpoints
+from convae.models.checkpoints import Checkpoint
+from convae.ui import caches, pickers
+
+CURVE = 200  # images that a rate-distortion curve is measured on: 9 times the model each
+STRAW = ("PCA", "JPEG", "WebP")
+FEW = 64  # images that a page shows, 0.2 MB; those that it measures take more
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who is compared, and on what. A method is made when it is asked for: PCA takes seconds.
+
+    others: names of checkpoints beside this one.
+    """
+
+    checkpoint: Checkpoint
+    bits: int
+    measured: ImageSet
+    others: tuple[str, ...] = ()
+
+    @cached_property
+    def fitted_on(self) -> ImageSet | None:
+        return training_images(self.checkpoint)
+
+    @cached_property
+    def reference(self) -> ImageSet:
+        return compressors.reference_of(self.measured, self.fitted_on)
+
+    @property
+    def model(self) -> Method:
+        return self.method(self.checkpoint.name)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all methods there are: the model, its straw men, the other checkpoints."""
+        guess = (GUESS,) if self.checkpoint.config.corrections else ()
+        straw = STRAW if self.fitted_on is not None else STRAW[1:]
+        return [self.checkpoint.name, *guess, *straw, *self.others]
+
+    def chosen(self, names=None) -> dict[str, Method]:
+        """The model, and of the others those with these names, or all."""
+        wanted = [n for n in self.names if names is None or n in names or n == self.names[0]]
+        return {name: self.method(name) for name in wanted}
+
+    def method(self, name: str) -> Method:
+        if name == "PCA":
+            return _pca(self.fitted_on, self.checkpoint.config.latent_dim, self.bits)
+        if name in STRAW:
+            size = compressors.code_bytes(self.checkpoint.config.latent_dim, self.bits)
+            return _codecs(self.measured.fingerprint, size, self.measured)[name]
+        if name == GUESS:
+            found = caches.corrected(self.checkpoint, 0)
+        else:
+            same = name == self.checkpoint.name
+            found = self.checkpoint if same else caches.load_checkpoint(name)
+        if self.bits == compressors.FLOAT:
+            made = compressors.model_method(found, self.measured)
+        else:
+            made = _model(name, found.sha256, self.reference.fingerprint, self.bits, found, self)
+        return made._replace(name=name)
+
+
+def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) -> Contest:
+    """The checkpoint and its straw men on `measured`; of `beside` those that are checkpoints, and
+    always the well-known model, where one is shipped that has learnt the same classes."""
+    others = [name for name in beside if name not in (checkpoint.name, GUESS, *STRAW)]
+    others = list(dict.fromkeys([*others, *_classics(checkpoint)]))
+    for name in others:
+        caches.load_checkpoint(name)  # a damaged one is told of here, before anything is drawn
+    return Contest(checkpoint, bits, measured, tuple(others))
+
+
+def _classics(checkpoint: Checkpoint) -> list[str]:
+    return [
+        entry.name
+        for entry in pickers.checkpoint_options().values()
+        if entry.path.parent == checkpoints.root()
+        and entry.config.model.architecture == "classic"
+        and entry.card.get("classes") == checkpoint.card.get("classes")
+        and entry.name != checkpoint.name
+    ]
+
+
+def _pca(fitted_on: ImageSet, latent_dim: int, bits: int) -> Method:
+    return _quantised_pca(fitted_on.fingerprint, latent_dim, bits, fitted_on)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _quantised_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on) -> Method:
+    return compressors.pca_method(caches.pca_of(_fitted_on), _fitted_on, latent_dim, bits)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Finding the quality of JPEG and WebP")
+def _codecs(fingerprint: str, size: int, _measured) -> dict[str, Method]:
+    return {method.name: method for method in compressors.codec_methods(_measured.images, size)}
+
+
+@st.cache_resource(max_entries=24, show_spinner="Finding the range of each value")
+def _model(name: str, sha256: str, reference: str, bits: int, _model, _contest) -> Method:
+    return compressors.model_method(_model, _contest.reference, bits)
+
+
+def training_images(checkpoint: Checkpoint) -> ImageSet | None:
+    """What PCA is fitted on: the images the model has learnt from, where they are at hand; else the
+    training split of those shown; None where there is neither."""
+    entry = pickers.checkpoint_options().get(checkpoint.name)
+    own = entry.config.data.spec if entry else ""
+    specs = [own if own in pickers.sources_of(entry) else ""]
+    if entry is not None and pickers.is_cifar10(entry):
+        specs.append("cifar10")
+    specs.append(st.session_state.get("data", ""))
+    for spec in specs:
+        if spec in ("", pickers.UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
+            continue
+        try:
+            return caches.image_set(spec, "train")
+        except ConvaeError:  # a set without a training split
+            continue
+    return None
+
+
+def rebuilt_by(method: Method, images: ImageSet) -> np.ndarray:
+    """What a method makes of these images: uint8 (N, 32, 32, 3)."""
+    kept = _rebuilt_few if len(images) <= FEW else _rebuilt_many
+    return kept(method.key, images.fingerprint, method, images)
+
+
+@st.cache_resource(max_entries=100, show_spinner="Rebuilding the images")
+def _rebuilt_few(key: str, fingerprint: str, _method, _images) -> np.ndarray:
+    return _rebuilt(_method, _images)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Rebuilding many images")
+def _rebuilt_many(key: str, fingerprint: str, _method, _images) -> np.ndarray:
+    return _rebuilt(_method, _images)
+
+
+def _rebuilt(method: Method, images: ImageSet) -> np.ndarray:
+    rebuilt = method.rebuild(images.images)
+    rebuilt.flags.writeable = False
+    return rebuilt
+
+
+def row_of(method: Method, images: ImageSet) -> compare.Row:
+    """The method's line of the table on these images."""
+    row = _row(method.key, images.fingerprint, method, images)
+    return row._replace(name=method.name, bytes_per_image=method.bytes_per_image)
+
+
+@st.cache_resource(max_entries=200, show_spinner="Measuring")
+def _row(key: str, fingerprint: str, _method, _images) -> compare.Row:
+    return compare.row(_method, _images.images, rebuilt_by(_method, _images))
+
+
+def scores_of(method: Method, images: ImageSet) -> dict[str, np.ndarray]:
+    """PSNR (dB) and SSIM of each image: float32 (N,) each."""
+    return _scores(method.key, images.fingerprint, method, images)
+
+
+@st.cache_resource(max_entries=40, show_spinner="Measuring")
+def _scores(key: str, fingerprint: str, _method, _images) -> dict[str, np.ndarray]:
+    rebuilt = rebuilt_by(_method, _images)
+    pair = (_images.images, rebuilt)
+    return {"PSNR": metrics.psnr(*pair), "SSIM": metrics.ssim(*pair)}
+
+
+def label(held: Contest, name: str) -> str:
+    """What stands beside the images of a method."""
+    return "rebuilt" if name == held.checkpoint.name else name
+
+
+def each_image(shown: ImageSet, chosen: dict[str, Method]) -> list[dict]:
+    """A line for each image: its class, its PSNR and SSIM by each method."""
+    scores = {name: scores_of(method, shown) for name, method in chosen.items()}
+    return [
+        {"image": n + 1, "class": shown.class_names[shown.labels[n]]}
+        | {f"{name}_psnr_db": float(each["PSNR"][n]) for name, each in scores.items()}
+        | {f"{name}_ssim": float(each["SSIM"][n]) for name, each in scores.items()}
+        for n in range(len(shown))
+    ]
+
+
+def frequencies_of(method: Method | None, images: ImageSet) -> tuple[tuple, list]:
+    """The power spectrum of what a method makes of images, and its error in each band; of the
+    images themselves without a method."""
+    return _frequencies(method.key if method else "", images.fingerprint, method, images)
+
+
+@st.cache_resource(max_entries=40, show_spinner="Taking the images apart into frequencies")
+def _frequencies(key: str, fingerprint: str, _method, _images) -> tuple[tuple, list]:
+    rebuilt = rebuilt_by(_method, _images) if _method else _images.images
+    return metrics.power_spectrum(rebuilt), metrics.band_error(_images.images, rebuilt)
+
+
+def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
+    """(bytes an image, PSNR in dB) for the checkpoints of these names, PCA, JPEG and WebP, on a
+    sample of the images measured."""
+    some = caches.sample(held.measured, CURVE)
+    reference, found = held.reference, {}
+    for name in names:
+        model = held.checkpoint if name == held.names[0] else caches.load_checkpoint(name)
+        found[name] = _model_curve(
+            model.sha256, some.fingerprint, reference.fingerprint, model, some, reference
+        )
+    if held.fitted_on is not None:
+        pca = caches.pca_of(held.fitted_on)
+        found["PCA"] = _pca_curve(
+            held.fitted_on.fingerprint, some.fingerprint, pca, some, reference
+        )
+    return found | _codec_curves(some.fingerprint, some)
+
+
+@st.cache_resource(max_entries=40, show_spinner="Measuring a model at 1 to 8 bits")
+def _model_curve(sha256: str, images: str, reference: str, _model, _images, _reference):
+    return compressors.model_curve(_model, _images.images, _reference.images)
+
+
+@st.cache_resource(max_entries=10, show_spinner="Measuring PCA at many sizes")
+def _pca_curve(fitted_on: str, images: str, _pca, _images, _reference):
+    return compressors.pca_curve(_pca, _images.images, _reference.images)
+
+
+@st.cache_resource(max_entries=10, show_spinner="Measuring JPEG and WebP")
+def _codec_curves(images: str, _images):
+    return compressors.codec_curves(_images.images)

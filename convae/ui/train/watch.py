@@ -1,0 +1,277 @@
+"""A run as it is watched: where it stands, its curve with the rungs, its controls, its epochs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import streamlit as st
+
+from convae import files, limits, records, runs
+from convae.config import TrainConfig
+from convae.errors import ConvaeError
+from convae.plots import training
+from convae.runs import Run, Status
+from convae.runs.history import Tail
+from convae.training import reference_levels
+from convae.ui import frame, pickers
+from convae.ui.components.epoch_slider import time_machine
+from convae.ui.escape import plain, sentence
+from convae.ui.train.form import duration
+
+STATES = {
+    "starting": ("Getting ready", "blue", ":material/hourglass_top:"),
+    "running": ("Training", "blue", ":material/play_arrow:"),
+    "paused": ("Paused", "orange", ":material/pause:"),
+    "done": ("Done", "green", ":material/check:"),
+    "stopped": ("Stopped", "green", ":material/stop:"),
+    "diverged": ("Diverged", "red", ":material/error:"),
+    "out of memory": ("Out of memory", "red", ":material/error:"),
+    "disk full": ("Disk full", "red", ":material/error:"),
+    "killed": ("Killed", "red", ":material/error:"),
+    "failed": ("Failed", "red", ":material/error:"),
+}
+BY = {"epoch": "epochs", "step": "steps", "elapsed_s": "seconds"}
+TICK_S = 1.0
+IDLE_TICK_S = 5.0  # a run that has ended may be resumed in another window
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _tail(path: str) -> Tail:
+    clean = records.history if path.endswith("history.jsonl") else records.events
+    return Tail(Path(path), clean)
+
+
+def history_of(run: Run) -> list[dict[str, Any]]:
+    """The epochs of a run so far; a look costs what is new."""
+    return _tail(str(run.path / "history.jsonl")).rows()
+
+
+def events_of(run: Run) -> list[dict[str, Any]]:
+    return _tail(str(run.path / "events.jsonl")).rows()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def rungs_of(run_id: str, changed: float) -> reference_levels.Levels:
+    """The baselines of this run, all measured on its own validation images."""
+    return reference_levels.read(runs.root() / run_id)
+
+
+def pick_run(key: str = "train-run") -> Run | None:
+    """The run to watch: the one at work, else the newest, or what is chosen."""
+    found = runs.listing()
+    if not found:
+        return None
+    names = [run.id for run in found]
+    at_work = runs.active()
+    if st.session_state.get(f"{key}-next") in names:
+        st.session_state[key] = st.session_state.pop(f"{key}-next")
+    with frame.steady():
+        if st.session_state.get(key, names[0]) not in names:
+            st.session_state[key] = names[0]
+            st.info("That run is no longer here: it was deleted.", icon=":material/info:")
+    default = at_work.id if at_work else names[0]
+    name = st.selectbox(
+        "Run", names, index=names.index(default), key=key, bind="query-params",
+        persist_state="session", label_visibility="collapsed",
+    )  # fmt: skip
+    return runs.Run(runs.root() / name)
+
+
+def watch(run: Run) -> None:
+    """Everything one sees of a run; while it is at work, drawn anew every second."""
+    if run.damage():  # `run_table.actions` tells
+        return
+    status = run.status()
+    st.session_state["train-watched"] = (run.id, status.state)
+    if status.alive:
+        frame.follow(run)
+    st.fragment(_watch, run_every=TICK_S if status.alive else IDLE_TICK_S)(run)
+
+
+def _watch(run: Run) -> None:
+    if run.damage():
+        st.rerun()
+    status = run.status()
+    before = st.session_state.get("train-watched")
+    if before is not None and before[1] != status.state and before[0] == run.id:
+        alive = before[1] not in runs.ENDED
+        if alive != status.alive:
+            st.rerun()
+    history = history_of(run)
+    _headline(run, status, history)
+    if not history:
+        if status.alive:
+            st.caption("The chart begins with the end of the first epoch.")
+        elif run.uploaded:
+            st.caption("It was trained elsewhere: there is no history of it here.")
+    if status.alive:
+        _controls(run, status)
+    if history:
+        left, right = st.columns([10, 11], gap="medium")
+        with right:
+            st.caption(
+                "The same test images after every epoch, and the codes of 500 as a map, coloured "
+                "by class. Drag to go back in time."
+            )
+            epoch = time_machine(run)
+        with left:
+            _curve(run, history, epoch)
+
+
+def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) -> None:
+    word, colour, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
+    with st.container(horizontal=True, vertical_alignment="center", key="train-headline"):
+        st.badge(plain(word), color=colour, icon=icon)
+        st.markdown(_facts(run))
+    if colour == "red":
+        st.error(sentence(status.message) or "It ended without a word.", icon=":material/error:")
+    elif status.message:
+        st.caption(sentence(status.message))
+    if status.alive:
+        share = min(status.step / status.steps, 1.0) if status.steps else 0.0
+        told = (
+            f"Epoch {status.epoch:,} of {status.epochs:,}, step {status.step:,} of {status.steps:,}"
+        )
+        if status.remaining_s:
+            told += f"; {duration(status.remaining_s)} left"
+        st.progress(share, told if status.epochs else "Getting ready")
+    if history or status.images_per_s:
+        last = history[-1] if history else {}
+        best = max((row["val_psnr"] for row in records.comparable(history)), default=None)
+        noise = records.val_noise(history)
+        frame.figures(
+            {
+                "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
+                "Loss": f"{status.train_loss or last.get('train_loss', 0.0):.5f}",
+                "Speed": f"{status.images_per_s or last.get('images_per_s', 0.0):,.0f} images/s",
+                "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
+                "Memory": f"{status.memory_mb or last.get('memory_mb', 0.0):,.0f} MB",
+            },
+            {
+                "Best PSNR": "On validation images, which are not trained on; the kept model is "
+                "that of the best epoch.",
+                "Memory": f"Peak so far. Device: {status.device or 'unknown'}.",
+            },
+        )
+        if noise:
+            st.caption(
+                f"Best PSNR is the best {records.psnr_name(noise)}: noisy validation images in, "
+                "output compared with the clean ones. The noise is the same at each epoch."
+            )
+
+
+def _facts(run: Run) -> str:
+    try:
+        config = run.config()
+    except ConvaeError as error:
+        return sentence(str(error))
+    model = config.model
+    facts = [
+        model.architecture,
+        f"{model.latent_dim} values",
+        plain(pickers.spec_name(config.data.spec)),
+    ]
+    return f"**{plain(run.id)}**: " + " · ".join([*facts, config.loss, config.optimizer])
+
+
+def _controls(run: Run, status: Status) -> None:
+    """Pause, stop, learning rate: each is a wish that the trainer reads four times a second."""
+    if not limits.training_allowed():
+        return
+    with st.container(horizontal=True, key="train-controls"):
+        # callbacks, as a click may be answered by a run of the fragment or of the whole page
+        paused = bool(files.read_json(run.path / "control.json").get("pause"))
+        st.button(
+            "Resume" if paused else "Pause",
+            icon=":material/play_arrow:" if paused else ":material/pause:",
+            key="train-pause",
+            disabled=status.state == "starting",
+            on_click=run.ask,
+            kwargs={"pause": not paused},
+        )
+        if st.button("Stop and keep the model", icon=":material/stop:", key="train-stop"):
+            with st.spinner("Stopping; the model so far is saved"):
+                run.stop()
+            st.rerun()
+        with st.popover("Learning rate", icon=":material/speed:"):
+            peak = _peak_rate(run)
+            st.caption(
+                f"Now {status.learning_rate:.3g}; the schedule's peak is {peak:.3g}. A new rate "
+                "holds at once and decays with the rest of the schedule."
+            )
+            rate = st.number_input(
+                "New learning rate", 1e-7, 100.0, peak,
+                step=1e-4, format="%.6f", key=f"train-rate-{run.id}",
+                help="Size of a step; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
+            )  # fmt: skip
+            st.button(
+                "Apply", key="train-rate-apply", type="primary",
+                on_click=run.ask, kwargs={"learning_rate": float(rate)},
+            )  # fmt: skip
+            st.button(
+                "Back to the schedule", key="train-rate-schedule",
+                on_click=run.ask, kwargs={"learning_rate": 0.0},
+            )  # fmt: skip
+
+
+def _peak_rate(run: Run) -> float:
+    try:
+        return run.config().learning_rate
+    except ConvaeError:
+        return TrainConfig().learning_rate
+
+
+def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train-chart-options"):
+        show = st.segmented_control(
+            "Show", ["psnr", "loss"], default="psnr", required=True, key="train-show",
+            format_func={"psnr": "PSNR", "loss": "Loss"}.get, persist_state="session",
+            help="PSNR: 10 log10(1 / mean squared error), higher is better. "
+            "Loss: what is minimised.",
+        )  # fmt: skip
+        by = st.segmented_control(
+            "Over", list(BY), default="epoch", required=True, key="train-by",
+            format_func=BY.get, persist_state="session",
+        )  # fmt: skip
+        log = st.toggle(
+            "Logarithmic", key="train-log", disabled=show != "loss", persist_state="session",
+            help="A logarithmic axis for the loss.",
+        )  # fmt: skip
+        held = st.toggle(
+            "Hold the chart", key="train-hold",
+            help="The training goes on; the chart stays as it is, to be read in peace.",
+        )  # fmt: skip
+    if held:
+        kept = st.session_state.setdefault("train-held", (run.id, len(history)))
+        if kept[0] == run.id:
+            history = history[: kept[1]]
+    else:
+        st.session_state.pop("train-held", None)
+    noise = records.val_noise(history)
+    levels = rungs_of(run.id, _stamp(run.path / "rungs.json"))
+    events = events_of(run)
+    table = training.table(history, by=by, show=show, levels=levels, events=events, cursor=epoch)
+    st.vega_lite_chart(
+        pa.table(table),
+        training.spec(by=by, show=show, log=log, loss=run.config().loss, noise=noise),
+        key=f"train-chart-{run.id}",
+        alt="The curve of the run, its rungs and events",
+    )
+    lines = [f"{n}. {plain(line, 300)}" for n, line in enumerate(training.event_lines(events), 1)]
+    if lines:
+        with st.expander(f"Events on the chart: {len(lines)}", expanded=len(lines) <= 6):
+            st.markdown("\n".join(lines))
+    st.markdown(sentence(reference_levels.sentence(history, levels), 2000))
+    if epoch is not None:
+        record = next((row for row in history if row["epoch"] == epoch), None)
+        if record:
+            name = records.psnr_name(records.val_noise([record]))
+            st.caption(f"Looking back at epoch {epoch}: {name} {record['val_psnr']:.2f} dB.")
+
+
+def _stamp(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

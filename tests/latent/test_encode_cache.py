@@ -1,0 +1,66 @@
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from convae.latent import encode_cache
+
+
+class Model:
+    sha256 = "weights"
+    config = SimpleNamespace(latent_dim=3)
+
+    def __init__(self):
+        self.encoded = 0
+
+    def encode(self, images, precision):
+        self.precision = precision
+        self.encoded += len(images)
+        return images.reshape(len(images), -1)[:, :3].astype(np.float32)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (1200, 32, 32, 3), np.uint8)
+
+
+def test_codes_are_made_once_part_by_part_and_found_again(images):
+    model, told = Model(), []
+    made = encode_cache.codes_for(model, images, "set", lambda *said: told.append(said[:2]))
+    assert told == [(0, 1200), (500, 1200), (1000, 1200)]
+    assert np.array_equal(made, images.reshape(1200, -1)[:, :3])
+    assert np.array_equal(encode_cache.codes_for(model, images, "set", print), made)
+    assert model.encoded == 1200 and model.precision == "float32"
+    other = Model()
+    other.sha256 = "weights+2"
+    encode_cache.codes_for(other, images, "set", print)
+    encode_cache.codes_for(model, images, "another set", print)
+    assert (other.encoded, model.encoded) == (1200, 2400)
+
+
+def test_very_many_codes_are_made_fast(images):
+    model = Model()
+    encode_cache.codes_for(model, np.concatenate([images, images]), "twice", lambda *said: None)
+    assert model.precision == "auto"
+
+
+def test_a_damaged_file_is_made_again_and_old_ones_go(images, own_folders):
+    model = Model()
+    folder = own_folders / "cache" / "codes"
+    folder.mkdir(parents=True)
+    for i in range(30):
+        np.save(folder / f"{i}.npy", np.zeros(1))
+        os.utime(folder / f"{i}.npy", (i, i))
+    encode_cache.codes_for(model, images, "set", print)
+    assert len(list(folder.glob("*.npy"))) == encode_cache.KEPT
+    mine = max(folder.glob("*.npy"), key=lambda file: file.stat().st_mtime)
+    mine.write_bytes(mine.read_bytes()[:2000])
+    encode_cache.codes_for(model, images, "set", print)
+    assert model.encoded == 2400
+
+
+def test_without_a_folder_to_write_to_there_are_codes_all_the_same(images, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CONVAE_CACHE_DIR", str(tmp_path / "file"))
+    assert encode_cache.codes_for(Model(), images, "set", print).shape == (1200, 3)

@@ -1,0 +1,54 @@
+"""The figures of a model in tables and on Overview: one figure, one set, named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from convae import ui
+from convae.models import checkpoints
+from convae.models.checkpoints import Entry
+from convae.ui import pickers
+
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
+ORIGINAL = "500 original CIFAR-10 test images"
+CIFAR10 = {"cifar10-64": 50, "cifar10-128": 43, "cifar10-256": 36, "classic-256": 24}
+
+
+def shipped(name: str) -> Entry:
+    return Entry(name, SHIPPED / name, json.loads((SHIPPED / name / "card.json").read_text()))
+
+
+def test_a_validation_figure_is_never_shown_as_a_test_figure():
+    for metrics in ({"val_psnr": 24.0}, {"val_psnr": 24.0, "test": None}, None, "x"):
+        entry = Entry("m", SHIPPED, {"metrics": metrics})
+        assert ui.psnr_of(entry) is None and ui.measured_on(entry) == ""
+
+
+@pytest.mark.parametrize("name", CIFAR10)
+def test_shipped_cifar10_models_are_measured_on_the_same_original_images(name):
+    entry = shipped(name)
+    assert ui.measured_on(entry) == ORIGINAL
+    assert entry.card["metrics"]["test"]["n"] == 500
+
+
+def test_the_list_of_models_keeps_the_name_of_the_set(monkeypatch):
+    monkeypatch.setenv("CONVAE_CHECKPOINTS_DIR", str(SHIPPED))
+    names = {entry.name: ui.measured_on(entry) for entry in checkpoints.listing()}
+    assert {names[name] for name in CIFAR10} == {ORIGINAL}
+
+
+@pytest.mark.parametrize("name", CIFAR10)
+def test_the_readme_and_the_card_give_the_same_figure(name):
+    readme = (SHIPPED.parent / "README.md").read_text()
+    figure = f"{ui.psnr_of(shipped(name)):.2f}"
+    if name == "classic-256":
+        assert f"after 24 epochs, has {figure}" in readme
+    else:
+        (line,) = [row for row in readme.splitlines() if row.startswith(f"| {name[8:]} |")]
+        assert line.endswith(f"| **{figure}** |")
+
+
+@pytest.mark.parametrize(("name", "epochs"), CIFAR10.items())
+def test_epochs_count_the_whole_chain_of_training(name, epochs):
+    assert pickers.epochs_of(shipped(name)) == epochs

@@ -1,0 +1,167 @@
+"""A run with noise on its input is validated as a denoiser: noisy input, clean target."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from convae import __main__ as cli
+from convae import records, runs
+from convae.config import from_flat
+from convae.data import corrupt
+from convae.evaluation import metrics
+from convae.evaluation.pca import fit_pca
+from convae.models import checkpoints
+from convae.plots import training
+from convae.progress import Bars
+from convae.training import reference_levels
+from convae.training.loop import Ended, EpochRecord, Event, fit
+from convae.training.trainer import Trainer
+
+SMALL = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=3)
+
+
+def smooth(count, seed=0):
+    """Images of one color each: whoever averages their pixels removes noise."""
+    colors = np.random.default_rng(seed).integers(60, 200, (count, 1, 1, 3))
+    return np.broadcast_to(colors, (count, 32, 32, 3)).astype(np.uint8)
+
+
+def trainer_of(cls=Trainer, **changes):
+    made = cls(from_flat(SMALL | {"noise_std": 0.2} | changes), smooth(32), smooth(12, 1))
+    made.begin()
+    return made
+
+
+class Copies(nn.Module):
+    """Perfect on clean images, and keeps all noise."""
+
+    def forward(self, x):
+        return x
+
+
+class Blurs(nn.Module):
+    """Darkens a little, so it errs on clean images; removes most noise."""
+
+    def forward(self, x):
+        return F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False) - 0.02
+
+
+class Staged(Trainer):
+    """Its delivered model copies at the end of epoch 1, and blurs at the end of the others."""
+
+    @property
+    def result(self):
+        return Copies() if self.epoch == 0 else Blurs()
+
+
+def ended_and_best(trainer):
+    items = list(fit(trainer))
+    assert isinstance(items[-1], Ended)
+    epochs = [item for item in items if isinstance(item, EpochRecord)]
+    best = max(epochs, key=lambda record: record.val_psnr)
+    assert best.val_psnr == trainer.best_psnr
+    return len(epochs), best.epoch, items[-1].message
+
+
+def test_best_epoch_and_early_stopping_go_by_the_denoising_psnr():
+    assert ended_and_best(trainer_of(Staged, noise_std=0.0, patience=1))[:2] == (2, 1)
+    epochs, best, _ = ended_and_best(trainer_of(Staged, epochs=2, patience=1))
+    assert (epochs, best) == (2, 2)
+    epochs, best, message = ended_and_best(trainer_of(Staged, epochs=9, patience=1))
+    assert (epochs, best) == (3, 2) and "stopped early" in message  # epoch 3 is as good as 2
+
+
+def test_validation_gives_the_same_digits_each_time_and_leaves_the_generators_alone():
+    trainer = trainer_of()
+    trainer.order()
+    before = torch.get_rng_state(), trainer.noise.get_state()
+    first = trainer.validate()
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert torch.equal(before[1], trainer.noise.get_state())
+    torch.manual_seed(5)
+    np.random.seed(5)
+    trainer.epoch = 2
+    trainer.order()
+    assert trainer.validate() == first
+    assert trainer_of().validate() == first
+
+
+def test_the_denoising_psnr_is_of_noisy_input_and_clean_target():
+    clean = smooth(12, 1)
+    noisy = corrupt(clean, "noise", 0.2)
+    psnr = trainer_of(Staged).validate()[1]
+    assert psnr == pytest.approx(metrics.set_psnr(clean, noisy), abs=1e-3)
+    assert trainer_of(Staged, noise_std=0.0).validate()[1] == metrics.EXACT_DB
+
+
+def test_the_reference_level_gets_the_same_noisy_input():
+    clean, pca = smooth(12, 1), fit_pca(smooth(60, 2), 4)
+    level = reference_levels.measure("mse", 3, pca, clean, 0.2)["PCA, 3 values"]
+    rebuilt = pca.reconstruct(trainer_of().validation_input.numpy(), 3)
+    assert level["psnr"] == metrics.set_psnr(clean, rebuilt)
+    assert level["psnr"] < reference_levels.measure("mse", 3, pca, clean)["PCA, 3 values"]["psnr"]
+
+
+def test_a_resume_keeps_the_best_to_the_last_digit_and_an_older_state_is_measured_again():
+    first = trainer_of()
+    kept = []
+    for item in fit(first):
+        if isinstance(item, EpochRecord) and item.epoch == 1:
+            kept.append(first.state())
+            break
+    again, older = trainer_of(), trainer_of()
+    again.restore(kept[0])
+    assert again.best_psnr == first.best_psnr and not again.remeasured
+    assert not [item for item in fit(again) if isinstance(item, Event)]
+    state = {k: v for k, v in kept[0].items() if k != "val_noise"}
+    older.restore(state | {"best_psnr": 99.0, "bad_epochs": 2})
+    assert older.best_psnr == older.validate()[1] < 50 and older.bad_epochs == 0
+    assert [i.what for i in fit(older) if isinstance(i, Event)] == ["denoising PSNR from here"]
+    plain, plain_later = trainer_of(noise_std=0.0), trainer_of(noise_std=0.0)
+    state = {k: v for k, v in plain.state().items() if k != "val_noise"}
+    plain_later.restore(state | {"best_psnr": 99.0, "bad_epochs": 2})
+    assert (plain_later.best_psnr, plain_later.bad_epochs) == (99.0, 2)
+
+
+def test_a_run_records_the_noise_in_history_card_and_reference_levels(tiny_data):
+    asked = ["train", "--data", tiny_data, "--name", "a", "--epochs", "2", "--noise-std", "0.25"]
+    asked += ["--arch", "strided", "--base-channels", "8", "--latent-dim", "4", "--quiet"]
+    assert cli.main(asked) == 0
+    run = runs.get("a")
+    assert [row["val_noise"] for row in run.history()] == [0.25, 0.25]
+    card = json.loads((run.path / "card.json").read_text())
+    assert card["metrics"]["val_noise"] == 0.25
+    assert checkpoints.load("a").card["metrics"]["val_noise"] == 0.25
+    assert reference_levels.images_of(run.path).endswith("noise 0.25")
+
+
+ROWS = [{"epoch": 1, "val_psnr": 30.0}, {"epoch": 2, "val_psnr": 20.0, "val_noise": 0.2},
+        {"epoch": 3, "val_psnr": 21.0, "val_noise": 0.2}]  # fmt: skip
+
+
+def test_epochs_measured_otherwise_are_not_compared():
+    assert records.comparable(ROWS) == ROWS[1:] and records.comparable(ROWS[:1]) == ROWS[:1]
+    assert records.comparable([]) == []
+    levels = {"PCA, 4 values": {"psnr": 20.5}, "gem": {"psnr": 25.0}}
+    assert reference_levels.passed(ROWS, levels) == {"PCA, 4 values": 3, "gem": None}
+    assert reference_levels.sentence(ROWS, levels) == (
+        "Denoising PSNR at noise 0.2: Passed PCA, 4 values (20.50 dB) at epoch 3. "
+        "4.00 dB to go to gem (25.00 dB)."
+    )
+
+
+def test_axis_and_command_line_name_the_denoising_psnr(monkeypatch):
+    titles = json.dumps(training.spec(noise=0.2))
+    assert "Denoising PSNR at noise 0.2 (dB)" in titles
+    assert "enoising" not in json.dumps(training.spec())
+    lines = []
+    monkeypatch.setattr("tqdm.tqdm.write", lines.append)
+    record = EpochRecord(1, 2, 0.1, 0.1, 20.0, 1e-3, 100.0, 1.0, 1.0, 0.2)
+    Bars(False).train(record)
+    Bars(False).train(record._replace(val_noise=0.0))
+    assert ", denoising PSNR at noise 0.2 20.00 dB," in lines[0]
+    assert ", PSNR 20.00 dB," in lines[1]

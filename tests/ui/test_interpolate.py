@@ -1,0 +1,197 @@
+"""The Interpolate page through app.py: AppTest runs the scripts, no browser."""
+
+import pytest
+
+from tests.ui.test_pages import healthy, png, visit
+
+PAGE = "pages/interpolate.py"
+FRAMES = "interpolate-frames"
+
+
+@pytest.fixture(autouse=True)
+def model(tiny_checkpoint):
+    return tiny_checkpoint
+
+
+def interpolate(**query):
+    return visit(PAGE, data="Digits", **{f"interpolate-{k}": v for k, v in query.items()})
+
+
+def group(app, key):
+    return next(each for each in app.get("button_group") if each.key == key)
+
+
+def walked(app):
+    """The data of the scrubber."""
+    import json
+
+    (component,) = app.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+def added(app, number, key=FRAMES):
+    """The gallery's image `number` clicked."""
+    app.button(key=f"{key}-gallery-{number}").click()
+    return healthy(app.run())
+
+
+@pytest.mark.parametrize("part", ["Path", "Grid", "Arithmetic", "Sliders"])
+@pytest.mark.parametrize("data", ["Digits", "Photos"])  # with classes and without
+def test_every_part_opens_from_its_address(part, data):
+    app = healthy(visit(PAGE, data=data, **{"interpolate-part": part}))
+    assert not app.info
+    assert group(app, "interpolate-part").value == part
+
+
+def test_only_the_chosen_part_is_drawn():
+    app = healthy(interpolate(part="Grid"))
+    assert not app.get("bidi_component") and not app.get("plotly_chart")
+
+
+def test_the_inspector_is_drawn_where_it_is_opened():
+    assert not healthy(interpolate()).get("plotly_chart")
+    assert healthy(interpolate(inspect="true")).get("plotly_chart")
+
+
+def test_keyframes_come_from_the_address():
+    app = healthy(interpolate(frames="12,31", steps="8"))
+    assert app.text_input(key=FRAMES).value == "12,31"
+    assert len(group(app, f"{FRAMES}-slot").options) == 2
+    assert walked(app)["frames"] == 9
+
+
+def test_a_loop_leads_back_to_the_first_keyframe():
+    app = healthy(interpolate(frames="1,2,3", steps="5", loop="true"))
+    assert walked(app)["frames"] == 15 and walked(app)["loop"]
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("12,99999", "There is no test image 99999"),
+        ("x;y", "is not a keyframe"),
+        ("1,2,3,4,5,6,7", "the first 6 are used"),
+        ("1,u3", "Your image 3 is not here"),
+    ],
+)
+def test_an_address_that_does_not_fit_is_told_and_there_is_a_walk_all_the_same(text, told):
+    app = healthy(interpolate(frames=text))
+    assert told in app.info[0].value
+    assert walked(app)["frames"] > 2
+
+
+def test_a_click_in_the_gallery_adds_a_keyframe_up_to_six():
+    app = healthy(interpolate(frames="1,2"))
+    for number in range(6):
+        app = added(app, number)
+    found = app.text_input(key=FRAMES).value.split(",")
+    assert len(found) == 6 and found[:2] == ["1", "2"]
+    assert "at most 6" in app.toast[0].value
+
+
+def test_a_click_replaces_the_chosen_keyframe():
+    app = healthy(interpolate(frames="1,2,3"))
+    group(app, f"{FRAMES}-slot").set_value(1)
+    app = added(healthy(app.run()), 0)
+    found = app.text_input(key=FRAMES).value.split(",")
+    assert len(found) == 3 and found[0] == "1" and found[2] == "3" and found[1] != "2"
+
+
+def test_keyframes_move_and_go():
+    app = healthy(interpolate(frames="1,2,3"))
+    assert app.button(key=f"{FRAMES}-back").disabled
+    group(app, f"{FRAMES}-slot").set_value(2)
+    app.run()
+    app.button(key=f"{FRAMES}-back").click()
+    assert healthy(app.run()).text_input(key=FRAMES).value == "1,3,2"
+    app.button(key=f"{FRAMES}-back").click()
+    assert healthy(app.run()).text_input(key=FRAMES).value == "3,1,2"
+    assert app.button(key=f"{FRAMES}-back").disabled
+    app.button(key=f"{FRAMES}-remove").click()
+    assert healthy(app.run()).text_input(key=FRAMES).value == "1,2"
+    group(app, f"{FRAMES}-slot").set_value(0)
+    app.run()
+    assert app.button(key=f"{FRAMES}-remove").disabled, "a walk needs two"
+
+
+@pytest.mark.parametrize("name, form", [("generated", "g"), ("mean", "m")])
+def test_keyframes_that_are_no_images(name, form):
+    app = healthy(interpolate(frames="1,2"))
+    app.button(key=f"{FRAMES}-{name}").click()
+    assert healthy(app.run()).text_input(key=FRAMES).value.startswith(f"1,2,{form}")
+
+
+def test_the_mean_of_a_class_is_a_keyframe():
+    app = healthy(interpolate(frames="1,2"))
+    app.selectbox(key=f"{FRAMES}-class").select(7)
+    app.run()
+    app.button(key=f"{FRAMES}-class-mean").click()
+    assert healthy(app.run()).text_input(key=FRAMES).value == "1,2,c7"
+    assert not app.info
+
+
+def test_random_draws_as_many_others():
+    app = healthy(interpolate(frames="1,2,3,4"))
+    app.button(key=f"{FRAMES}-random").click()
+    found = healthy(app.run()).text_input(key=FRAMES).value.split(",")
+    assert len(found) == 4 and found != ["1", "2", "3", "4"] and not app.info
+
+
+def test_uploads_are_keyframes_among_the_images_of_the_model():
+    app = visit(PAGE, data="Your images")
+    files = [(f"{n}.png", png(60 * n), "image/png") for n in (1, 2, 3)]
+    app.file_uploader[0].set_value(files)
+    healthy(app.run())
+    app = added(app, 1)
+    app = added(app, 2)
+    assert app.text_input(key=FRAMES).value.endswith("u2,u3")
+    app.selectbox(key="data").select("digits")
+    assert not healthy(app.run()).info, "they stay keyframes beside other images"
+
+
+def test_no_path_chosen_is_the_straight_line():
+    app = healthy(interpolate())
+    group(app, "interpolate-paths").set_value([])
+    assert [each["name"] for each in walked(healthy(app.run()))["walks"]] == ["Straight line"]
+
+
+def test_a_click_fills_one_corner_after_the_other():
+    app = healthy(interpolate(part="Grid", corners="1,2,3,4"))
+    for number in (0, 1):
+        app = added(app, number, "interpolate-corners")
+    found = app.text_input(key="interpolate-corners").value.split(",")
+    assert found[2:] == ["3", "4"] and found[:2] != ["1", "2"]
+
+
+def test_knobs_are_in_the_address_and_reset_turns_them_back():
+    app = healthy(interpolate(part="Sliders", **{"knob-1": "2.5"}))
+    assert app.slider(key="interpolate-knob-1").value == 2.5
+    app.button(key="interpolate-knob-random").click()
+    healthy(app.run())
+    assert len({slider.value for slider in app.slider}) > 2
+    app.button(key="interpolate-knob-reset").click()
+    healthy(app.run())
+    assert {slider.value for slider in app.slider} == {0.0}
+
+
+def test_the_choices_survive_a_change_of_page():
+    app = healthy(interpolate(frames="12,31", easing="in-out"))
+    app.switch_page("pages/train.py").run()
+    app.switch_page(PAGE)
+    app = healthy(app.run())
+    assert app.text_input(key=FRAMES).value == "12,31"
+    assert app.selectbox(key="interpolate-easing").value == "in-out"
+
+
+def test_a_link_with_keyframes_wins_over_those_of_the_last_visit():
+    app = healthy(interpolate(frames="12,31"))
+    app.text_input(key=FRAMES).set_value("5,6,7")
+    healthy(app.run())
+    app.switch_page("pages/train.py").run()
+    app.query_params[FRAMES] = "8,9"
+    app.switch_page(PAGE)
+    app = healthy(app.run())
+    assert app.text_input(key=FRAMES).value == "8,9"
+    app.text_input(key=FRAMES).set_value("5,6")
+    assert healthy(app.run()).text_input(key=FRAMES).value == "5,6"
+    assert walked(app)["frames"] == 13

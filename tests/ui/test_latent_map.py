@@ -1,0 +1,281 @@
+"""The Latent map page without a browser: what is drawn for which choice."""
+
+import base64
+import io
+import zlib
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convae import plots
+from convae.projection import maps, umap_service
+from convae.projection.maps import Settings
+from convae.ui.components import clickable, hover_card, map_overlay
+from convae.ui.latent_map import address as map_address
+from convae.ui.latent_map import panels, umap_queries
+from tests.ui.test_pages import healthy, png, visit
+
+PAGE = "pages/latent_map.py"
+
+
+def headings(app) -> list[str]:
+    return [element.value for element in [*app.subheader, *app.header]]
+
+
+def columns_of_the_table(app) -> list[str]:
+    table = next(element.value for element in app.markdown if "Trustworthiness" in element.value)
+    return table.splitlines()[0].strip("|").split("|")
+
+
+@pytest.mark.parametrize("colour", ["Class", "PSNR", "Oddness", "Neighbours kept", "Cluster"])
+def test_map_is_drawn_in_every_colour(colour, tiny_checkpoint):
+    app = healthy(visit(PAGE, **{"latent-colour": colour, "data": "Digits"}))
+    assert "Image 0: " in headings(app)[0]
+
+
+def test_first_view_shows_a_point_its_neighbours_and_how_true_the_map_is(tiny_checkpoint):
+    app = healthy(visit(PAGE, data="Digits"))
+    assert headings(app)[1:] and "How true is this map?" in headings(app)
+    assert columns_of_the_table(app) == ["PCA", "The codes"]
+
+
+@pytest.fixture
+def digits():
+    from convae import data
+
+    return data.load("digits", "test")
+
+
+def map_key(images) -> str:
+    from convae.models import checkpoints
+
+    return maps.key(checkpoints.load("tiny").sha256, images.fingerprint, Settings())
+
+
+def rows_text(rows, images) -> str:
+    return f"{map_address.pack(np.array(rows), len(images))}~{images.fingerprint[:8]}"
+
+
+def address(app) -> dict[str, str]:
+    """What the hidden fields hold: what a browser would show in the address."""
+    return {field: app.text_input(key=field).value for field in map_address.FIELDS}
+
+
+def notes(app) -> list[str]:
+    return [element.value for element in app.info]
+
+
+def test_spot_and_selection_in_an_address_are_shown(tiny_checkpoint, digits):
+    spot = f"0.5~-0.25~{map_key(digits)[:8]}"
+    app = healthy(visit(PAGE, data="Digits", **{"latent-spot": spot}))
+    assert "A place between the images" in headings(app) and not notes(app)
+    selection = rows_text([1, 2, 5], digits)
+    app = healthy(visit(PAGE, data="Digits", **{"latent-selection": selection}))
+    assert "3 images selected" in headings(app) and not notes(app)
+    isolated = rows_text([1, 2, 5, 9], digits)
+    app = healthy(visit(PAGE, data="Digits", **{"latent-isolated": isolated}))
+    assert any("4 isolated images" in element.value for element in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "note"),
+    [
+        ("latent-spot", "0.5~0.5~00000000", "blank spot in the address belongs to another map"),
+        ("latent-spot", "nan~0.5~{map}", "blank spot in the address cannot be read"),
+        ("latent-spot", "1e300~0~{map}", "blank spot in the address cannot be read"),
+        ("latent-spot", "here", "blank spot in the address cannot be read"),
+        ("latent-selection", "eJxj~00000000", "selection in the address belongs to other images"),
+        ("latent-selection", "!!~{set}", "selection in the address cannot be read"),
+        ("latent-isolated", "A" * 9_999 + "~{set}", "isolation in the address cannot be read"),
+        ("latent-isolated", "~{set}", "isolation in the address cannot be read"),
+    ],
+)
+def test_what_does_not_fit_in_an_address_is_ignored_with_a_note(
+    field, value, note, tiny_checkpoint, digits
+):
+    value = value.format(map=map_key(digits)[:8], set=digits.fingerprint[:8])
+    app = healthy(visit(PAGE, data="Digits", **{field: value}))
+    assert "Image 0: " in headings(app)[0]
+    assert note in notes(app)[0]
+
+
+def test_isolating_inside_an_isolated_map_narrows_further(tiny_checkpoint, digits):
+    rows = np.array([3, 8, 20, 41, 77])
+    app = healthy(visit(PAGE, data="Digits", **{"latent-isolated": rows_text(rows, digits)}))
+    app.number_input(key="latent-point").set_value(20)
+    app.run()
+    app.button(key="latent-alone").click()
+    healthy(app.run())
+    assert app.number_input(key="latent-point").value == 2  # the same image, third of five
+    app.text_input(key="latent-selection").set_value(rows_text([8, 41], digits))
+    healthy(app.run())
+    app.button(key="latent-isolate").click()
+    healthy(app.run())
+    assert any("2 isolated images" in element.value for element in app.markdown)
+    held = address(app)
+    assert held["latent-isolated"] == rows_text([8, 41], digits)
+    assert held["latent-projected"] == rows_text(rows, digits)
+    # a new session that has the address alone shows the same
+    again = healthy(visit(PAGE, data="Digits", **{k: v for k, v in held.items() if v}))
+    assert any("2 isolated images" in element.value for element in again.markdown)
+    assert not notes(again)
+    app.button(key="latent-all").click()
+    assert not any(address(healthy(app.run())).values())
+    assert app.number_input(key="latent-point").value == 20
+
+
+@pytest.mark.parametrize("rows", [[0], [9_999], range(0, 10_000, 2), range(10_000)])
+def test_a_selection_is_the_same_after_the_address_and_short_enough_for_one(rows):
+    rows = np.array(rows)
+    text = map_address.pack(rows, 10_000)
+    assert len(text) < 1_700 and np.array_equal(map_address.unpack(text, 10_000), rows)
+
+
+def test_the_worst_selection_fits_an_address_and_a_bomb_does_not_unpack():
+    rows = np.flatnonzero(np.random.default_rng(0).random(10_000) < 0.5)
+    text = map_address.pack(rows, 10_000)
+    assert len(text) <= 1_700 and np.array_equal(map_address.unpack(text, 10_000), rows)
+    bomb = base64.urlsafe_b64encode(zlib.compress(bytes(2**21), 9)).decode()
+    assert map_address.unpack(bomb, 10_000) is None
+
+
+def test_a_selection_is_paged_over_all_images_and_all_classes(tiny_checkpoint, digits, monkeypatch):
+    drawn, listed = [], []
+    monkeypatch.setattr(clickable, "gallery", lambda images, words, ids, **_: drawn.append(ids))
+    monkeypatch.setattr(clickable, "bars", lambda images, words, *_, **__: listed.append(words))
+    rows = np.arange(0, 150)
+    selection = rows_text(rows, digits)
+    app = healthy(visit(PAGE, data="Digits", **{"latent-selection": selection}))
+    assert set(listed[-1]) == {digits.class_names[n] for n in np.unique(digits.labels[:150])}
+    seen = [drawn[-1]]
+    for page in (2, 3):
+        app.number_input(key="latent-page").set_value(page)
+        healthy(app.run())
+        seen.append(drawn[-1])
+    assert np.array_equal(np.concatenate(seen), rows)
+
+
+def test_neighbors_are_as_many_as_asked_for_and_by_the_distance_asked_for(
+    tiny_checkpoint, digits, monkeypatch
+):
+    from convae.models import checkpoints
+
+    shown = []
+    monkeypatch.setattr(
+        clickable, "bars", lambda images, words, values, *_, ids, **__: shown.append((values, ids))
+    )
+    codes = checkpoints.load("tiny").encode(digits.images).astype(np.float64)
+    lengths = np.linalg.norm(codes, axis=1)
+    cosine = 1 - codes @ codes[4] / lengths / lengths[4]
+    euclidean = np.linalg.norm(codes - codes[4], axis=1)
+    for name, expected in (("Cosine", cosine), ("Euclidean", euclidean)):
+        visit(PAGE, data="Digits", **{"latent-point": "4", "latent-neighbors": "13",
+                                      "latent-distance": name})  # fmt: skip
+        values, ids = shown[-1]
+        expected[4] = np.inf
+        assert len(ids) == 13 and np.allclose(values, np.sort(expected)[:13], atol=1e-4)
+        assert np.allclose(expected[ids], values, atol=1e-4)
+
+
+def test_the_chart_to_download_holds_the_thumbnails_of_what_is_drawn():
+    images = np.full((130, 32, 32, 3), 20, np.uint8)
+    images[120] = 220
+    ids = np.array([7, 120, 3])
+    figure = plots.latent_scatter(np.zeros((3, 2)), [0, 0, 0], ["</script>"], ids)
+    html = hover_card.html_of(figure, map_overlay.thumbnails(images[ids]), ids)
+    assert "[7, 120, 3].map" in html and "http" not in html.split("atob('")[1]
+    sheet = Image.open(io.BytesIO(base64.b64decode(html.split("atob('")[1].split("'")[0])))
+    tiles = np.asarray(sheet.convert("RGB"))[:32, :96].reshape(32, 3, 32, 3).mean((0, 2, 3))
+    assert np.abs(tiles - [20, 220, 20]).max() < 10
+
+
+def test_the_link_to_interpolate_carries_model_and_images(tiny_checkpoint):
+    app = visit(PAGE, data="Digits", **{"latent-point": "7", "latent-from": "3"})
+    (link,) = (
+        element.proto for element in app.get("page_link")
+        if element.proto.label == "Go on in Interpolate"
+    )  # fmt: skip
+    query = parse_qs(link.query_string)
+    assert query["data"] == ["Digits"] and query["model"] == ["tiny"]
+    assert query["interpolate-frames"] == ["3,7"]
+
+
+def test_umap_that_is_kept_is_shown_at_once_and_beside_pca(tiny_checkpoint):
+    from convae import data
+    from convae.models import checkpoints
+
+    images, model = data.load("digits", "test"), checkpoints.load("tiny")
+    key = maps.key(model.sha256, images.fingerprint, maps.Settings("UMAP"))
+    points = maps.pca_map(model.encode(images.images)).points
+    maps.save(tiny_checkpoint / "maps", key, points)
+    app = healthy(visit(PAGE, data="Digits"))
+    assert columns_of_the_table(app) == ["This UMAP", "PCA", "The codes"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_a_handful_of_uploads_has_a_map_too(count, tiny_checkpoint):
+    app = visit(PAGE, data="Your images")
+    files = [(f"{n}.png", png(40 * n), "image/png") for n in range(count)]
+    app.file_uploader[0].set_value(files)
+    assert "Image 0: " in headings(healthy(app.run()))[0]
+    app.session_state["latent-method"] = "UMAP"
+    healthy(app.run())
+    app.button(key="latent-make").click()
+    assert "needs at least 16 images" in app.run().error[0].value
+
+
+def test_an_upload_gets_its_neighbours_and_a_bad_one_a_sentence(tiny_checkpoint):
+    app = healthy(visit(PAGE, data="Digits"))
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    app.file_uploader(key="latent-files").set_value(
+        [("a.png", buffer.getvalue(), "image/png"), ("b.png", b"nothing", "image/png")]
+    )
+    healthy(app.run())
+    assert any("Nearest to the first" in element.value for element in app.markdown)
+    assert "Image 2 is not an image" in app.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [(None, "no forecast"), (0.0, "longer than it was measured"), (41.6, "About 42 s left")],
+)
+def test_the_outlook_promises_no_more_than_was_measured(left, words):
+    assert words in umap_queries.outlook(12, left)
+
+
+def test_a_question_to_umap_shows_its_forecast_and_is_not_asked_again_once_canceled(
+    tiny_checkpoint, digits, monkeypatch
+):
+    from convae.models import checkpoints
+
+    asked, canceled = [], []
+    monkeypatch.setattr(umap_service, "ask", lambda *question: asked.append(question))
+    monkeypatch.setattr(umap_service, "answer", lambda *_: None)
+    monkeypatch.setattr(
+        umap_service, "status", lambda key: umap_service.Status("working", 0.4, "Laying")
+    )
+    monkeypatch.setattr(umap_service, "forecast", lambda *_: (20.0, 60.0))
+    monkeypatch.setattr(umap_service, "cancel", lambda key, question: canceled.append(question))
+    model = checkpoints.load("tiny")
+    key = maps.key(model.sha256, digits.fingerprint, Settings("UMAP"))
+    points = maps.pca_map(model.encode(digits.images)).points
+    maps.save(tiny_checkpoint / "maps", key, points)
+    app = visit(PAGE, data="Digits", **{"latent-spot": f"0.1~0.1~{key[:8]}"})
+    app.segmented_control(key="latent-way").set_value(panels.WAYS[1])
+    healthy(app.run())
+    assert asked
+    (bar,) = (e.proto for e in app.get("progress") if "UMAP" in e.proto.text)
+    assert "About 60 s left" in bar.text and bar.value == 25
+    app.button(key="latent-ask-cancel").click()
+    healthy(app.run())
+    assert len(canceled) == 1
+    count = len(asked)
+    healthy(app.run())
+    assert len(asked) == count
+    app.button(key="latent-ask-anew").click()
+    healthy(app.run())
+    assert len(asked) > count

@@ -1,0 +1,195 @@
+"""Every page through app.py, as a visitor meets it: AppTest runs the scripts, no browser."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from convae import runs
+from convae.config import TrainConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))
+WITH_MODEL = ["app.py", *(page for page in PAGES if page != "pages/train.py")]
+
+
+def visit(page: str = "app.py", **query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    if page != "app.py":
+        app.switch_page(page)
+    return app.run()
+
+
+def healthy(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception[0].message
+    assert not app.error, app.error[0].value
+    return app
+
+
+def shown(app: AppTest) -> str:
+    """The markup of everything drawn with st.html."""
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def png(colour: int = 200, size: int = 40) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((size, size, 3), colour, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("page", ["app.py", *PAGES])
+def test_page_opens(page, tiny_checkpoint):
+    app = healthy(visit(page))
+    assert app.title[0].value
+
+
+@pytest.mark.parametrize("page", ["app.py", *PAGES])
+def test_page_opens_without_any_model(page):
+    healthy(visit(page))
+
+
+@pytest.mark.parametrize("page", WITH_MODEL)
+def test_page_says_how_to_get_a_model(page):
+    app = visit(page)
+    assert "no model yet" in app.info[0].value
+
+
+@pytest.mark.parametrize("page", ["app.py", *PAGES])
+def test_page_is_short_and_holds_no_forbidden_import(page):
+    text = (ROOT / page).read_text()
+    assert len(text.splitlines()) <= 120
+    assert not re.search(r"^\s*(import|from) (torch|umap)", text, re.M)
+
+
+def test_no_page_draws_unchecked_html():
+    for path in [ROOT / "app.py", *ROOT.glob("pages/*.py"), *ROOT.glob("convae/**/*.py")]:
+        assert "unsafe_allow_html" not in path.read_text(), path.name
+
+
+def test_damaged_model_is_one_sentence(tiny_checkpoint):
+    (tiny_checkpoint / "model.safetensors").write_bytes(b"not weights")
+    app = visit("pages/reconstruct.py")
+    assert not app.exception
+    assert "damaged" in app.error[0].value
+
+
+def test_address_chooses_the_model_and_the_images(add_checkpoint):
+    add_checkpoint("one")
+    add_checkpoint("two")
+    app = healthy(visit("pages/reconstruct.py", model="two", data="Digits"))
+    assert app.sidebar.selectbox(key="model").value == "two"
+    assert app.sidebar.selectbox(key="data").value == "digits"
+
+
+def test_address_that_names_nothing_is_ignored_with_a_note(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", model="../../etc", data="nothing"))
+    assert app.sidebar.selectbox(key="model").value == "tiny"
+    assert "a model that is not here" in app.info[0].value
+    assert "images that are not here" in app.info[1].value
+
+
+def test_choices_survive_a_change_of_page(add_checkpoint):
+    add_checkpoint("one")
+    add_checkpoint("two")
+    app = visit("pages/reconstruct.py")
+    app.sidebar.selectbox(key="model").select("two")
+    app.sidebar.selectbox(key="data").select("digits")
+    healthy(app.run())
+    app.switch_page("pages/train.py")
+    healthy(app.run())
+    app.switch_page("app.py")
+    healthy(app.run())
+    assert app.sidebar.selectbox(key="model").value == "two"
+    assert app.sidebar.selectbox(key="data").value == "digits"
+
+
+def test_images_follow_the_model_until_one_chooses(add_checkpoint):
+    add_checkpoint("drawn", "shapes")
+    add_checkpoint("written", "digits")
+    app = healthy(visit("pages/reconstruct.py", model="drawn"))
+    assert app.sidebar.selectbox(key="data").value == "shapes"
+    app.sidebar.selectbox(key="model").select("written")
+    assert healthy(app.run()).sidebar.selectbox(key="data").value == "digits"
+    app.sidebar.selectbox(key="data").select("photos")
+    app.run()
+    app.sidebar.selectbox(key="model").select("drawn")
+    assert healthy(app.run()).sidebar.selectbox(key="data").value == "photos"
+
+
+def test_best_shipped_cifar10_model_is_the_default(add_checkpoint):
+    add_checkpoint("a-shapes", "shapes", psnr=40)
+    add_checkpoint("b-cifar", "cifar10", psnr=23)
+    add_checkpoint("c-cifar", "cifar10", psnr=24)
+    app = healthy(visit())
+    assert app.sidebar.selectbox(key="model").value == "c-cifar"
+    assert app.sidebar.selectbox(key="data").value == "photos", "CIFAR-10 is not at hand"
+
+
+def test_cifar10_is_offered_for_download(tiny_checkpoint):
+    app = visit("pages/reconstruct.py", data="CIFAR-10")
+    assert not app.exception
+    assert "170 MB" in app.button(key="download-cifar10").label
+
+
+def test_sample_is_a_function_of_its_number(tiny_checkpoint):
+    app = visit("pages/reconstruct.py")
+    first = shown(app)
+    app.sidebar.number_input(key="reconstruct-sample").set_value(2)
+    assert shown(healthy(app.run())) != first
+    app.sidebar.number_input(key="reconstruct-sample").set_value(1)
+    assert shown(healthy(app.run())) == first
+
+
+def test_class_filter_keeps_one_class(tiny_checkpoint):
+    app = visit("pages/reconstruct.py")
+    app.sidebar.selectbox(key="reconstruct-class").select("star")
+    app.sidebar.number_input(key="reconstruct-count").set_value(3)
+    assert "original, image 3" in shown(healthy(app.run()))
+
+
+def test_click_on_a_thumbnail_shows_that_image(tiny_checkpoint):
+    app = visit()
+    first = shown(app)
+    app.pills(key="overview-one").set_value(3)
+    assert shown(healthy(app.run())) != first
+
+
+def test_uploads_are_shown_and_problems_are_sentences(tiny_checkpoint):
+    app = visit("pages/reconstruct.py", data="Your images")
+    assert not app.exception
+    files = [("a<b>.png", png(), "image/png"), ("c.png", b"rubbish", "image/png")]
+    app.file_uploader[0].set_value(files)
+    app.run()
+    assert not app.exception
+    assert "Image 2" in app.warning[0].value
+    assert "original, image 1" in shown(app)
+    told = [element.value for element in [*app.warning, *app.markdown, *app.caption]]
+    assert "a<b>" not in " ".join([*told, shown(app)])
+    kept = app.session_state["uploads-set"]
+    assert kept.images.shape == (1, 32, 32, 3)
+
+
+def test_uploads_survive_a_change_of_page(tiny_checkpoint):
+    app = visit("pages/reconstruct.py", data="Your images")
+    app.file_uploader[0].set_value([("a.png", png(), "image/png")])
+    app.run()
+    app.switch_page("app.py")
+    healthy(app.run())
+    assert app.sidebar.selectbox(key="data").value == "uploads"
+
+
+def test_finished_run_is_chosen_on_every_page(add_checkpoint, tiny_weights):
+    add_checkpoint("shipped", "cifar10")
+    run = runs.claim(TrainConfig(), "mine")
+    for name in ("card.json", "model.safetensors"):
+        (run.path / name).write_bytes((tiny_weights / name).read_bytes())
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state["followed"] = "mine"
+    healthy(app.run())
+    assert app.sidebar.selectbox(key="model").value == "mine"

@@ -1,0 +1,89 @@
+"""Addresses from anywhere: what no widget can take is ignored, with a note."""
+
+import pytest
+
+from convae.ui import query
+from tests.ui.test_pages import healthy, visit
+
+NUMBERS = [
+    ("app.py", "overview-count"), ("app.py", "overview-sample"),
+    ("pages/reconstruct.py", "reconstruct-count"), ("pages/reconstruct.py", "reconstruct-sample"),
+    ("pages/interpolate.py", "interpolate-count"), ("pages/interpolate.py", "interpolate-sample"),
+    ("pages/interpolate.py", "interpolate-steps"), ("pages/interpolate.py", "interpolate-fps"),
+    ("pages/latent_map.py", "latent-point"), ("pages/latent_map.py", "latent-from"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e309", "nan", "many", ""])
+@pytest.mark.parametrize(("page", "key"), NUMBERS)
+def test_a_number_in_the_address_that_is_none_is_ignored_with_a_note(
+    page, key, value, tiny_checkpoint
+):
+    app = healthy(visit(page, **{key: value}))
+    notes = [info.value for info in app.info if key in info.value]
+    assert bool(notes) == (value != ""), notes
+    assert key not in app.query_params
+
+
+@pytest.mark.parametrize("key", ["train-view", "train-run", "train-chosen"])
+def test_unknown_choices_of_the_train_page_are_ignored_with_a_note(key, tiny_checkpoint):
+    app = healthy(visit("pages/train.py", **{key: "nothing-of-this-name"}))
+    assert any(f"`{key}` in the address" in info.value for info in app.info)
+
+
+@pytest.mark.parametrize("value", ["", "Nowhere"])
+def test_an_unknown_part_of_a_page_opens_its_first(value, tiny_checkpoint):
+    app = healthy(visit("pages/interpolate.py", **{"interpolate-part": value}))
+    assert app.session_state["interpolate-part"] == "Path"
+
+
+def test_good_numbers_in_the_address_are_kept(tiny_checkpoint):
+    app = healthy(visit("app.py", **{"overview-count": "5"}))
+    assert app.session_state["overview-count"] == 5
+
+
+CHOICES = {
+    "reconstruct-part": {}, "reconstruct-bits": {}, "reconstruct-which": {},
+    "reconstruct-many": {"reconstruct-part": "The whole set"},
+    "reconstruct-spread": {"reconstruct-part": "The whole set"},
+    "reconstruct-half": {"reconstruct-part": "One image"},
+    "interpolate-part": {}, "interpolate-easing": {}, "interpolate-paths": {},
+    "latent-method": {}, "latent-dimensions": {}, "latent-metric": {}, "latent-distance": {},
+    "latent-colour": {},
+}  # fmt: skip
+
+
+def page_of(key):
+    page = key.partition("-")[0]
+    return f"pages/{'latent_map' if page == 'latent' else page}.py"
+
+
+def offered(app, key):
+    """The options of the widget of this key, in the words of the address."""
+    for kind in ("selectbox", "select_slider", "button_group"):
+        for widget in app.get(kind):
+            if widget.key == key:
+                options = getattr(widget.proto, "options", ())
+                return [getattr(option, "content", option) for option in options]
+    raise AssertionError(f"{key} is not on the page")
+
+
+@pytest.mark.parametrize("key", CHOICES)
+def test_unknown_choices_are_ignored_with_a_note(key, add_checkpoint):
+    add_checkpoint("tiny", "digits")
+    app = healthy(visit(page_of(key), **CHOICES[key] | {key: "Nowhere"}))
+    notes = [info.value for info in app.info if f"`{key}`" in info.value]
+    assert notes == [
+        f"`{key}` in the address (=Nowhere) names nothing that is here and is ignored."
+    ]
+
+
+@pytest.mark.parametrize("key", CHOICES)
+def test_every_choice_that_a_widget_offers_is_known(key, add_checkpoint):
+    add_checkpoint("tiny", "digits")
+    app = healthy(visit(page_of(key), **CHOICES[key]))
+    assert offered(app, key) == list(query.OPTIONS[key]())
+
+
+def test_all_fixed_choices_are_covered():
+    assert set(CHOICES) == {key for key in query.OPTIONS if not key.startswith("train-")}

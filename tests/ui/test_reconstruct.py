@@ -1,0 +1,203 @@
+"""The Reconstruct page through app.py: what it shows is what the package says."""
+
+import json
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from convae import __main__ as cli
+from convae.data import ImageSet
+from convae.evaluation import compressors
+from convae.models import checkpoints
+from convae.ui.escape import plain
+from convae.ui.reconstruct import comparison
+from convae.ui.reconstruct.tables import same_on_the_command_line, told
+from tests.ui.test_pages import healthy, png, shown, visit
+
+PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
+STRAW = ["PCA", "JPEG", "WebP"]
+
+
+def open_at(part="Images", **query):
+    return visit("pages/reconstruct.py", **{"reconstruct-part": part, **query})
+
+
+@pytest.fixture
+def two_models(tiny_data, capsys):
+    """Two small runs on the tiny data; gives its SPEC."""
+    small = ["--arch", "residual", "--base-channels", "8", "--epochs", "1", "--quiet"]
+    for name, size in (("first", "4"), ("second", "2")):
+        cli.main(["train", "--data", tiny_data, "--name", name, "--latent-dim", size, *small])
+    capsys.readouterr()
+    return tiny_data
+
+
+@pytest.fixture
+def digits_model(add_checkpoint):
+    """An untrained model for the smallest set: to fit PCA to it takes no time."""
+    add_checkpoint("tiny", "digits")
+
+
+@pytest.mark.parametrize(("bits", "corrections"), [(1, 0), (5, 2), (compressors.FLOAT, 1)])
+def test_the_table_is_that_of_the_command_line_to_the_last_digit(
+    two_models, capsys, bits, corrections
+):
+    told = {} if bits == compressors.FLOAT else {"reconstruct-bits": str(bits)}
+    told["reconstruct-corrections-0"] = str(corrections)
+    app = open_at("The whole set", model="first", **{"reconstruct-beside": "second"}, **told)
+    table = healthy(app).dataframe[0].value.set_index("Method")
+    command = app.code[0].value.split()[3:]
+    assert cli.main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    lines = {"first": found, "second": found["beside"][0]}
+    lines |= {name: found["baselines"][name.lower()] for name in STRAW}
+    if corrections:
+        lines[compressors.GUESS] = found["first_guess"]
+    assert set(lines) == set(table.index)
+    for name, line in lines.items():
+        for column, key in {
+            "Bytes": "bytes_per_image", "PSNR (dB)": "psnr", "mean PSNR": "psnr_mean",
+            "PSNR spread": "psnr_spread", "SSIM": "ssim", "SSIM spread": "ssim_spread",
+            "MSE": "mse",
+        }.items():  # fmt: skip
+            assert table.loc[name, column] == line[key], (name, column)
+
+
+def test_a_shipped_classic_model_stands_in_every_table(add_checkpoint):
+    add_checkpoint("tiny", "digits")
+    add_checkpoint("well-known", "digits")  # a classic one, as the other is
+    app = healthy(open_at("The whole set", model="tiny"))
+    assert "well-known" in set(app.dataframe[0].value["Method"])
+    assert "--beside well-known" in app.code[0].value
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_opens_at_few_bits_beside_every_straw_man(part, digits_model):
+    app = open_at(part, **{"reconstruct-bits": "1"})
+    app.multiselect(key="reconstruct-beside").set_value(STRAW)
+    healthy(app.run())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_opens_for_two_values_on_other_images(part, two_models):
+    healthy(open_at(part, model="second", data="Digits"))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_opens_for_a_single_upload(part, digits_model):
+    app = open_at(part, data="Your images")
+    app.file_uploader[0].set_value([("a.png", png(), "image/png")])
+    app.run()
+    assert not app.exception, app.exception[0].message
+
+
+@pytest.mark.parametrize("kind", ["Best", "Median", "Worst", "Outside", "Camera"])
+def test_images_of_every_kind_are_shown(kind, digits_model):
+    app = open_at(**{"reconstruct-which": kind, "reconstruct-count": "4"})
+    healthy(app)
+    if kind == "Outside":
+        assert "checks of 1 pixel" in shown(app) and "rebuilt, image 7" in shown(app)
+    elif kind != "Camera":
+        assert "rebuilt, image 4" in shown(app) and "rebuilt, image 5" not in shown(app)
+
+
+def test_straw_men_get_rows_of_their_own(digits_model):
+    app = open_at(**{"reconstruct-count": "3"})
+    assert "PCA, image 1" not in shown(app)
+    app.multiselect(key="reconstruct-beside").set_value(["PCA", "WebP"])
+    drawn = shown(healthy(app.run()))
+    assert "PCA, image 3" in drawn and "error, WebP, image 3" in drawn and "JPEG" not in drawn
+
+
+def test_nonsense_in_the_address_is_ignored(digits_model):
+    app = open_at(
+        "Nothing", **{"reconstruct-bits": "99", "reconstruct-beside": "../x",
+        "reconstruct-which": "%00", "reconstruct-many": "-1"},
+    )  # fmt: skip
+    healthy(app)
+    assert "rebuilt, image 1" in shown(app)
+
+
+def test_bits_change_what_is_rebuilt(digits_model):
+    app = open_at()
+    before = shown(app)
+    app.select_slider(key="reconstruct-bits").set_value(1)
+    assert shown(healthy(app.run())) != before
+
+
+def test_the_layers_of_both_halves_are_shown(digits_model):
+    app = open_at("One image")
+    encoder = shown(healthy(app))
+    assert "1: 8x32x32" in encoder
+    app = open_at("One image", **{"reconstruct-half": "decoder"})
+    assert "3x32x32" in shown(healthy(app)) != encoder
+
+
+def test_what_is_told_of_pca_is_what_it_was_fitted_on(digits_model):
+    app = open_at("The whole set")
+    told = [caption.value for caption in healthy(app).caption]
+    assert any("PCA is fitted on digits, 1," in each for each in told)
+    assert np.isfinite(app.dataframe[0].value["PSNR (dB)"]).all()
+
+
+def test_the_first_view_fits_no_pca(digits_model, monkeypatch):
+    monkeypatch.setattr("convae.ui.caches.pca_for", None)
+    monkeypatch.setattr("convae.evaluation.compressors.pca_for", None)
+    comparison._quantised_pca.clear()
+    healthy(open_at())
+    healthy(open_at("One image"))
+
+
+def test_a_damaged_model_beside_is_one_sentence(digits_model, add_checkpoint):
+    (add_checkpoint("broken") / "model.safetensors").write_bytes(b"not weights")
+    app = open_at(model="tiny")
+    app.multiselect(key="reconstruct-beside").set_value(["broken"])
+    app.run()
+    assert not app.exception and len(app.error) == 1
+
+
+def test_the_command_under_the_table_survives_a_shell(tiny_checkpoint):
+    held = comparison.Contest(
+        checkpoints.load("tiny"),
+        compressors.FLOAT,
+        ImageSet(
+            np.zeros((3, 32, 32, 3), np.uint8),
+            np.zeros(3, np.int64),
+            ("all",),
+            "test",
+            "folder:/my photos/$(date)",
+            "fingerprint",
+        ),
+    )
+    held.__dict__["fitted_on"] = None
+    command = same_on_the_command_line(held)
+    script = f"python() {{ printf '%s\\n' \"$@\"; }}; {command}"
+    words = subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout.splitlines()
+    assert words[words.index("--data") + 1] == held.measured.name
+
+
+def test_baselines_of_single_images_say_what_they_were_made_on(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", **{"reconstruct-beside": "PCA"}))
+    app.session_state["reconstruct-beside"] = ["PCA", "JPEG"]
+    captions = " ".join(caption.value for caption in healthy(app.run()).caption)
+    assert "PCA is fitted on Shapes" in captions or "PCA is fitted on shapes" in captions
+    assert "JPEG has quality" in captions and "images of Shapes together" in captions
+
+
+def test_names_of_models_on_buttons_are_shown_as_they_are(add_checkpoint):
+    add_checkpoint(":smile: $x$ *y*", "digits")
+    app = healthy(open_at("One image"))
+    named = next(group for group in app.get("button_group") if group.key == "reconstruct-by")
+    assert named.proto.options[0].content == plain(":smile: $x$ *y*")
+
+
+def test_the_line_below_the_table_shows_a_file_name_as_it_is():
+    made = SimpleNamespace(told="npz:![x](host) $y$.npz, 64 images")
+    held = SimpleNamespace(
+        names=["PCA", "JPEG", "WebP"],
+        method=lambda name: made,
+        checkpoint=SimpleNamespace(config=SimpleNamespace(corrections=0)),
+    )
+    assert told(held).startswith(f"PCA is fitted on {plain(made.told)}; ")
