@@ -6,7 +6,6 @@ from convae import ui
 from convae.evaluation import metrics
 
 ui.page("What survives the bottleneck?")
-
 checkpoint = ui.pick_checkpoint()
 found = ui.pick_images(12, key="overview", most=24)
 config = checkpoint.config

@@ -3,9 +3,10 @@
     python -m benchmarks.ablation [--device cpu|cuda] [--threads 2] [--rounds 5] [--compile]
 
 Training: a step as `Trainer` makes it, with each memory layout and precision, whatever
-`convae.models.devices` would pick. Encoding: from float32, laid out colour by colour, 500 images a batch,
-one change after the other, then a few that were not taken. `--compile` adds torch.compile, which
-needs a C++ compiler on the CPU and half a minute for each model; on a GPU also with CUDA graphs.
+`convae.models.devices` would pick. Encoding: from float32, laid out color by color, 500 images a
+batch, one change after the other, then a few that were not taken. `--compile` adds torch.compile,
+which needs a C++ compiler on the CPU and half a minute for each model; on a GPU also with CUDA
+graphs.
 """
 
 import argparse

@@ -12,6 +12,7 @@ from convae.config import TrainConfig, from_flat, settings
 from convae.errors import ConvaeError, RunError, os_sentence
 from convae.progress import Bars
 from convae.projection import maps
+from convae.projection.maps import Settings
 from convae.runs import resuming
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
@@ -269,24 +270,24 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
 
 
 def draw_map(asked: argparse.Namespace, command: str) -> int:
-    from convae.projection import umap_job
+    pass
 
     given = {f.name: getattr(asked, f.name) for f in maps.UMAP_FIELDS}
     chosen = maps.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
     bars = Bars(asked.quiet)
-    path = umap_job.keep_beside(asked.checkpoint, asked.data, chosen, bars)
+    path = keep_beside(asked.checkpoint, asked.data, chosen, bars)
     bars.close()
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
     return 0
 
 
 def export(asked: argparse.Namespace, command: str) -> int:
-    from convae.models import checkpoints
+    from convae.models import bundle
 
     target = Path(asked.to or f"{Path(asked.checkpoint).name}.zip")
     if os.path.lexists(target) and not target.is_file():
         raise ConvaeError(f"{target} is not a regular file: give --to the name of a file.")
-    packed = checkpoints.export(asked.checkpoint)
+    packed = bundle.export(asked.checkpoint)
     files.write_atomically(target, packed)
     print(f"{target}: {len(packed) / 2**20:.1f} MB")
     return 0
@@ -324,6 +325,28 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("convae: interrupted.", file=sys.stderr)
         return 130
+
+
+def keep_beside(checkpoint: str, spec: str, settings: Settings, report) -> Path:
+    """Draw the map of a checkpoint's codes of a test split and keep it beside the model, in the
+    folder `maps`, where every copy of the model finds it. Returns the file.
+
+    spec: an image set; "": the model's own. report(done, total, what) is called now and then.
+    """
+    from convae import data
+    from convae.models import checkpoints
+
+    model = checkpoints.load(checkpoint)
+    images = data.load(spec or model.train_config.data.spec, "test", report)
+    images = images.sample(maps.LIMIT)
+    maps.check_umap(len(images), settings)
+    name = maps.key(model.sha256, images.fingerprint, settings)
+    mapper = maps.fit_umap(
+        model.encode(images.images),
+        settings,
+        lambda share, stage: report(round(100 * share), 100, stage),
+    )
+    return maps.save(checkpoints.find(checkpoint) / "maps", name, mapper.embedding_)
 
 
 if __name__ == "__main__":

@@ -1,49 +1,13 @@
-"""Images in and out: pixels <-> batches, uploads behind their guards, sheets and films.
+"""Images as arrays, and arrays as files: pixels <-> batches, contact sheets, PNG, GIF, WebP.
 
 `images` are uint8 (N, 32, 32, 3) numpy, what people see; a `batch` is a float32 (N, 3, 32, 32)
-tensor in [0, 1], what the network sees. They change into one another here and nowhere else. Bytes
-that come from a person pass `decode` and leave only as fresh 32x32 pixels.
+tensor in [0, 1], what the network sees. They are converted here and nowhere else.
 """
 
 import io
-import stat
-import time
-import zipfile
-from collections.abc import Iterator, Sequence
 
 import numpy as np
-
-from convae.data import zips
-from convae.data.decoding import PLEASE, SIZE, UPLOAD_FORMATS, decode, fit_square
-from convae.errors import DataError
-from convae.sheets import contact_sheet, enlarge, gif_bytes, png_bytes, webp_bytes
-
-__all__ = [
-    "SIZE",
-    "UPLOAD_FORMATS",
-    "contact_sheet",
-    "decode",
-    "decode_upload",
-    "decode_upload_with_notes",
-    "decode_uploads",
-    "enlarge",
-    "fit_square",
-    "from_batch",
-    "gif_bytes",
-    "png_bytes",
-    "to_batch",
-    "webp_bytes",
-]
-
-MAX_FILE_BYTES = 8 * 2**20
-MAX_UPLOADS = 500  # images in one go, and members of one zip
-MAX_ZIP_BYTES = 64 * 2**20  # of all members together, unpacked
-MAX_ZIP_RATIO = 200
-MAX_ZIP_ENTRIES = 10_000  # whatever they are: the listing itself costs memory
-MAX_WORK_PIXELS = 500_000_000  # of all images in one go: some ten seconds of decoding
-MAX_SECONDS = 10.0  # of decoding in one go, as files of few pixels can be slow, too
-
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+from PIL import Image
 
 
 def to_batch(images: np.ndarray, device="cpu"):
@@ -72,141 +36,89 @@ def from_batch(batch) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def decode_upload(data: bytes) -> np.ndarray:
-    """The bytes of one uploaded image -> uint8 (32, 32, 3): centre crop, resized, on white.
+def contact_sheet(
+    images: np.ndarray, columns: int, scale: int = 2, gap: int = 2, background: int = 255
+) -> np.ndarray:
+    """Images uint8 (N, H, W, 3) row by row on one sheet, uint8 (height, width, 3).
 
-    DataError, of one sentence that begins "The image", for whatever it is that cannot be used.
+    Each pixel becomes `scale` x `scale` (nearest neighbour: nothing is smoothed over); `gap` pixels
+    lie between images and around them. No images give a sheet of background.
     """
-    image, _ = decode_upload_with_notes(data)
-    return image
+    count, height, width, _ = images.shape
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
+    height, width = height * scale, width * scale
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, 3), background, np.uint8
+    )
+    for place, image in enumerate(enlarge(images, scale)):
+        row, column = divmod(place, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
 
 
-def decode_upload_with_notes(data: bytes) -> tuple[np.ndarray, list[str]]:
-    """As `decode_upload`, with sentences on what a person might wonder at (first frame used)."""
-    try:
-        image, notes, _ = _decode_bytes(data)
-    except DataError as error:
-        raise DataError(f"The image {error}") from None
-    return image, [f"The image {note}" for note in notes]
+def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
+    """uint8 (..., H, W, 3) -> (..., H * scale, W * scale, 3), nearest neighbour."""
+    return np.asarray(images).repeat(scale, axis=-3).repeat(scale, axis=-2)
 
 
-def _decode_bytes(data: bytes) -> tuple[np.ndarray, list[str], int]:
-    if not data:
-        raise DataError(f"is empty (0 bytes); {PLEASE}.")
-    if len(data) > MAX_FILE_BYTES:
-        raise DataError(
-            f"is too large a file ({len(data) / 2**20:.1f} MB; at most {MAX_FILE_BYTES >> 20} MB); "
-            "save it smaller and retry."
-        )
-    return decode(data)
+def map_pictures(maps: np.ndarray, count: int, size: int = 32) -> np.ndarray:
+    """The `count` feature maps of float (C, H, W) that vary most, as grey pictures.
 
-
-def decode_uploads(files: Sequence[bytes]) -> tuple[np.ndarray, list[str]]:
-    """Uploaded files, each the bytes of an image or of a zip of images -> (images, problems).
-
-    images: uint8 (N, 32, 32, 3), in the order given. problems: a sentence for each file that was
-    left out and for each thing done that a person might wonder at. Files are called by their place,
-    "Image 3" or "Image 5 of zip 2", never by their name. One bad file does not lose the others.
+    uint8 (count, size, size, 3), each from its own darkest to its own brightest value; black where
+    there are fewer maps. H and W must divide `size`.
     """
-    images: list[np.ndarray] = []
-    problems: list[str] = []
-    work, began = 0, time.monotonic()
-    for name, data in _entries(files, problems):
-        limit = _limit_reached(len(images), work, time.monotonic() - began)
-        if limit:
-            problems.append(
-                f"{name} and all after it were left out: {limit} at once; give the rest later."
-            )
-            break
-        try:
-            image, notes, cost = _decode_bytes(data)
-        except DataError as error:
-            problems.append(f"{name} {error}")
-            work += getattr(error, "work", 0)
-            continue
-        images.append(image)
-        problems.extend(f"{name} {note}" for note in notes)
-        work += cost
-    stacked = np.stack(images) if images else np.zeros((0, SIZE, SIZE, 3), np.uint8)
-    return stacked, problems
+    order = np.sort(np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:count])
+    chosen = maps[order]
+    low, high = (f(chosen, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
+    grey = (chosen - low) / np.maximum(high - low, 1e-12) * 255
+    pictures = np.zeros((count, size, size, 3), np.uint8)
+    large = grey.repeat(size // maps.shape[1], axis=1).repeat(size // maps.shape[2], axis=2)
+    pictures[: len(chosen)] = np.rint(large)[..., None]
+    return pictures
 
 
-def _limit_reached(count: int, work: int, elapsed_s: float) -> str:
-    if count == MAX_UPLOADS:
-        return f"at most {MAX_UPLOADS} images are taken"
-    if work > MAX_WORK_PIXELS:
-        return f"at most {MAX_WORK_PIXELS / 1e6:,.0f} megapixels are taken"
-    return f"decoding may take at most {MAX_SECONDS:.0f} s" if elapsed_s > MAX_SECONDS else ""
+def png_bytes(image: np.ndarray, small: bool = True) -> bytes:
+    """uint8 (H, W, 3) -> the bytes of a PNG file; not `small` is much faster, a little larger."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(
+        buffer, "PNG", **({"optimize": True} if small else {"compress_level": 2})
+    )
+    return buffer.getvalue()
 
 
-def _entries(files: Sequence[bytes], problems: list[str]) -> Iterator[tuple[str, bytes]]:
-    for number, data in enumerate(files, start=1):
-        if data[:2] != b"PK":
-            yield f"Image {number}", data
-            continue
-        try:
-            yield from _zip_entries(data, number, problems)
-        except DataError as error:
-            problems.append(f"Zip {number} {error}")
+def gif_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 0) -> bytes:
+    """uint8 (N, H, W, 3), N >= 1 -> an animated GIF. `loop` 0 repeats for ever.
+
+    A GIF holds 256 colours a frame (each frame gets its own) and times in 1/100 s.
+    """
+    # 256 colours are chosen before enlarging: the same choice at 1/scale^2 of the work
+    small = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in frames]
+    pictures = [
+        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+        for image in small
+    ]
+    duration_ms = max(20, round(100 / fps) * 10)  # browsers slow down anything faster than 20 ms
+    return _film(pictures, "GIF", duration_ms, loop, disposal=1)
 
 
-def _zip_entries(data: bytes, number: int, problems: list[str]) -> Iterator[tuple[str, bytes]]:
-    """The images inside a zip, unpacked one by one in memory; paths inside are never used."""
-    try:
-        count = zips.count_entries(data, MAX_ZIP_ENTRIES)
-        if count > MAX_ZIP_ENTRIES:
-            raise DataError(f"has more than {MAX_ZIP_ENTRIES:,} entries; give a smaller one.")
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except DataError:
-        raise
-    except Exception:
-        raise DataError("is damaged and cannot be opened; make it again and retry.") from None
-    members = [member for member in archive.infolist() if not _is_clutter(member.filename)]
-    pictures = [member for member in members if member.filename.lower().endswith(_SUFFIXES)]
-    if not pictures:
-        raise DataError("holds no images; put PNG, JPEG, WebP, BMP or GIF files in it.")
-    if len(pictures) < len(members):
-        others = len(members) - len(pictures)
-        problems.append(f"Zip {number} also holds {others} files that are not images; left out.")
-    if len(pictures) > MAX_UPLOADS:
-        problems.append(
-            f"Zip {number} holds {len(pictures):,} images; the first {MAX_UPLOADS} are used."
-        )
-    unpacked = 0
-    for place, member in enumerate(pictures[:MAX_UPLOADS], start=1):
-        name = f"Image {place} of zip {number}"
-        reason = _refusal(member)
-        if reason:
-            problems.append(f"{name} {reason}; left out.")
-            continue
-        try:
-            with archive.open(member) as file:
-                content = file.read(MAX_FILE_BYTES + 1)
-        except Exception:
-            problems.append(f"{name} is damaged inside the zip; left out.")
-            continue
-        unpacked += len(content)
-        if unpacked > MAX_ZIP_BYTES:
-            raise DataError(
-                f"unpacks to more than {MAX_ZIP_BYTES >> 20} MB; only the first {place - 1} images "
-                "are used. Give the rest in another zip."
-            )
-        yield name, content
+def webp_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 0) -> bytes:
+    """uint8 (N, H, W, 3), N >= 1 -> an animated, lossless WebP. `loop` 0 repeats for ever."""
+    pictures = [Image.fromarray(frame) for frame in enlarge(frames, scale)]
+    return _film(pictures, "WEBP", round(1000 / fps), loop, lossless=True, method=2)
 
 
-def _is_clutter(name: str) -> bool:
-    parts = name.split("/")
-    return name.endswith("/") or "__MACOSX" in parts or parts[-1].startswith(".")
-
-
-def _refusal(member: zipfile.ZipInfo) -> str | None:
-    """Why a member of an uploaded zip is not even unpacked."""
-    if member.flag_bits & 0x1:
-        return "is encrypted"
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return "is a link, not a file"
-    if member.compress_type not in zips.PACKINGS:
-        return "is packed in an unusual way"
-    if member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1):
-        return f"unpacks to more than {MAX_ZIP_RATIO} times its size"
-    return None
+def _film(pictures: list[Image.Image], kind: str, duration_ms: int, loop: int, **options) -> bytes:
+    buffer = io.BytesIO()
+    first, *rest = pictures
+    first.save(
+        buffer,
+        kind,
+        save_all=True,
+        append_images=rest,
+        duration=duration_ms,
+        loop=loop,
+        **options,
+    )
+    return buffer.getvalue()

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui.reconstruct import images as pixels
-from convae.ui.reconstruct import tables
+from convae.ui.reconstruct import images, tables
 from convae.ui.reconstruct.comparison import contest
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
@@ -15,23 +14,23 @@ st.markdown("Each image goes through the bottleneck and is rebuilt. What is kept
 checkpoint = ui.pick_checkpoint()
 sample = ui.pick_images(16, key="reconstruct")
 
-part = pixels.pick_part(PARTS)
+part = images.pick_part(PARTS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    bits = pixels.pick_bits()
-    checkpoint = pixels.pick_corrections(checkpoint)
-    beside = pixels.pick_beside(checkpoint)
-    measured = ui.many_images(pixels.pick_many() if part == "The whole set" else 500)
+    bits = images.pick_bits()
+    checkpoint = images.pick_corrections(checkpoint)
+    beside = images.pick_beside(checkpoint)
+    measured = ui.many_images(images.pick_many() if part == "The whole set" else 500)
 
 with ui.error_boundary():
     held = contest(checkpoint, measured, bits, beside)
 
 if part == "Images":
-    shown, names = pixels.pick_shown(sample, held)
-    pixels.show_rows(held, shown, beside, names)
+    shown, names = images.pick_shown(sample, held)
+    images.show_rows(held, shown, beside, names)
 
 if part == "One image":
     st.markdown("Click an image, then drag across it: left the original, right what came back.")
-    pixels.show_one(held, sample)
+    images.show_one(held, sample)
 
 if part == "The whole set":
     st.markdown(
@@ -62,4 +61,4 @@ if part == "What is lost":
         "so it is left out. That is the blur."
     )
     st.header("Why squared error misleads", anchor=False)
-    pixels.show_misleading(held, sample)
+    images.show_misleading(held, sample)

@@ -11,7 +11,7 @@ import pytest
 
 from convae.csv_export import to_csv
 from convae.latent import interpolation
-from convae.models import checkpoints
+from convae.models import bundle
 from convae.ui.latent_map.panels import csv_of
 
 FORMULA = '=HYPERLINK("http://example.com","x")'
@@ -41,7 +41,7 @@ def test_every_csv_file_of_the_program_is_free_of_formulas(tiny_checkpoint):
     row = dict(epoch=1, step=1, train_loss=0.1, val_loss=0.1, val_psnr=10.0, elapsed_s=1.0)
     row = {"note": FORMULA} | row
     (tiny_checkpoint / "history.jsonl").write_text(json.dumps(row) + "\n")
-    with zipfile.ZipFile(io.BytesIO(checkpoints.export("tiny"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(bundle.export("tiny"))) as archive:
         history = archive.read("history.csv").decode()
     view = SimpleNamespace(
         map=SimpleNamespace(points=np.array([[0.5, -1.25]])),

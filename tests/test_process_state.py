@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from convae.evaluation.pca import fit_pca
-from convae.latent import clustering, paths
+from convae.latent import clustering, priors
 from convae.process_state import Shared, no_convergence_warnings, one_thread
 
 
@@ -71,7 +71,7 @@ def test_what_a_setting_was_is_restored_when_its_user_fails():
     "work",
     [
         lambda codes: clustering.clusters(codes, 3),
-        lambda codes: paths.fit_gmm(codes, 3),
+        lambda codes: priors.fit_gmm(codes, 3),
         lambda codes: fit_pca(np.zeros((4, 32, 32, 3), np.uint8) + np.uint8(codes[0, 0]), 2),
     ],
     ids=["clusters", "prior", "pca"],

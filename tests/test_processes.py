@@ -9,8 +9,8 @@ from tests.support.waiting import wait_for
 
 WAITER = """
 import sys, time
-from convae import background
-background.keep_locks()
+from convae import processes
+processes.keep_locks()
 print("up", flush=True)
 time.sleep(60)
 """

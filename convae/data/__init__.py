@@ -4,13 +4,14 @@ catalog      every image set by its specification: load, splits, ImageSet
 builtin      shapes, digits, photos: made on the spot
 cifar10      CIFAR-10: read, checked; download: fetched with progress
 image_folder folders, zip and tar archives of images
+corruptions  noise, blur and masks with a strength
+uploads      uploaded images and zips, within fixed limits
 decoding     one image file to 32x32 pixels, within limits of memory and time
 zips         the number of entries of a zip, read before it is parsed
 disk_cache   decoded sets kept on disk as memory maps
 """
 
 from convae.data.catalog import (
-    CORRUPTIONS,
     MAX_CLASSES,
     SPECS,
     SPLITS,
@@ -18,12 +19,12 @@ from convae.data.catalog import (
     Progress,
     check_spec,
     cifar10_present,
-    corrupt,
     download_cifar10,
     load,
     splits,
     stamp,
 )
+from convae.data.corruptions import CORRUPTIONS, corrupt
 
 __all__ = [
     "CORRUPTIONS",

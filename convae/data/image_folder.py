@@ -22,11 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import images as pixels
-from convae.data import disk_cache
+from convae.data import decoding, disk_cache
 from convae.errors import DataError
 
-FORMATS = (*pixels.UPLOAD_FORMATS, "TIFF", "PPM")
+FORMATS = (*decoding.UPLOAD_FORMATS, "TIFF", "PPM")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 80_000_000  # an owner's camera may well give 60; Pillow itself warns from 89
 MAX_FILE_BYTES = 64 * 2**20
@@ -293,7 +292,7 @@ def _decode(source: bytes | Path) -> np.ndarray | None:
     try:
         if isinstance(source, bytes) and len(source) > MAX_FILE_BYTES:
             return None
-        image, _, _ = pixels.decode(source, FORMATS, MAX_PIXELS)
+        image, _, _ = decoding.decode(source, FORMATS, MAX_PIXELS)
         return image
     except DataError:
         return None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convae.data import ImageSet
-from convae.evaluation import codecs, metrics
+from convae.evaluation import codecs, metrics, quantization
 from convae.evaluation.pca import PCA, pca_for
 
 FLOAT = 16  # bits of a value that is not quantised: counted as float16, which costs < 0.001 dB
@@ -63,11 +63,11 @@ def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT
 
 
 def _quantised(encode, decode, reference, bits):
-    low, high = codecs.code_range(encode(reference), bits)
+    low, high = quantization.code_range(encode(reference), bits)
 
     def rebuild(images):
-        packed = codecs.quantise(encode(images), bits, low, high)
-        return decode(codecs.dequantise(packed, bits, low, high))
+        packed = quantization.quantise(encode(images), bits, low, high)
+        return decode(quantization.dequantise(packed, bits, low, high))
 
     return rebuild
 
@@ -120,7 +120,7 @@ def contenders(
 def model_curve(checkpoint, images: np.ndarray, reference: np.ndarray) -> list[tuple[float, float]]:
     """(bytes an image, PSNR of the set in dB) of the checkpoint at each of BITS."""
     ranges, codes = checkpoint.encode(reference), checkpoint.encode(images)
-    points = codecs.rate_distortion(images, codes, checkpoint.decode, ranges, BITS[:-1])
+    points = quantization.rate_distortion(images, codes, checkpoint.decode, ranges, BITS[:-1])
     exact = metrics.set_psnr(images, checkpoint.decode(codes))
     return [*points, (code_bytes(codes.shape[1], FLOAT), exact)]
 
@@ -132,7 +132,7 @@ def pca_curve(pca: PCA, images: np.ndarray, reference: np.ndarray) -> list[tuple
     codes, ranges = pca.encode(images, most), pca.encode(reference, most)
     points = []
     for d in sorted({min(each, most) for each in (16, 32, 64, 128, 256, 512)}):
-        points += codecs.rate_distortion(
+        points += quantization.rate_distortion(
             images, codes[:, :d], pca.decode, ranges[:, :d], (3, 4, 5, 6)
         )
     return pareto(points)

@@ -190,63 +190,6 @@ def roc(scores_normal: np.ndarray, scores_odd: np.ndarray) -> tuple[np.ndarray, 
     return rates[0], rates[1], float(np.trapezoid(rates[1], rates[0]))
 
 
-METRICS = ("Euclidean", "Cosine")
-
-
-def nearest_codes(
-    codes: np.ndarray, queries: np.ndarray, k: int, metric: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """`neighbours` by one of METRICS: (distances, indices), (M, k) each. Cosine: 1 - cos of the
-    angle at the origin, in [0, 2]; a zero vector is at distance 0.5."""
-    if metric not in METRICS:
-        raise ValueError(f"metric (={metric!r}) must be one of {', '.join(METRICS)}")
-    if metric == "Euclidean":
-        return neighbours(codes, queries, k)
-    distances, indices = neighbours(_unit(codes), _unit(queries), k)
-    return distances**2 / 2, indices  # |a - b|^2 = 2 - 2 cos for unit vectors
-
-
-def _unit(codes: np.ndarray) -> np.ndarray:
-    codes = np.asarray(codes, np.float64)
-    lengths = np.linalg.norm(codes, axis=-1, keepdims=True)
-    return codes / np.maximum(lengths, 1e-12)
-
-
-def neighbours(
-    codes: np.ndarray, queries: np.ndarray, k: int, skip_self: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k codes nearest to each query, exact, nearest first.
-
-    codes: (N, d); queries: (M, d). Returns Euclidean distances float32 (M, k) and indices into
-    codes int64 (M, k); k is cut to what there is. skip_self: queries are the codes themselves,
-    and none is its own neighbour.
-    """
-    codes, queries = np.asarray(codes, np.float64), np.asarray(queries, np.float64)
-    if codes.ndim != 2 or queries.ndim != 2 or codes.shape[1] != queries.shape[1]:
-        raise ValueError(f"codes {codes.shape} and queries {queries.shape} do not fit")
-    k = max(0, min(k, len(codes) - skip_self))
-    distances = np.empty((len(queries), k), np.float32)
-    indices = np.empty((len(queries), k), np.int64)
-    if not k:
-        return distances, indices
-    centre = codes.mean(axis=0)
-    codes, queries = codes - centre, queries - centre
-    squares = (codes * codes).sum(axis=1)
-    for block in _blocks(len(queries), max(1, 2**23 // len(codes))):
-        ranked = queries[block] @ codes.T
-        ranked *= -2
-        ranked += squares
-        if skip_self:
-            rows = np.arange(len(ranked))
-            ranked[rows, block.start + rows] = np.inf
-        best = np.argpartition(ranked, k - 1, axis=1)[:, :k]
-        exact = np.linalg.norm(codes[best] - queries[block, None], axis=2)
-        order = np.lexsort((best, exact))
-        distances[block] = np.take_along_axis(exact, order, axis=1)
-        indices[block] = np.take_along_axis(best, order, axis=1)
-    return distances, indices
-
-
 def _radii(shape: tuple[int, ...]) -> np.ndarray:
     """Spatial frequency of each entry of a 2-D Fourier transform, in cycles per pixel."""
     return np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.fftfreq(shape[1]))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from convae.latent import paths
+from convae.latent import directions as latent_directions
 from convae.process_state import no_convergence_warnings, one_thread
 
 
@@ -27,7 +27,7 @@ def oddness(codes: np.ndarray) -> np.ndarray:
     The Mahalanobis distance over the root of the number of directions, so that 1 is usual whatever
     the size of the code. Directions without spread are left out.
     """
-    mean, directions, spreads = paths.principal_directions(codes)
+    mean, directions, spreads = latent_directions.principal_directions(codes)
     kept = spreads > 1e-4 * max(spreads.max(initial=0), 1e-12)
     if not kept.any():
         return np.zeros(len(codes), np.float32)

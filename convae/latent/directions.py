@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convae.latent import paths
-
 
 def arithmetic(
     a: np.ndarray, b: np.ndarray, c: np.ndarray, strengths: Sequence[float]
@@ -41,7 +39,7 @@ class Knobs(NamedTuple):
 def principal_knobs(codes: np.ndarray, most: int = 10) -> Knobs:
     """Along the widest principal directions of codes (N, d); one spread is the standard deviation
     of the codes along each. Directions without spread are left out."""
-    _, directions, spreads = paths.principal_directions(codes)
+    _, directions, spreads = principal_directions(codes)
     wide = [i for i in range(min(most, len(spreads))) if spreads[i] > 1e-6 * max(spreads[0], 1e-30)]
     names = tuple(f"Direction {i + 1}" for i in wide)
     return Knobs(names, directions[wide] * spreads[wide, None])
@@ -64,3 +62,19 @@ def class_knobs(codes: np.ndarray, labels: np.ndarray, class_names: Sequence[str
             moves.append(way / length * np.std(codes @ (way / length)))
     shape = (len(moves), codes.shape[1])
     return Knobs(tuple(names), np.asarray(moves, np.float32).reshape(shape))
+
+
+def principal_directions(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the codes spread: mean (d,), directions (d, d) as rows, spreads (d,), widest first.
+
+    codes: (N, d). spreads are standard deviations, in the units of the codes. The largest entry of
+    each direction is positive. float32.
+    """
+    codes = np.asarray(codes, np.float64)
+    mean = codes.mean(axis=0)
+    variances, vectors = np.linalg.eigh(np.atleast_2d(np.cov(codes.T, bias=True)))
+    directions = vectors.T[::-1]
+    rows = np.arange(len(directions))
+    directions = directions * np.sign(directions[rows, np.abs(directions).argmax(axis=1)])[:, None]
+    spreads = np.sqrt(variances[::-1].clip(0))
+    return mean.astype(np.float32), directions.astype(np.float32), spreads.astype(np.float32)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from convae.csv_export import to_csv
-from convae.latent import paths, typicality
+from convae.latent import neighbors, paths, typicality
+from convae.latent.neighbors import nearest_neighbors
 from convae.latent.typicality import Typicality
 
 PATHS = {
@@ -42,7 +43,7 @@ class RealCodes(NamedTuple):
 
 def real_codes(codes: np.ndarray) -> RealCodes:
     """About half a second for 3,000 codes of 128 values: worth keeping. N at least 1."""
-    graph = paths.neighbour_graph(codes, NEIGHBOURS)
+    graph = neighbors.neighbour_graph(codes, NEIGHBOURS)
     centre = codes.mean(axis=0)
     spread = float(np.sqrt(np.square(codes - centre).sum(axis=1).mean()))
     return RealCodes(codes, graph, typicality.fit(codes), centre, spread)
@@ -100,7 +101,7 @@ def walk(
         frames = checkpoint.decode(at)
     # a cross-fade has no code to come back to but that of its pixels: what decoding loses of it
     again = checkpoint.encode(checkpoint.decode(at) if way == FADE else frames)
-    _, nearest = paths.neighbours(data, at, k)
+    _, nearest = nearest_neighbors(data, at, k)
     return Walk(
         frames,
         at,
@@ -126,7 +127,7 @@ def nearest_real(
     leave_out: integer rows (K,) of real codes that do not count. Rows and not distances: an image
     encoded again, in another batch or in bfloat16, does not give the same code.
     """
-    _, found = paths.neighbours(real.codes, code[None], k + len(leave_out))
+    _, found = nearest_neighbors(real.codes, code[None], k + len(leave_out))
     kept = ~np.isin(found[0], leave_out)
     return found[0][kept][:k], float(real.typicality.percentile(code[None])[0])
 
@@ -158,9 +159,9 @@ def through_real(
     shares = paths.ease(np.arange(steps) / steps, easing)
     legs = []
     for start, end in zip(stops, stops[1:], strict=False):
-        way, _ = paths.shortest_path(graph, start, end)
+        way, _ = neighbors.shortest_path(graph, start, end)
         # islands: rare, and slow to join, so only where they are
-        way = way or paths.graph_path(nodes, start, end, 2 * NEIGHBOURS).indices
+        way = way or neighbors.graph_path(nodes, start, end, 2 * NEIGHBOURS).indices
         legs.append(along(nodes[way], shares))
     return np.concatenate(legs if loop else [*legs, codes[-1:]])
 
@@ -169,7 +170,7 @@ def _with_more(real: RealCodes, codes: np.ndarray):
     """The graph of the real codes with each of `codes` joined to its nearest ones."""
     from scipy.sparse import csr_array
 
-    distances, indices = paths.neighbours(real.codes, codes, NEIGHBOURS)
+    distances, indices = nearest_neighbors(real.codes, codes, NEIGHBOURS)
     lengths = np.maximum(distances.ravel().astype(np.float64), 1e-12)
     old, total = real.graph, len(real.codes) + len(codes)
     ends = old.indptr[-1] + indices.shape[1] * np.arange(1, len(codes) + 1)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convae.data import ImageSet
-from convae.latent import paths
+from convae.latent import priors
 
 MOST = 6
 _FORM = re.compile(r"([ugcm]?)(\d{1,9})?")
@@ -136,7 +136,7 @@ def look_up(
         elif kind == "u":
             images[place] = known.uploads[number - 1]
         elif kind == "g":
-            drawn = prior() if prior else paths.fit_gaussian(known.codes)
+            drawn = prior() if prior else priors.fit_gaussian(known.codes)
             codes[place] = drawn.sample(1, number)[0]
         else:
             members = known.sample.labels == number if kind == "c" else slice(None)

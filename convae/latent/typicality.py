@@ -23,7 +23,7 @@ from functools import cached_property
 
 import numpy as np
 
-from convae.evaluation.metrics import neighbours
+from convae.latent.neighbors import nearest_neighbors
 from convae.process_state import one_thread
 
 FOLDS = 5
@@ -72,7 +72,7 @@ class Typicality:
         codes = np.asarray(codes, np.float32)
         if not len(self.means):
             return np.full(len(codes), np.nan, np.float32)
-        nearest = neighbours(self.codes, codes, 1)[1][:, 0]
+        nearest = nearest_neighbors(self.codes, codes, 1)[1][:, 0]
         middle, deviations = self._usual
         deviation = np.abs(self._log_distance(codes, self.folds[nearest]) - middle)
         rank = np.searchsorted(deviations, deviation)

@@ -16,14 +16,18 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import safetensors
+import safetensors.torch
 import torch
 
 from convae import files, limits, runs
 from convae.config import TrainConfig, from_dict
+from convae.csv_export import to_csv
 from convae.data import zips
-from convae.errors import CheckpointError
+from convae.errors import CheckpointError, RunError
 from convae.models import checkpoints
-from convae.models.autoencoder import count_parameters
+from convae.models.architectures import count_parameters
+from convae.models.checkpoints import _both, find
 
 MAX_CARD = 2**20
 MAX_MEMBERS = 50
@@ -226,3 +230,37 @@ def _claim(config: TrainConfig, name: str) -> runs.Run:
         except RunError:
             continue  # another upload took it just now
     raise CheckpointError(f"There are too many models called {base} already.")
+
+
+LOADER = '''"""Loads the model beside this file; needs the convae package."""
+
+from pathlib import Path
+
+from convae import data
+from convae.models import checkpoints
+
+checkpoint = checkpoints.load(str(Path(__file__).parent))
+images = data.load("shapes", "test").images[:8]  # uint8 (N, 32, 32, 3), or images of your own
+codes = checkpoint.encode(images)  # float32 (N, latent_dim)
+rebuilt = checkpoint.decode(codes)  # uint8 (N, 32, 32, 3)
+print(checkpoint.config, codes.shape, rebuilt.shape)
+'''
+
+
+def export(name_or_path: str) -> bytes:
+    """One zip to take along: card.json, model.safetensors (the card inside it too), a script that
+    loads them and, of a run, the history as CSV."""
+    path = find(name_or_path)
+    packed, card = _both(path)
+    tensors = safetensors.torch.load(packed)
+    inside = json.dumps({k: v for k, v in card.items() if k != "sha256"})
+    weights = safetensors.torch.save(tensors, {"card": inside})
+    card["sha256"] = hashlib.sha256(weights).hexdigest()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("card.json", json.dumps(card, indent=2))
+        archive.writestr("model.safetensors", weights)
+        archive.writestr("load.py", LOADER)
+        if rows := runs.Run(path).history():
+            archive.writestr("history.csv", to_csv(rows))
+    return buffer.getvalue()

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import time
-import zipfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,26 +21,14 @@ import torch
 
 from convae import files, processes, records, runs
 from convae.config import ModelConfig, TrainConfig, from_dict
-from convae.csv_export import to_csv
 from convae.errors import CheckpointError, ConvaeError
-from convae.models.autoencoder import MAX_PARAMETERS, ConvAutoencoder, count_parameters
+from convae.models.architectures import MAX_PARAMETERS, count_parameters
+from convae.models.autoencoder import ConvAutoencoder
 
 MAX_BYTES = 50 * 2**20
 MAX_HEADER = 2**20
 READ_S = 3.0  # how long a reader waits for a run that is between its weights and its card
 DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
-LOADER = '''"""Loads the model beside this file; needs the convae package."""
-
-from pathlib import Path
-
-from convae import checkpoints, data
-
-checkpoint = checkpoints.load(str(Path(__file__).parent))
-images = data.load("shapes", "test").images[:8]  # uint8 (N, 32, 32, 3), or images of your own
-codes = checkpoint.encode(images)  # float32 (N, latent_dim)
-rebuilt = checkpoint.decode(codes)  # uint8 (N, 32, 32, 3)
-print(checkpoint.config, codes.shape, rebuilt.shape)
-'''
 
 
 def root() -> Path:
@@ -324,22 +311,3 @@ def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
             raise CheckpointError(
                 f"Tensor `{name}` has type {entry['dtype']}; it must be {' or '.join(possible)}."
             )
-
-
-def export(name_or_path: str) -> bytes:
-    """One zip to take along: card.json, model.safetensors (the card inside it too), a script that
-    loads them and, of a run, the history as CSV."""
-    path = find(name_or_path)
-    packed, card = _both(path)
-    tensors = safetensors.torch.load(packed)
-    inside = json.dumps({k: v for k, v in card.items() if k != "sha256"})
-    weights = safetensors.torch.save(tensors, {"card": inside})
-    card["sha256"] = hashlib.sha256(weights).hexdigest()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("card.json", json.dumps(card, indent=2))
-        archive.writestr("model.safetensors", weights)
-        archive.writestr("load.py", LOADER)
-        if rows := runs.Run(path).history():
-            archive.writestr("history.csv", to_csv(rows))
-    return buffer.getvalue()

@@ -1,0 +1,7 @@
+"""2-D and 3-D maps of codes.
+
+maps          PCA and UMAP projections, and their cache on disk
+fidelity      how faithful a map is: trustworthiness, neighborhood preservation
+umap_job      a process that computes a UMAP; umap_service: one that places new points on it
+durations     measured times of earlier jobs, for the next estimate
+"""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convae.latent import paths
+from convae.latent.neighbors import nearest_neighbors
 
 KS = (5, 15, 50)
 QUERIES = 1_000
@@ -44,7 +44,7 @@ def measure(
 
 def _others(values: np.ndarray, chosen: np.ndarray, k: int) -> np.ndarray:
     """The k nearest to each chosen row but itself: int64 (M, k)."""
-    near = paths.neighbours(values, values[chosen], k + 1)[1]
+    near = nearest_neighbors(values, values[chosen], k + 1)[1]
     # where several lie on one spot the row itself need not come first, nor be there at all
     itself = near == chosen[:, None]
     itself[~itself.any(axis=1), -1] = True

@@ -1,8 +1,8 @@
 """Maps of codes: points in two or three dimensions, and the ways from map to code and back.
 
-PCA is there at once. UMAP takes its time, so a worker process fits it (`convae.projection.umap_job`) and the
-map is kept on disk, under a key made of the weights, the images and the settings: no path or
-machine is in it, so a map that ships beside a model is found wherever the model goes.
+PCA is there at once. UMAP takes its time, so a separate process (`convae.projection.umap_job`)
+fits it, and the map is kept on disk under a key made of weights, images and settings. No path or
+machine is in the key, so a map shipped beside a model is found wherever the model goes.
 
 Nothing here imports umap but what the workers call: it costs 5 to 24 s and 100 MB.
 """
@@ -24,7 +24,9 @@ import numpy as np
 from convae import config, files
 from convae.config import setting
 from convae.errors import ConvaeError
-from convae.latent import paths, typicality
+from convae.latent import directions as latent_directions
+from convae.latent import neighbors, typicality
+from convae.latent.neighbors import nearest_neighbors
 from convae.latent.typicality import Typicality
 
 LIMIT = 10_000  # codes on one map
@@ -117,7 +119,7 @@ class Map:
         """
         if self.axes is not None:
             return ((codes - self.mean) @ self.axes.T).astype(np.float32)
-        distances, near = paths.neighbours(self.codes, codes, k)
+        distances, near = nearest_neighbors(self.codes, codes, k)
         beyond = distances - distances[:, :1]
         weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-9))
         # on top of a code there is no doubt
@@ -128,7 +130,7 @@ class Map:
     def code_at(self, place, k: int = 8) -> np.ndarray:
         """A code for a place on the map, (d,): the mean of the codes of the k nearest points, each
         weighted by 1 / distance^2 (Shepard 1968)."""
-        distances, near = paths.neighbours(self.points, np.asarray(place)[None], k)
+        distances, near = nearest_neighbors(self.points, np.asarray(place)[None], k)
         weights = 1 / np.maximum(distances[0], 1e-6 * self.spacing) ** 2
         return (weights / weights.sum() @ self.codes[near[0]]).astype(np.float32)
 
@@ -147,7 +149,7 @@ class Map:
     def gaps(self) -> np.ndarray:
         """Distances on the map from points to their nearest point, for up to 1,000 of them."""
         chosen = np.random.default_rng(0).permutation(len(self.points))[:1000]
-        return paths.neighbours(self.points, self.points[chosen], 2)[0][:, -1]
+        return nearest_neighbors(self.points, self.points[chosen], 2)[0][:, -1]
 
     @cached_property
     def typicality(self) -> Typicality:
@@ -158,14 +160,14 @@ class Map:
         """The off-manifold percentile of a code (d,) (see `Typicality.percentile`), and how empty
         the map is at its place (2 or 3,): the percentage of points whose nearest point is not
         farther away than that of the place."""
-        away = paths.neighbours(self.points, np.asarray(place)[None], 1)[0][:, 0]
-        on_map = paths.percentile_of_distance(away, self.gaps)
+        away = nearest_neighbors(self.points, np.asarray(place)[None], 1)[0][:, 0]
+        on_map = neighbors.percentile_of_distance(away, self.gaps)
         return float(self.typicality.percentile(code[None])[0]), float(on_map[0])
 
 
 def pca_map(codes: np.ndarray, dimensions: int = 2) -> Map:
     """The codes seen along their widest directions; the points are centred."""
-    mean, directions, _ = paths.principal_directions(codes)
+    mean, directions, _ = latent_directions.principal_directions(codes)
     axes = np.zeros((dimensions, codes.shape[1]), np.float32)
     kept = directions[:dimensions]
     axes[: len(kept)] = kept

@@ -6,8 +6,9 @@
                                        lock           held by the worker as long as it lives
                                        log.txt        its output
 
-The worker is `python -m convae.projection.umap_job FOLDER`. It loads umap and no torch, gives way to the pages,
-and outlives the visitor who asked; two visitors who ask for the same map wait for the same worker.
+The worker is `python -m convae.projection.umap_job FOLDER`. It loads umap and no torch, runs at a
+lower priority than the pages, and outlives the visitor who asked; two visitors who ask for the same
+map wait for the same worker.
 One worker at a time: it needs a core and some hundred megabytes.
 """
 
@@ -146,28 +147,6 @@ def work(job: Path) -> None:
     except Exception as error:
         tell(job, state="failed", message=f"UMAP could not draw this map: {error}"[:300])
         raise
-
-
-def keep_beside(checkpoint: str, spec: str, settings: Settings, report) -> Path:
-    """Draw the map of a checkpoint's codes of a test split and keep it beside the model, in the
-    folder `maps`, where every copy of the model finds it. Returns the file.
-
-    spec: an image set; "": the model's own. report(done, total, what) is called now and then.
-    """
-    from convae import data
-    from convae.models import checkpoints
-
-    model = checkpoints.load(checkpoint)
-    images = data.load(spec or model.train_config.data.spec, "test", report)
-    images = images.sample(maps.LIMIT)
-    maps.check_umap(len(images), settings)
-    name = maps.key(model.sha256, images.fingerprint, settings)
-    mapper = maps.fit_umap(
-        model.encode(images.images),
-        settings,
-        lambda share, stage: report(round(100 * share), 100, stage),
-    )
-    return maps.save(checkpoints.find(checkpoint) / "maps", name, mapper.embedding_)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ map keeps. A worker process makes it again from codes and points, then waits for
                                          settings.json   how the map was made
                                          ask-<id>.npz    a question: kind, values
                                          answer-<id>.npy what UMAP says
-                                         status.json, lock, log.txt   as in `convae.projection.umap_job`
+                                         status.json, lock, log.txt   as in `umap_job`
                                    durations.json       what each step took, for the next forecast
 
-The worker is `python -m convae.projection.umap_service FOLDER`. One at a time: it needs some hundred megabytes.
-It leaves after IDLE_S without a question, or when a question about another map comes while it has
-nothing to do.
+The worker is `python -m convae.projection.umap_service FOLDER`. One at a time: it needs some
+hundred megabytes. It ends after IDLE_S without a question, or when a question about another map
+comes while it has nothing to do.
 """
 
 import hashlib

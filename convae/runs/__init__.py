@@ -1,12 +1,14 @@
 """Run folders, without torch: `runs.start(config)` trains, `runs.get("a")` finds a run.
 
 run          one run folder: claim, follow, stop, delete
+launch       starts the training process
 history      the new lines of history.jsonl, read as they are written
 snapshots    images, reconstructions and a small map per epoch
 resuming     what is checked and written before a run is resumed
 forecast     the time that remains
 """
 
+from convae.runs.launch import start
 from convae.runs.run import (
     ENDED,
     ID,
@@ -23,7 +25,6 @@ from convae.runs.run import (
     listing,
     root,
     shipped_root,
-    start,
     working_on,
 )
 

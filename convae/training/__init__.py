@@ -1,0 +1,10 @@
+"""Training: from a TrainConfig to a checkpoint.
+
+trainer           model, optimizer and counters: one step, one validation, the whole state
+loop              the training loop, a generator of records
+session           one run from start to end: data, files, signals, status
+optim             losses, optimizers, schedules
+reference_levels  what the loss chart is compared with: PCA, shipped models
+speed_probe       images per second on this machine, for the estimate before a start
+tensorboard       the same records as TensorBoard events
+"""

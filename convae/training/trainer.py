@@ -20,7 +20,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from convae.config import TrainConfig
 from convae.errors import ConfigError
 from convae.evaluation import metrics
-from convae.models.autoencoder import BATCH, MAX_PARAMETERS, ConvAutoencoder, count_parameters
+from convae.models.architectures import MAX_PARAMETERS, count_parameters
+from convae.models.autoencoder import BATCH, ConvAutoencoder
 from convae.models.devices import pick_device, pick_layout, pick_precision, world
 from convae.training import reference_levels
 from convae.training.optim import learning_rate_share, loss_of, make_optimizer, remaining_share

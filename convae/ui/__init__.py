@@ -42,7 +42,6 @@ from convae.ui.pickers import (
     trained_on,
 )
 from convae.ui.pictures import error_picture, image_rows, journey, large_image, sheet_png
-from convae.ui.train.form import duration
 
 __all__ = [
     "checkpoint_options",
@@ -50,7 +49,6 @@ __all__ = [
     "codes_of",
     "describe",
     "download",
-    "duration",
     "error_boundary",
     "error_picture",
     "figures",

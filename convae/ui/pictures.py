@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from convae import sheets
+from convae import images as pixels
 
 
 def data_url(image: np.ndarray) -> str:
     """uint8 (H, W, 3) -> a PNG that stands in the address itself."""
     return (
-        "data:image/png;base64," + base64.b64encode(sheets.png_bytes(image, small=False)).decode()
+        "data:image/png;base64," + base64.b64encode(pixels.png_bytes(image, small=False)).decode()
     )
 
 
@@ -47,7 +47,7 @@ def image_rows(
         return
     columns = max(1, min(columns, count))
     group = math.ceil(columns / 2) if columns > 5 else columns
-    sheet = sheets.contact_sheet(_line_by_line(stacks, columns), columns, scale=1, gap=0)
+    sheet = pixels.contact_sheet(_line_by_line(stacks, columns), columns, scale=1, gap=0)
     url = data_url(sheet)
     name = "cv-" + hashlib.sha256(url.encode()).hexdigest()[:12]
     words = _captions(captions, unit, count)
@@ -92,8 +92,8 @@ def _line_by_line(stacks: list[np.ndarray], columns: int) -> np.ndarray:
 def sheet_png(rows: Sequence[np.ndarray], columns: int = 8, scale: int = 4) -> bytes:
     """The pictures of `image_rows` as one PNG file to keep; rows: uint8 (N, 32, 32, 3) each."""
     columns = max(1, min(columns, len(rows[0])))
-    return sheets.png_bytes(
-        sheets.contact_sheet(_line_by_line(list(rows), columns), columns, scale)
+    return pixels.png_bytes(
+        pixels.contact_sheet(_line_by_line(list(rows), columns), columns, scale)
     )
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from convae import data
-from convae import images as pixels
 from convae.data import ImageSet, disk_cache
+from convae.data import uploads as image_uploads
 from convae.ui import frame
 from convae.ui.address import UPLOADS
 from convae.ui.escape import sentence
@@ -39,7 +39,7 @@ def uploads() -> ImageSet:
         )
         given = tuple(file.file_id for file in files)
         if given and given != st.session_state.get("uploads-given"):
-            decoded, problems = pixels.decode_uploads([file.getvalue() for file in files])
+            decoded, problems = image_uploads.decode_uploads([file.getvalue() for file in files])
             st.session_state["uploads-given"] = given
             st.session_state["uploads-problems"] = problems
             kept = as_set(decoded) if len(decoded) else None

@@ -212,4 +212,9 @@ def test_class_names_that_cannot_be_encoded_or_shown_are_replaced_at_load(save):
 
 
 def test_replaced_class_names_stay_different_from_those_that_are_there():
-    assert disk_cache.printable(["\ufffd", "\ud800", "b", "b"]) == ("\ufffd", "\ufffd (2)", "b", "b")
+    assert disk_cache.printable(["\ufffd", "\ud800", "b", "b"]) == (
+        "\ufffd",
+        "\ufffd (2)",
+        "b",
+        "b",
+    )

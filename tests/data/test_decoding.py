@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convae import images as pixels
-from convae.data import decoding
+from convae.data import decoding, uploads
 from convae.errors import DataError
 
 PEAK = """
 import io, sys
 from PIL import Image
-from convae import decoding
+from convae.data import decoding
 def peak():  # MiB that this process ever held
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
@@ -133,20 +132,20 @@ def clock(monkeypatch):
 
     clock = Clock()
     monkeypatch.setattr(decoding, "time", clock)
-    monkeypatch.setattr(pixels, "time", clock)
+    monkeypatch.setattr(uploads, "time", clock)
     return clock
 
 
 def test_a_file_that_takes_too_long_is_given_up(clock):
     data = encoded(picture(64, "RGB"))
     clock.step = 1.0  # a PNG is read in more than five pieces
-    found, problems = pixels.decode_uploads([data])
+    found, problems = uploads.decode_uploads([data])
     assert len(found) == 0 and problems[0].startswith("Image 1 takes more than 5 s to decode")
 
 
 def test_all_files_together_have_a_limited_time(clock):
     clock.step = 0.1
-    found, problems = pixels.decode_uploads([encoded(picture(64, "RGB"))] * 60)
+    found, problems = uploads.decode_uploads([encoded(picture(64, "RGB"))] * 60)
     assert 0 < len(found) < 60
     assert problems == [
         f"Image {len(found) + 1} and all after it were left out: decoding may take at most 10 s at "

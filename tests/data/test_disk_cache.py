@@ -107,7 +107,9 @@ def test_of_many_builders_one_builds_and_all_get_the_set():
         return fill_with(7)(writer)
 
     def build():
-        found.append(disk_cache.kept("a", fill, lambda *report: waits.append(report)).arrays("train"))
+        found.append(
+            disk_cache.kept("a", fill, lambda *report: waits.append(report)).arrays("train")
+        )
 
     threads = [threading.Thread(target=build) for _ in range(4)]
     for thread in threads:

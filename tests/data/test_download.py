@@ -276,7 +276,7 @@ def test_what_had_arrived_before_the_disk_was_full_is_kept(server, target, monke
 
     def full_after_a_while(file, chunk):
         if sum(written) > 1_000_000:
-            with download.store.writing_to(target.parent):
+            with download.disk_cache.writing_to(target.parent):
                 raise OSError(errno.ENOSPC, "No space left on device")
         written.append(len(chunk))
         write(file, chunk)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from convae import data
-from convae.data import catalog, image_folder
+from convae.data import image_folder
 from convae.errors import DataError
 from convae.ui import caches
 
@@ -158,7 +158,7 @@ def test_the_second_time_nothing_is_decoded(tmp_path, monkeypatch):
     reports = []
     first = data.load(spec, "train", lambda *report: reports.append(report))
     assert reports[-1] == (4, 4, "reading images")
-    monkeypatch.setattr(image_folder.images, "decode", None)
+    monkeypatch.setattr(image_folder.decoding, "decode", None)
     again = data.load(spec, "train", lambda *report: reports.append(report))
     assert again.fingerprint == first.fingerprint and len(reports) == 1
     assert isinstance(again.images, np.memmap)
@@ -194,7 +194,7 @@ def test_a_change_inside_a_class_folder_is_noticed_without_reading_the_images_ag
     assert values(fresh(spec, "train")) == [10, 11, 20]
     one = tmp_path / "set" / "train" / "cat" / "1.png"
     with monkeypatch.context() as patch:  # nothing has changed: nothing is decoded
-        patch.setattr(image_folder.images, "decode", None)
+        patch.setattr(image_folder.decoding, "decode", None)
         assert values(fresh(spec, "train")) == [10, 11, 20]
     before, top = one.stat(), (tmp_path / "set").stat().st_mtime_ns
     if change == "added":
@@ -218,7 +218,7 @@ def test_a_folder_that_takes_long_to_look_through_is_not_in_every_script_run(tmp
     monkeypatch.setattr(caches, "LOOK_AGAIN_S", float("inf"))
     spec = write(tmp_path / "set", IMAGE_FOLDER)
     looks, look = [], data.stamp
-    monkeypatch.setattr(catalog, "stamp", lambda spec: looks.append(spec) or look(spec))
+    monkeypatch.setattr(data, "stamp", lambda spec: looks.append(spec) or look(spec))
     for _ in range(3):
         assert len(caches.image_set(spec, "train")) == 3
     assert looks == [spec]

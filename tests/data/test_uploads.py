@@ -5,10 +5,9 @@ import zlib
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from convae import images as pixels
+from convae.data import decoding, uploads
 from convae.errors import DataError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -45,43 +44,10 @@ def png_that_claims(width, height):
     return b"".join(parts)
 
 
-def test_a_batch_and_back_gives_the_same_images():
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    batch = pixels.to_batch(pixels)
-    assert batch.shape == (3, 3, 32, 32) and str(batch.dtype) == "torch.float32"
-    assert batch.is_contiguous(memory_format=torch.channels_last)
-    assert float(batch[1, 2, 5, 7]) == pytest.approx(pixels[1, 5, 7, 2] / 255)
-    assert np.array_equal(pixels.from_batch(batch), pixels)
-
-
-def test_a_batch_can_be_made_of_read_only_or_strided_images():
-    pixels = np.arange(4 * 32 * 32 * 3, dtype=np.uint8).reshape(4, 32, 32, 3)
-    pixels.flags.writeable = False
-    assert np.array_equal(pixels.from_batch(pixels.to_batch(pixels[::2])), pixels[::2])
-
-
-def test_a_batch_is_not_a_window_onto_the_images():
-    pixels = np.zeros((1, 32, 32, 3), np.uint8)
-    pixels.to_batch(pixels).fill_(1)
-    assert pixels.max() == 0
-
-
-def test_from_batch_clamps_rounds_and_shows_nan_as_black():
-    torch = pytest.importorskip("torch")
-    batch = torch.zeros(1, 3, 32, 32)
-    batch[0, 0, 0, :4] = torch.tensor([-1.0, 2.0, 0.5, float("nan")])
-    assert pixels.from_batch(batch)[0, 0, :4, 0].tolist() == [0, 255, 128, 0]
-
-
-def test_to_batch_refuses_floats():
-    with pytest.raises(ValueError, match="must be uint8 .* not float64"):
-        pixels.to_batch(np.zeros((1, 32, 32, 3)))
-
-
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
 @pytest.mark.parametrize("size", [(40, 40), (32, 32), (7, 5), (300, 90), (1, 500)])
 def test_every_format_and_size_becomes_32x32(kind, size):
-    image = pixels.decode_upload(plain((200, 40, 90), size, kind))
+    image = uploads.decode_upload(plain((200, 40, 90), size, kind))
     assert image.shape == (32, 32, 3) and image.dtype == np.uint8
     assert np.abs(image.astype(int) - (200, 40, 90)).max() < 12
 
@@ -89,12 +55,12 @@ def test_every_format_and_size_becomes_32x32(kind, size):
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_every_mode_becomes_rgb(mode):
     white = encoded(Image.new("L", (50, 50), 255).convert(mode) if mode != "I;16" else wide(65535))
-    assert pixels.decode_upload(white).min() == 255
+    assert uploads.decode_upload(white).min() == 255
 
 
 def test_cmyk_jpeg_becomes_rgb():
     data = encoded(Image.new("RGB", (64, 64), BLUE).convert("CMYK"), "JPEG")
-    red, _, blue = pixels.decode_upload(data)[16, 16]
+    red, _, blue = uploads.decode_upload(data)[16, 16]
     assert blue > 200 and red < 60
 
 
@@ -103,13 +69,13 @@ def wide(value):
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped():
-    assert set(pixels.decode_upload(encoded(wide(128 * 257))).ravel().tolist()) == {128}
+    assert set(uploads.decode_upload(encoded(wide(128 * 257))).ravel().tolist()) == {128}
 
 
 def test_transparent_areas_are_shown_on_white():
     image = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
     image.paste((0, 0, 0, 128), (16, 0, 32, 32))
-    shown = pixels.decode_upload(encoded(image))
+    shown = uploads.decode_upload(encoded(image))
     assert shown[0, 0].tolist() == [255, 255, 255]
     assert abs(int(shown[0, 31, 0]) - 127) <= 1
 
@@ -117,13 +83,13 @@ def test_transparent_areas_are_shown_on_white():
 def test_the_middle_square_is_kept():
     wide_image = Image.new("RGB", (96, 32), RED)
     wide_image.paste(GREEN, (32, 0, 64, 32))
-    assert (pixels.decode_upload(encoded(wide_image)) == GREEN).all()
+    assert (uploads.decode_upload(encoded(wide_image)) == GREEN).all()
 
 
 def test_fit_square_leaves_a_fitting_image_alone():
     image = Image.new("RGB", (32, 32), RED)
-    assert pixels.fit_square(image) is image
-    assert pixels.fit_square(image, 8).size == (8, 8)
+    assert decoding.fit_square(image) is image
+    assert decoding.fit_square(image, 8).size == (8, 8)
 
 
 def test_photographs_stand_upright():
@@ -131,7 +97,7 @@ def test_photographs_stand_upright():
     image.paste(BLUE, (0, 0, 64, 32))  # the top, as stored
     exif = Image.Exif()
     exif[0x0112] = 3  # turned by 180 degrees
-    shown = pixels.decode_upload(encoded(image, "PNG", exif=exif.tobytes()))
+    shown = uploads.decode_upload(encoded(image, "PNG", exif=exif.tobytes()))
     assert shown[2, 16].tolist() == list(RED) and shown[29, 16].tolist() == list(BLUE)
 
 
@@ -139,10 +105,10 @@ def test_photographs_stand_upright():
 def test_of_an_animation_the_first_frame_is_used_and_said(kind):
     frames = [Image.new("RGB", (32, 32), colour) for colour in (RED, GREEN)]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-    image, notes = pixels.decode_upload_with_notes(data)
+    image, notes = uploads.decode_upload_with_notes(data)
     assert image[0, 0, 0] > 240 and image[0, 0, 1] < 15
     assert notes == ["The image is an animation; its first frame is used."]
-    assert pixels.decode_upload_with_notes(plain())[1] == []
+    assert uploads.decode_upload_with_notes(plain())[1] == []
 
 
 @pytest.mark.parametrize(
@@ -165,7 +131,7 @@ def test_of_an_animation_the_first_frame_is_used_and_said(kind):
 )
 def test_what_cannot_be_used_is_refused_in_one_sentence(data, message):
     with pytest.raises(DataError, match=message) as caught:
-        pixels.decode_upload(data)
+        uploads.decode_upload(data)
     text = str(caught.value)
     assert text.startswith("The image ") and text.endswith(".") and "\n" not in text
     assert caught.value.__suppress_context__
@@ -174,26 +140,26 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(data, message):
 def test_damaged_files_of_any_kind_end_in_a_sentence():
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8))
-    for kind in pixels.UPLOAD_FORMATS:
+    for kind in decoding.UPLOAD_FORMATS:
         whole = encoded(noise, kind)
         for _ in range(40):
             data = bytearray(whole)
             for place in rng.integers(0, len(data), 5):
                 data[place] = rng.integers(0, 256)
             try:
-                assert pixels.decode_upload(bytes(data)).shape == (32, 32, 3)
+                assert uploads.decode_upload(bytes(data)).shape == (32, 32, 3)
             except DataError:
                 pass
 
 
 def test_one_bad_file_does_not_lose_the_others():
-    found, problems = pixels.decode_uploads([plain(RED), b"nonsense", plain(BLUE)])
+    found, problems = uploads.decode_uploads([plain(RED), b"nonsense", plain(BLUE)])
     assert [tuple(image[0, 0]) for image in found] == [RED, BLUE]
     assert len(problems) == 1 and problems[0].startswith("Image 2 is not an image")
 
 
 def test_no_files_give_no_images():
-    found, problems = pixels.decode_uploads([])
+    found, problems = uploads.decode_uploads([])
     assert found.shape == (0, 32, 32, 3) and found.dtype == np.uint8 and problems == []
 
 
@@ -206,7 +172,7 @@ def test_a_zip_among_images_is_unpacked_in_memory():
         ("notes.txt", b"hello"),
         ("broken.jpg", b"hello"),
     )
-    found, problems = pixels.decode_uploads([plain(RED), archive])
+    found, problems = uploads.decode_uploads([plain(RED), archive])
     assert [tuple(image[0, 0]) for image in found] == [RED, GREEN, BLUE]
     assert problems[0] == "Zip 2 also holds 1 files that are not images; left out."
     assert problems[1].startswith("Image 3 of zip 2 is not an image")
@@ -216,7 +182,7 @@ def test_a_zip_among_images_is_unpacked_in_memory():
 def test_animations_among_uploads_are_named_by_their_place():
     frames = [Image.new("RGB", (32, 32), colour) for colour in (RED, GREEN)]
     film = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    _, problems = pixels.decode_uploads([plain(), film])
+    _, problems = uploads.decode_uploads([plain(), film])
     assert problems == ["Image 2 is an animation; its first frame is used."]
 
 
@@ -228,7 +194,7 @@ def test_links_encrypted_and_oddly_packed_members_are_left_out():
     encrypted[6] |= 1
     encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
     odd = zipped(("odd.png", plain()), compression=zipfile.ZIP_LZMA)
-    found, problems = pixels.decode_uploads([archive, bytes(encrypted), odd])
+    found, problems = uploads.decode_uploads([archive, bytes(encrypted), odd])
     assert len(found) == 1
     assert problems == [
         "Image 1 of zip 1 is a link, not a file; left out.",
@@ -238,68 +204,68 @@ def test_links_encrypted_and_oddly_packed_members_are_left_out():
 
 
 def test_a_zip_bomb_is_not_unpacked():
-    found, problems = pixels.decode_uploads([zipped(("bomb.bmp", b"\0" * 7_000_000))])
+    found, problems = uploads.decode_uploads([zipped(("bomb.bmp", b"\0" * 7_000_000))])
     assert len(found) == 0
     assert problems == ["Image 1 of zip 1 unpacks to more than 200 times its size; left out."]
 
 
 def test_a_member_that_lies_about_its_size_is_cut_off(monkeypatch):
-    monkeypatch.setattr(pixels, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(uploads, "MAX_FILE_BYTES", 1000)
     noise = np.random.default_rng(0).bytes(5000)
-    found, problems = pixels.decode_uploads([zipped(("large.png", noise))])
+    found, problems = uploads.decode_uploads([zipped(("large.png", noise))])
     assert len(found) == 0 and "too large a file" in problems[0]
 
 
 def test_what_a_zip_unpacks_to_is_capped(monkeypatch):
     content = plain(size=(64, 64))
-    monkeypatch.setattr(pixels, "MAX_ZIP_BYTES", 2 * len(content))
-    found, problems = pixels.decode_uploads([zipped(*((f"{i}.png", content) for i in range(4)))])
+    monkeypatch.setattr(uploads, "MAX_ZIP_BYTES", 2 * len(content))
+    found, problems = uploads.decode_uploads([zipped(*((f"{i}.png", content) for i in range(4)))])
     assert len(found) == 2
     assert "only the first 2 images are used" in problems[0]
 
 
 def test_the_members_of_a_zip_are_capped(monkeypatch):
-    monkeypatch.setattr(pixels, "MAX_UPLOADS", 3)
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 3)
     archive = zipped(*((f"{i}.png", plain()) for i in range(5)))
-    found, problems = pixels.decode_uploads([archive, plain()])
+    found, problems = uploads.decode_uploads([archive, plain()])
     assert len(found) == 3
     assert problems[0] == "Zip 1 holds 5 images; the first 3 are used."
     assert problems[1].startswith("Image 2 and all after it were left out: at most 3 images")
 
 
 def test_a_zip_with_an_endless_listing_is_not_even_opened(monkeypatch):
-    monkeypatch.setattr(pixels, "MAX_ZIP_ENTRIES", 3)
-    _, problems = pixels.decode_uploads([zipped(*((f"{i}.txt", b"") for i in range(4)))])
+    monkeypatch.setattr(uploads, "MAX_ZIP_ENTRIES", 3)
+    _, problems = uploads.decode_uploads([zipped(*((f"{i}.txt", b"") for i in range(4)))])
     assert problems == ["Zip 1 has more than 3 entries; give a smaller one."]
 
 
 @pytest.mark.parametrize(("end", "count"), [(None, 2), (-30, 0)])
 def test_the_work_of_decoding_is_capped(end, count, monkeypatch):
-    monkeypatch.setattr(pixels, "MAX_WORK_PIXELS", 3000)
-    found, problems = pixels.decode_uploads([plain(size=(40, 40))[:end]] * 4)
+    monkeypatch.setattr(uploads, "MAX_WORK_PIXELS", 3000)
+    found, problems = uploads.decode_uploads([plain(size=(40, 40))[:end]] * 4)
     assert len(found) == count and "Image 3 and all after it were left out" in problems[-1]
 
 
 @pytest.mark.parametrize("data", [b"PK", b"PK\x03\x04" + b"\0" * 50, zipped()[:-1]])
 def test_a_damaged_zip_is_named(data):
-    found, problems = pixels.decode_uploads([data, plain()])
+    found, problems = uploads.decode_uploads([data, plain()])
     assert len(found) == 1 and problems[0].startswith("Zip 1 is damaged")
 
 
 def test_damage_inside_a_zip_costs_one_image():
     archive = bytearray(zipped(("a.png", plain()), ("b.png", plain())))
     archive[archive.index(b"a.png") + 12] ^= 255
-    found, problems = pixels.decode_uploads([bytes(archive)])
+    found, problems = uploads.decode_uploads([bytes(archive)])
     assert len(found) == 1
     assert problems == ["Image 1 of zip 1 is damaged inside the zip; left out."]
 
 
 def test_zips_inside_zips_are_not_opened():
     nested = zipped(("inner.zip", zipped(("a.png", plain()))), ("inner.png", zipped(("b", b""))))
-    found, problems = pixels.decode_uploads([nested])
+    found, problems = uploads.decode_uploads([nested])
     assert len(found) == 0 and "Image 1 of zip 1 is not an image" in problems[1]
 
 
 def test_a_zip_without_images_says_what_belongs_in_it():
-    _, problems = pixels.decode_uploads([zipped(("a.txt", b"hello"))])
+    _, problems = uploads.decode_uploads([zipped(("a.txt", b"hello"))])
     assert problems == ["Zip 1 holds no images; put PNG, JPEG, WebP, BMP or GIF files in it."]

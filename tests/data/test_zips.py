@@ -7,10 +7,9 @@ import zipfile
 
 import pytest
 
-from convae import images as pixels
-from convae.data import zips
-from convae.models import bundle
+from convae.data import uploads, zips
 from convae.errors import CheckpointError
+from convae.models import bundle
 
 
 def zipped(count: int, comment: bytes = b"") -> bytes:
@@ -76,11 +75,11 @@ def test_a_model_zip_may_be_stored_or_deflated_only(packing):
 
 
 def test_a_zip_of_images_is_counted_by_its_entries_not_by_what_its_images_hold():
-    mark = b"PK\x01\x02" * (pixels.MAX_ZIP_ENTRIES + 1)
+    mark = b"PK\x01\x02" * (uploads.MAX_ZIP_ENTRIES + 1)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.png", mark)
-    _, problems = pixels.decode_uploads([buffer.getvalue()])
+    _, problems = uploads.decode_uploads([buffer.getvalue()])
     assert problems[0].startswith("Image 1 of zip 1 is not an image")
 
 

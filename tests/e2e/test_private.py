@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convae.data import builtin
-from convae.models import bundle, checkpoints
+from convae.models import bundle
 from tests.e2e.conftest import add_run
 from tests.support.browsing import serving, settle
 
@@ -43,7 +43,7 @@ def hostile_server(tmp_path_factory, tiny_weights):
     before = {name: os.environ.get(name) for name in folders}
     os.environ.update(folders)
     try:
-        exported = checkpoints.export("tiny")
+        exported = bundle.export("tiny")
         given, weights = bundle.unpack(exported)
         given["config"]["data"]["spec"] = HOSTILE[0]
         given["classes"] = list(HOSTILE)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from convae.evaluation import codecs
+from convae.evaluation import codecs, quantization
 from convae.evaluation.metrics import set_psnr
 
 
@@ -52,34 +52,34 @@ def test_a_budget_below_the_lowest_quality_gives_that_and_its_real_bytes(waves):
 def test_quantised_codes_come_back_within_half_a_cell(bits):
     codes = np.random.default_rng(bits).normal(3, 5, (40, 13)).astype(np.float32)
     low, high = codes.min(axis=0), codes.max(axis=0)
-    packed = codecs.quantise(codes, bits, low, high)
+    packed = quantization.quantise(codes, bits, low, high)
     assert packed.shape == (40, -(-13 * bits // 8)) and packed.dtype == np.uint8
-    back = codecs.dequantise(packed, bits, low, high)
+    back = quantization.dequantise(packed, bits, low, high)
     assert (np.abs(back - codes) <= (high - low) / 2**bits / 2 * 1.0001).all()
 
 
 def test_two_bits_by_hand():
     low, high = np.zeros(4, np.float32), np.full(4, 4, np.float32)
-    packed = codecs.quantise(np.array([[0.2, 1.9, 2.5, 99.0]]), 2, low, high)
+    packed = quantization.quantise(np.array([[0.2, 1.9, 2.5, 99.0]]), 2, low, high)
     assert packed.tolist() == [[0b00_01_10_11]]
-    assert codecs.dequantise(packed, 2, low, high).tolist() == [[0.5, 1.5, 2.5, 3.5]]
+    assert quantization.dequantise(packed, 2, low, high).tolist() == [[0.5, 1.5, 2.5, 3.5]]
 
 
 def test_a_value_that_never_changes_keeps_its_value():
     dead = np.full((3, 2), 7, np.float32)
-    packed = codecs.quantise(dead, 3, dead[0], dead[0])
-    assert (codecs.dequantise(packed, 3, dead[0], dead[0]) == 7).all()
+    packed = quantization.quantise(dead, 3, dead[0], dead[0])
+    assert (quantization.dequantise(packed, 3, dead[0], dead[0]) == 7).all()
 
 
 @pytest.mark.parametrize("bits", [0, 9])
 def test_bits_out_of_range_are_refused(bits):
     with pytest.raises(ValueError, match=rf"bits \(={bits}\) must be 1 to 8"):
-        codecs.quantise(np.zeros((1, 2)), bits, np.zeros(2), np.ones(2))
+        quantization.quantise(np.zeros((1, 2)), bits, np.zeros(2), np.ones(2))
 
 
 def test_more_bits_cost_more_bytes_and_lose_less(waves, pca_of_waves):
     codes = pca_of_waves.encode(waves, 16)
-    points = codecs.rate_distortion(waves, codes, pca_of_waves.decode, codes)
+    points = quantization.rate_distortion(waves, codes, pca_of_waves.decode, codes)
     assert [size for size, _ in points] == [2, 4, 6, 8, 10, 12, 14, 16]
     assert [quality for _, quality in points] == sorted(quality for _, quality in points)
     assert points[-1][1] == pytest.approx(set_psnr(waves, pca_of_waves.decode(codes)), abs=0.1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from convae.evaluation import metrics
+from convae.latent import neighbors
 
 
 def noise(n, seed=0):
@@ -191,7 +192,7 @@ def test_roc_needs_finite_scores_of_both_kinds():
 
 def test_neighbours_by_hand():
     codes = np.array([[0.0], [1.0], [3.0], [7.0]])
-    distances, indices = metrics.neighbours(codes, np.array([[2.1], [100.0]]), 2)
+    distances, indices = neighbors.nearest_neighbors(codes, np.array([[2.1], [100.0]]), 2)
     assert indices.tolist() == [[2, 1], [3, 2]]
     np.testing.assert_allclose(distances, [[0.9, 1.1], [93, 97]], rtol=1e-6)
 
@@ -199,7 +200,7 @@ def test_neighbours_by_hand():
 def test_neighbours_are_exact_far_from_the_origin():
     rng = np.random.default_rng(0)
     codes = 1e5 + rng.normal(0, 1e-2, (3000, 5))
-    distances, indices = metrics.neighbours(codes, codes[:50], 4)
+    distances, indices = neighbors.nearest_neighbors(codes, codes[:50], 4)
     direct = np.linalg.norm(codes[:50, None] - codes, axis=2)
     np.testing.assert_allclose(distances, np.sort(direct, axis=1)[:, :4], rtol=1e-4, atol=1e-7)
     assert (indices == np.argsort(direct, axis=1, kind="stable")[:, :4]).all()
@@ -207,20 +208,20 @@ def test_neighbours_are_exact_far_from_the_origin():
 
 def test_neighbours_do_not_depend_on_the_blocks(monkeypatch):
     codes = np.random.default_rng(0).normal(size=(70, 3))
-    whole = metrics.neighbours(codes, codes, 5, skip_self=True)[1]
-    singly = [metrics.neighbours(codes, code[None], 6)[1][0, 1:] for code in codes]
+    whole = neighbors.nearest_neighbors(codes, codes, 5, skip_self=True)[1]
+    singly = [neighbors.nearest_neighbors(codes, code[None], 6)[1][0, 1:] for code in codes]
     assert (whole == singly).all()
     assert (whole != np.arange(70)[:, None]).all()
 
 
 def test_there_are_no_more_neighbours_than_codes():
     codes = np.zeros((3, 2))
-    assert metrics.neighbours(codes, codes[:1], 9)[1].tolist() == [[0, 1, 2]]
-    assert metrics.neighbours(codes, codes, 9, skip_self=True)[0].shape == (3, 2)
-    assert metrics.neighbours(codes[:0], codes, 3)[1].shape == (3, 0)
-    assert metrics.neighbours(codes, codes[:0], 2)[1].shape == (0, 2)
+    assert neighbors.nearest_neighbors(codes, codes[:1], 9)[1].tolist() == [[0, 1, 2]]
+    assert neighbors.nearest_neighbors(codes, codes, 9, skip_self=True)[0].shape == (3, 2)
+    assert neighbors.nearest_neighbors(codes[:0], codes, 3)[1].shape == (3, 0)
+    assert neighbors.nearest_neighbors(codes, codes[:0], 2)[1].shape == (0, 2)
     with pytest.raises(ValueError, match=r"codes \(3, 2\) and queries \(1, 4\)"):
-        metrics.neighbours(codes, np.zeros((1, 4)), 1)
+        neighbors.nearest_neighbors(codes, np.zeros((1, 4)), 1)
 
 
 def test_the_spectrum_of_a_wave_is_at_its_frequency():

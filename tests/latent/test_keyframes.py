@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from convae.data import ImageSet, disk_cache
-from convae.latent import keyframes, paths
+from convae.latent import keyframes, priors
 from convae.latent.keyframes import Keyframe, Known
 
 
@@ -102,7 +102,7 @@ def test_what_is_generated_is_a_function_of_its_seed(known):
     found, _ = keyframes.parse("g7,g8,g7", known)
     _, codes = keyframes.look_up(found, known, Halves())
     assert (codes[0] == codes[2]).all() and (codes[0] != codes[1]).any()
-    prior = paths.fit_gaussian(known.codes + 100)
+    prior = priors.fit_gaussian(known.codes + 100)
     _, others = keyframes.look_up(found, known, Halves(), lambda: prior)
     np.testing.assert_allclose(others, codes + 100, atol=1e-3)
 

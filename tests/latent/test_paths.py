@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from convae.latent import paths
+from convae.latent import directions as latent_directions
+from convae.latent import neighbors, paths, priors
+from convae.latent.neighbors import nearest_neighbors
 
 
 def codes_of(n=200, d=6, seed=0):
@@ -123,7 +125,7 @@ def test_a_path_of_an_unknown_kind_is_refused():
 def test_the_way_along_a_horseshoe_does_not_cross_the_gap():
     angles = np.linspace(0, 1.75 * np.pi, 60)
     horseshoe = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    found = paths.graph_path(horseshoe, 0, 59, k=2)
+    found = neighbors.graph_path(horseshoe, 0, 59, k=2)
     # each code knows the ones beside it; at the two ends those are both on one side
     assert found.indices == [0, *range(2, 58), 59]
     assert found.k == 2 and found.length == pytest.approx(1.75 * np.pi, rel=1e-3)
@@ -131,36 +133,36 @@ def test_the_way_along_a_horseshoe_does_not_cross_the_gap():
 
 def test_the_shortest_of_two_ways_is_taken():
     square = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1.1]])
-    found = paths.graph_path(square, 0, 2, k=2)
+    found = neighbors.graph_path(square, 0, 2, k=2)
     assert found.indices == [0, 1, 2] and found.length == pytest.approx(2)
 
 
 def test_the_way_is_as_long_in_both_directions():
     codes = codes_of(150)
-    forth, back = paths.graph_path(codes, 3, 90, k=4), paths.graph_path(codes, 90, 3, k=4)
+    forth, back = neighbors.graph_path(codes, 3, 90, k=4), neighbors.graph_path(codes, 90, 3, k=4)
     assert forth.length == pytest.approx(back.length)
     assert forth.indices[0] == 3 and forth.indices[-1] == 90
 
 
 def test_two_islands_are_joined_by_more_neighbours():
     islands = np.array([[0.0], [1], [2], [100], [101], [102]])
-    graph = paths.neighbour_graph(islands, 2)
-    assert paths.shortest_path(graph, 0, 5) == ([], np.inf)
-    found = paths.graph_path(islands, 0, 5, k=2)
+    graph = neighbors.neighbour_graph(islands, 2)
+    assert neighbors.shortest_path(graph, 0, 5) == ([], np.inf)
+    found = neighbors.graph_path(islands, 0, 5, k=2)
     assert found.k == 4 and found.length == pytest.approx(102, abs=1e-6)
 
 
 def test_a_code_is_at_home_where_it_is_and_equal_codes_are_neighbours():
     codes = np.array([[1.0], [1.0], [1.0], [5.0]])
-    assert paths.graph_path(codes, 2, 2, k=1).indices == [2]
-    assert paths.graph_path(codes, 0, 3, k=3).length == pytest.approx(4)
+    assert neighbors.graph_path(codes, 2, 2, k=1).indices == [2]
+    assert neighbors.graph_path(codes, 0, 3, k=3).length == pytest.approx(4)
     with pytest.raises(ValueError, match=r"end \(=4\)"):
-        paths.graph_path(codes, 0, 4)
+        neighbors.graph_path(codes, 0, 4)
 
 
 def test_principal_directions_by_hand():
     codes = np.array([[1.0, 10], [1, 14], [3, 10], [3, 14]])
-    mean, directions, spreads = paths.principal_directions(codes)
+    mean, directions, spreads = latent_directions.principal_directions(codes)
     assert mean.tolist() == [2, 12]
     np.testing.assert_allclose(directions, [[0, 1], [1, 0]], atol=1e-7)
     np.testing.assert_allclose(spreads, [2, 1], rtol=1e-6)
@@ -169,7 +171,7 @@ def test_principal_directions_by_hand():
 @pytest.mark.parametrize("n, d", [(200, 6), (3, 6), (1, 6), (50, 1)])
 def test_principal_directions_are_orthonormal_with_falling_spread(n, d):
     codes = codes_of(n, d)
-    mean, directions, spreads = paths.principal_directions(codes)
+    mean, directions, spreads = latent_directions.principal_directions(codes)
     np.testing.assert_allclose(directions @ directions.T, np.eye(d), atol=1e-5)
     assert (np.diff(spreads) <= 0).all()
     assert (spreads**2).sum() == pytest.approx(codes.astype(float).var(axis=0).sum(), rel=1e-4)
@@ -188,7 +190,7 @@ def test_bilinear_has_its_corners_and_its_middle():
 
 def test_samples_of_a_gaussian_have_the_mean_and_the_covariance_of_the_codes():
     codes = codes_of(4000, 3)
-    new = paths.fit_gaussian(codes).sample(20_000, seed=1)
+    new = priors.fit_gaussian(codes).sample(20_000, seed=1)
     assert new.shape == (20_000, 3) and new.dtype == np.float32
     spread = codes.std(axis=0)
     np.testing.assert_allclose(new.mean(axis=0), codes.mean(axis=0), atol=0.05 * spread.max())
@@ -196,7 +198,7 @@ def test_samples_of_a_gaussian_have_the_mean_and_the_covariance_of_the_codes():
 
 
 def test_samples_follow_the_seed_and_the_temperature():
-    prior = paths.fit_gaussian(codes_of())
+    prior = priors.fit_gaussian(codes_of())
     assert (prior.sample(5, seed=3) == prior.sample(5, seed=3)).all()
     assert (prior.sample(5, seed=3) != prior.sample(5, seed=4)).any()
     cold, warm, mean = (prior.sample(5, 3, each) for each in (0.0, 1.0, 0.5))
@@ -208,17 +210,17 @@ def test_samples_follow_the_seed_and_the_temperature():
 def test_a_value_that_never_changes_stays_in_samples():
     codes = codes_of()
     codes[:, 2] = 7
-    assert paths.fit_gaussian(codes).sample(50, 0)[:, 2] == pytest.approx(7, abs=1e-3)
-    assert paths.fit_gaussian(codes[:1]).sample(3, 0) == pytest.approx(np.tile(codes[0], (3, 1)))
+    assert priors.fit_gaussian(codes).sample(50, 0)[:, 2] == pytest.approx(7, abs=1e-3)
+    assert priors.fit_gaussian(codes[:1]).sample(3, 0) == pytest.approx(np.tile(codes[0], (3, 1)))
     with pytest.raises(ValueError, match="at least one code"):
-        paths.fit_gaussian(codes[:0])
+        priors.fit_gaussian(codes[:0])
 
 
 @pytest.mark.parametrize("unit", [1e-3, 1, 1e4])
 def test_a_mixture_finds_two_clusters_in_any_unit(unit):
     rng = np.random.default_rng(0)
     codes = np.concatenate([rng.normal(9, 0.1, (300, 4)), rng.normal(-3, 0.1, (100, 4))]) * unit
-    prior = paths.fit_gmm(codes, parts=2)
+    prior = priors.fit_gmm(codes, parts=2)
     order = np.argsort(prior.weights)
     np.testing.assert_allclose(prior.weights[order], [0.25, 0.75], atol=0.01)
     np.testing.assert_allclose(prior.means[order].mean(axis=1), [-3 * unit, 9 * unit], rtol=0.02)
@@ -227,17 +229,17 @@ def test_a_mixture_finds_two_clusters_in_any_unit(unit):
 
 
 def test_a_mixture_of_too_few_or_equal_codes_is_still_a_prior():
-    assert len(paths.fit_gmm(codes_of(3), parts=10).weights) == 1
-    equal = paths.fit_gmm(np.full((30, 4), 2.5, np.float32), parts=3)
+    assert len(priors.fit_gmm(codes_of(3), parts=10).weights) == 1
+    equal = priors.fit_gmm(np.full((30, 4), 2.5, np.float32), parts=3)
     assert equal.sample(9, 0) == pytest.approx(2.5, abs=0.1)
 
 
 def test_percentiles_of_distances_by_hand():
     reference = [4, 1, 2, 3]
-    assert paths.percentile_of_distance([0, 1, 2.5, 9], reference).tolist() == [0, 25, 50, 100]
-    assert np.isnan(paths.percentile_of_distance([1.0], [])).all()
+    assert neighbors.percentile_of_distance([0, 1, 2.5, 9], reference).tolist() == [0, 25, 50, 100]
+    assert np.isnan(neighbors.percentile_of_distance([1.0], [])).all()
 
 
 def test_neighbours_are_those_of_the_metrics():
     codes = codes_of(20)
-    assert paths.neighbours(codes, codes[3:4], 1)[1].tolist() == [[3]]
+    assert nearest_neighbors(codes, codes[3:4], 1)[1].tolist() == [[3]]

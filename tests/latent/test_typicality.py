@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from convae import data
-from convae.latent import paths, typicality
+from convae.latent import typicality
+from convae.latent.neighbors import nearest_neighbors
 from convae.models import checkpoints
 
 SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
@@ -50,7 +51,7 @@ def test_the_mean_of_all_codes_is_less_typical_than_any(fitted):
 
 
 def test_means_of_nearby_codes_are_off_the_manifold(fitted):
-    near = paths.neighbours(fitted.codes, fitted.codes[:100], 8)[1]
+    near = nearest_neighbors(fitted.codes, fitted.codes[:100], 8)[1]
     assert np.median(fitted.percentile(fitted.codes[near].mean(axis=1))) > 95
 
 

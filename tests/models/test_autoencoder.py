@@ -9,7 +9,8 @@ from convae.config import ModelConfig
 from convae.errors import ConvaeError
 from convae.evaluation import metrics
 from convae.models import autoencoder, checkpoints
-from convae.models.autoencoder import ConvAutoencoder, count_parameters
+from convae.models.architectures import count_parameters
+from convae.models.autoencoder import ConvAutoencoder
 
 
 def images(count, seed=0):

@@ -51,7 +51,7 @@ def header(text: bytes, rest: bytes = b"") -> bytes:
 
 
 def test_what_was_exported_comes_back_as_a_run_that_every_page_finds(saved, model):
-    run = bundle.accept(checkpoints.export("mine"))
+    run = bundle.accept(bundle.export("mine"))
     assert run.id == "mine-2" and run.status().state == "done" and run.uploaded
     loaded = checkpoints.load("mine-2")
     image = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
@@ -60,7 +60,7 @@ def test_what_was_exported_comes_back_as_a_run_that_every_page_finds(saved, mode
 
 
 def test_one_safetensors_file_with_its_card_inside_will_do(saved):
-    with zipfile.ZipFile(io.BytesIO(checkpoints.export("mine"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(bundle.export("mine"))) as archive:
         alone = archive.read("model.safetensors")
     run = bundle.accept(alone)
     assert checkpoints.load(run.id).config == CONFIG.model
@@ -166,12 +166,12 @@ def test_a_strange_card_is_written_anew_from_what_is_known(saved):
 
 
 def test_an_upload_does_not_take_a_name_that_exists(saved):
-    names = [bundle.accept(checkpoints.export("mine")).id for _ in range(3)]
+    names = [bundle.accept(bundle.export("mine")).id for _ in range(3)]
     assert names == ["mine-2", "mine-3", "mine-4"]
 
 
 def test_a_host_for_looking_only_takes_nothing(saved, monkeypatch):
-    packed = checkpoints.export("mine")
+    packed = bundle.export("mine")
     monkeypatch.setenv("CONVAE_TRAINING", "off")
     with pytest.raises(RunError, match="to upload a model"):
         bundle.accept(packed)

@@ -17,7 +17,7 @@ import torch
 from convae import runs
 from convae.config import TrainConfig, from_flat
 from convae.errors import CheckpointError, ConfigError
-from convae.models import checkpoints
+from convae.models import bundle, checkpoints
 from convae.models.autoencoder import ConvAutoencoder
 
 CONFIG = from_flat({"architecture": "strided", "base_channels": 8, "latent_dim": 4})
@@ -144,7 +144,7 @@ def test_the_listing_reads_cards_alone_and_skips_damaged_ones(saved):
 
 
 def test_the_exported_zip_holds_a_checkpoint_that_loads(saved):
-    with zipfile.ZipFile(io.BytesIO(checkpoints.export("mine"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(bundle.export("mine"))) as archive:
         weights = archive.read("model.safetensors")
         card = json.loads(archive.read("card.json"))
     loaded = checkpoints.from_bytes("back", weights, card)
@@ -152,7 +152,7 @@ def test_the_exported_zip_holds_a_checkpoint_that_loads(saved):
 
 
 def test_the_script_in_the_exported_zip_loads_the_model(saved, tmp_path):
-    with zipfile.ZipFile(io.BytesIO(checkpoints.export("mine"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(bundle.export("mine"))) as archive:
         for name in ("card.json", "model.safetensors", "load.py"):
             (tmp_path / name).write_bytes(archive.read(name))
     root = Path(__file__).resolve().parents[2]

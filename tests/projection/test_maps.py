@@ -14,8 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from convae import data, processes
 from convae.errors import ConfigError, ConvaeError
-from convae.evaluation import metrics
-from convae.latent import clustering
+from convae.latent import clustering, neighbors
 from convae.models import checkpoints
 from convae.projection import fidelity, maps, umap_job
 from convae.projection.maps import Map, Settings
@@ -61,7 +60,7 @@ def test_a_new_code_is_placed_among_its_neighbours(codes):
     found = Map(codes[0], flat.points)
     middle = codes[0][codes[1] == 1].mean(axis=0, keepdims=True)
     at = found.place(middle)[0]
-    near = metrics.neighbours(flat.points, at[None], 15)[1][0]
+    near = neighbors.nearest_neighbors(flat.points, at[None], 15)[1][0]
     assert (codes[1][near] == 1).mean() > 0.9
 
 
@@ -131,7 +130,7 @@ def test_settings_out_of_range_are_refused():
 def test_trustworthiness_is_scikit_learns(codes):
     points = maps.pca_map(codes[0]).points
     everyone = np.arange(300)
-    near = metrics.neighbours(points, points, 15, skip_self=True)[1]
+    near = neighbors.nearest_neighbors(points, points, 15, skip_self=True)[1]
     ours = fidelity.trustworthiness(codes[0], near, everyone, 15)
     assert ours == pytest.approx(trustworthiness(codes[0], points, n_neighbors=15), abs=1e-9)
 
@@ -199,7 +198,7 @@ def test_truth_of_next_to_nothing_is_not_an_error(count):
 
 def test_nothing_imports_umap_or_torch_until_it_is_asked():
     code = (
-        "import sys, convae.projection.maps, convae.projection.umap_job, convae.projection.fidelity;"
+        "import sys; from convae.projection import fidelity, maps, umap_job;"
         "assert not {'umap', 'numba', 'torch', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

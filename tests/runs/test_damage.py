@@ -9,8 +9,8 @@ import pytest
 
 from convae import __main__ as cli
 from convae import config, records, runs
-from convae.models import checkpoints
 from convae.errors import ConfigError, RunError
+from convae.models import bundle, checkpoints
 from convae.runs.history import Tail
 from tests.ui.test_pages import WITH_MODEL, healthy, visit
 
@@ -98,7 +98,7 @@ def test_lines_of_a_history_that_are_damaged_are_left_out(tiny_weights):
         file.write('{"epoch": 2}\n{"epoch": "2", "step": 1, "what": "x"}\n')
     assert run.events() == [{"epoch": 1, "step": 2, "what": "paused"}]
     assert Tail(run.path / "history.jsonl", records.history).rows() == expected
-    with zipfile.ZipFile(io.BytesIO(checkpoints.export(str(run.path)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(bundle.export(str(run.path)))) as archive:
         assert len(archive.read("history.csv").splitlines()) == 3
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from convae.config import from_flat
 from convae.runs import forecast
 from convae.training import loop
-from convae.config import from_flat
 from convae.training.trainer import Trainer
 
 

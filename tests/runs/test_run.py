@@ -11,9 +11,9 @@ import pytest
 
 from convae import __main__ as cli
 from convae import files, runs
-from convae.runs import run as run_module
 from convae.config import from_flat
 from convae.errors import RunError
+from convae.runs import launch
 from tests.support.waiting import wait_for
 
 
@@ -127,7 +127,7 @@ def test_fifty_simultaneous_starts_make_one_run(tiny_data, monkeypatch):
     def pretend(run, verb, handles, processes):
         spawned.append((run.id, [os.dup(h) for h in handles]))
 
-    monkeypatch.setattr(run_module, "_spawn", pretend)
+    monkeypatch.setattr(launch, "_spawn", pretend)
     barrier, refused = threading.Barrier(50), []
 
     def go():
@@ -149,7 +149,7 @@ def test_fifty_simultaneous_starts_make_one_run(tiny_data, monkeypatch):
 
 
 def test_a_start_keeps_to_what_the_host_allows(monkeypatch):
-    monkeypatch.setattr(run_module, "_spawn", lambda *_: None)
+    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
     monkeypatch.setenv("CONVAE_MAX_EPOCHS", "4")
     assert runs.start(config(epochs=50), "a").config().epochs == 4
     assert runs.start(None, resume="a", epochs=99).config().epochs == 4
@@ -169,7 +169,7 @@ def test_an_uploaded_model_is_not_resumed_by_anyone(monkeypatch, capsys):
     (run.path / runs.UPLOADED).touch()
     (run.path / "model.safetensors").write_bytes(b"weights")
     before = {path.name: path.read_bytes() for path in run.path.iterdir()}
-    monkeypatch.setattr(run_module, "_spawn", lambda *_: pytest.fail("a trainer was started"))
+    monkeypatch.setattr(launch, "_spawn", lambda *_: pytest.fail("a trainer was started"))
     with pytest.raises(RunError, match="`theirs` is an uploaded model.*--init-from theirs"):
         runs.start(None, resume="theirs", epochs=9)
     for arguments in (["resume", "theirs", "--epochs", "9"], ["train", "--run", str(run.path)]):
@@ -179,7 +179,7 @@ def test_an_uploaded_model_is_not_resumed_by_anyone(monkeypatch, capsys):
 
 
 def test_no_run_takes_the_name_of_a_shipped_model(monkeypatch, tiny_checkpoint):
-    monkeypatch.setattr(run_module, "_spawn", lambda *_: None)
+    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
     for make in (runs.claim, runs.start):
         with pytest.raises(RunError, match="`tiny` is the name of a shipped checkpoint"):
             make(config(), "tiny")

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from convae import runs
+from convae import data, runs
 from convae.config import from_flat
-from convae.data import ImageSet, catalog
+from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.evaluation.pca import fit_pca
 from convae.models import checkpoints
@@ -31,8 +31,8 @@ def noise(monkeypatch, tmp_path):
     monkeypatch.setenv("CONVAE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("CONVAE_RUNS_DIR", str(tmp_path / "runs"))
     sets = {"train": image_set()}
-    monkeypatch.setattr(catalog, "load", lambda spec, split="test", progress=None: sets[split])
-    monkeypatch.setattr(catalog, "splits", lambda spec: tuple(sets))
+    monkeypatch.setattr(data, "load", lambda spec, split="test", progress=None: sets[split])
+    monkeypatch.setattr(data, "splits", lambda spec: tuple(sets))
     return sets
 
 

@@ -14,7 +14,7 @@ import pytest
 from convae import files, runs
 from convae.config import from_flat
 from convae.errors import RunError
-from convae.models import bundle, checkpoints
+from convae.models import bundle
 from convae.runs import snapshots
 from convae.training import reference_levels, speed_probe
 from convae.ui import pickers
@@ -318,7 +318,7 @@ def test_a_damaged_history_is_passed_over(put_run):
 
 def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
     put_run("mine")
-    packed = checkpoints.export("mine")
+    packed = bundle.export("mine")
     app = healthy(visit(PAGE, **{"train-view": "Runs"}))
     app.file_uploader[0].set_value(("x.zip", b"PK nonsense", "application/zip"))
     app.run()
@@ -336,7 +336,7 @@ def test_an_uploaded_card_cannot_make_the_app_read_a_folder(put_run, tmp_path, t
     card = json.loads((run.path / "card.json").read_text())
     card["config"]["data"]["spec"] = tiny_data
     (run.path / "card.json").write_text(json.dumps(card))
-    packed = checkpoints.export("mine")
+    packed = bundle.export("mine")
     assert tiny_data in pickers.sources_of(None) and tiny_data in form.image_specs()
     run.delete()
     taken = bundle.accept(packed)
@@ -425,7 +425,7 @@ def test_an_unwritable_runs_folder_at_start_is_one_sentence(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("written", [0, 1], ids=["settings", "model"])
 def test_a_full_disk_at_an_upload_is_one_sentence_and_leaves_no_run(written, put_run, monkeypatch):
-    packed = checkpoints.export(str(put_run("a").path))
+    packed = bundle.export(str(put_run("a").path))
     app = healthy(visit(PAGE, **{"train-view": "Runs"}))
 
     replace, calls = files.replace_together, []

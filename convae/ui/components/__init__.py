@@ -1,0 +1,1 @@
+"""Parts drawn by JavaScript in the browser, each behind one Python function."""

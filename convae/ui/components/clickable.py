@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import streamlit as st
 
-from convae import sheets
+from convae import images as pixels
 from convae.ui import pictures
 
 COLUMNS = 10  # of the sheet
@@ -106,7 +106,7 @@ def _draw(images, items, ids, key: str, on_click, bars: bool) -> None:
     if not items:
         return
     columns = min(COLUMNS, len(items))
-    sheet = sheets.contact_sheet(np.asarray(images), columns, scale=1, gap=0)
+    sheet = pixels.contact_sheet(np.asarray(images), columns, scale=1, gap=0)
     numbers = [None] * len(items) if ids is None else [int(each) for each in ids]
     data = {
         "bars": bars,

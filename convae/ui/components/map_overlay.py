@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from convae import sheets
+from convae import images as pixels
 from convae.ui.components import hover_card
 
 CHART = "latent-chart"  # the browser looks for it under this name
@@ -275,7 +275,7 @@ def thumbnails(images: np.ndarray) -> bytes:
     rows = max(1, -(-len(images) // COLUMNS))
     tiles = np.zeros((rows * COLUMNS, 32, 32, 3), np.uint8)
     tiles[: len(images)] = images
-    sheet = sheets.contact_sheet(tiles, COLUMNS, scale=1, gap=0)
+    sheet = pixels.contact_sheet(tiles, COLUMNS, scale=1, gap=0)
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "WEBP", quality=75, method=0)
     return buffer.getvalue()

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import streamlit as st
 
-from convae import sheets
+from convae import images as pixels
 from convae.latent import typicality
 from convae.latent.interpolation import Walk
 from convae.ui import pictures
@@ -249,4 +249,4 @@ def _sheet(images: np.ndarray) -> str:
     # filled up to whole rows, so that the sheet always has COLUMNS columns
     missing = -len(images) % COLUMNS
     filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), np.uint8)])
-    return pictures.data_url(sheets.contact_sheet(filled, COLUMNS, scale=1, gap=0))
+    return pictures.data_url(pixels.contact_sheet(filled, COLUMNS, scale=1, gap=0))

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from convae import images as pixels
-from convae import plots, sheets
+from convae import plots
 from convae.latent import directions, interpolation, keyframes, typicality
 from convae.latent.directions import Knobs
 from convae.ui import frame, pictures
@@ -139,13 +139,13 @@ def keep_walks(found: Mapping[str, interpolation.Walk], fps: int, key: str) -> N
 
 def walks_png(rows: list[np.ndarray]) -> bytes:
     """Strips of equal length, (F, 32, 32, 3) each, one below the other."""
-    return sheets.png_bytes(sheets.contact_sheet(np.concatenate(rows), len(rows[0]), 3, 2))
+    return pixels.png_bytes(pixels.contact_sheet(np.concatenate(rows), len(rows[0]), 3, 2))
 
 
 def square_picture(tiles: np.ndarray, label: str) -> None:
     """A square grid of images uint8 (side^2, 32, 32, 3), as large as there is room for."""
     side = round(len(tiles) ** 0.5)
-    sheet = sheets.contact_sheet(tiles, side, scale=1, gap=1)
+    sheet = pixels.contact_sheet(tiles, side, scale=1, gap=1)
     pictures.large_image(sheet, label, side=2 * sheet.shape[1])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from convae.data import ImageSet
-from convae.latent import interpolation, keyframes, paths
+from convae.latent import interpolation, keyframes, priors
 from convae.latent.keyframes import Keyframe, Known
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, frame, pickers, pictures
@@ -50,8 +50,8 @@ def _real(sha256: str, fingerprint: str, _codes) -> interpolation.RealCodes:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Fitting a prior to the codes")
-def _prior(sha256: str, fingerprint: str, _codes) -> paths.Prior:
-    return paths.fit_gmm(_codes)
+def _prior(sha256: str, fingerprint: str, _codes) -> priors.Prior:
+    return priors.fit_gmm(_codes)
 
 
 def pick_ground(checkpoint: Checkpoint, key: str, count: int = 24) -> Ground:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from convae.evaluation import metrics
+from convae.latent import neighbors
 from convae.ui.components import clickable
 from convae.ui.latent_map import chart
 from convae.ui.latent_map.view import BOUND, View
@@ -20,7 +20,7 @@ def pick(view: View) -> View:
         help="How many of the nearest images are listed, and joined by lines on the map.", **BOUND,
     )  # fmt: skip
     metric = st.selectbox(
-        "Distance", metrics.METRICS, key="latent-distance", width=130,
+        "Distance", neighbors.METRICS, key="latent-distance", width=130,
         help="Euclidean: the length of the difference of two codes. Cosine: 1 - cos of the angle "
         "between them, which ignores how long they are.", **BOUND,
     )  # fmt: skip
@@ -36,7 +36,7 @@ def names(view: View, rows: np.ndarray) -> list[str]:
 
 def nearest(view: View, code: np.ndarray, leave_out: int = -1) -> tuple[np.ndarray, np.ndarray]:
     """The images whose codes are nearest: (distances, rows), as many as are chosen."""
-    found = metrics.nearest_codes(view.codes, code[None], view.neighbors + 1, view.metric)
+    found = neighbors.nearest_codes(view.codes, code[None], view.neighbors + 1, view.metric)
     distances, rows = (each[0] for each in found)
     keep = np.flatnonzero(rows != leave_out)[: view.neighbors]
     return distances[keep], rows[keep]

@@ -5,8 +5,8 @@ import numpy as np
 import streamlit as st
 
 from convae import images as pixels
-from convae import sheets
 from convae.csv_export import to_csv
+from convae.data import uploads as image_uploads
 from convae.evaluation import metrics
 from convae.latent import paths, typicality
 from convae.ui import address, frame, pictures
@@ -156,14 +156,14 @@ def uploads(view: View) -> list[dict]:
         )
         if not files:
             return []
-        given, problems = pixels.decode_uploads([file.getvalue() for file in files[:8]])
+        given, problems = image_uploads.decode_uploads([file.getvalue() for file in files[:8]])
         for problem in problems:
             st.warning(sentence(problem), icon=":material/warning:")
         if not len(given):
             return []
         codes = view.checkpoint.encode(given)
         both = np.concatenate([given, view.checkpoint.decode(codes)])
-        sheet = sheets.contact_sheet(both, len(given), scale=1, gap=0)
+        sheet = pixels.contact_sheet(both, len(given), scale=1, gap=0)
         pictures.large_image(sheet, "yours, and below it rebuilt", side=64 * len(given))
         st.markdown("**Nearest to the first** in code space, with their distances")
         distances, rows = nearest(view, codes[0])

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import streamlit as st
 
-from convae import sheets
+from convae import images as pixels
 from convae.ui import frame, pictures
 from convae.ui.components import clickable
 from convae.ui.latent_map import chart
@@ -84,5 +84,5 @@ def zip_of(images: np.ndarray, ids: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for image, row in zip(images, ids, strict=True):
-            archive.writestr(f"image-{row:05d}.png", sheets.png_bytes(image, small=False))
+            archive.writestr(f"image-{row:05d}.png", pixels.png_bytes(image, small=False))
     return buffer.getvalue()

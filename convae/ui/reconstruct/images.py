@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import streamlit as st
 
-from convae import data, plots, sheets
+from convae import data, plots
 from convae import images as pixels
 from convae.csv_export import to_csv
 from convae.data import builtin
+from convae.data import uploads as image_uploads
 from convae.evaluation import compare, compressors, metrics
 from convae.evaluation.compressors import FLOAT, GUESS
 from convae.ui import caches, frame, pickers, pictures, uploads
@@ -142,7 +143,7 @@ def _camera() -> data.ImageSet:
         st.caption("The picture is cropped to a square and made 32 pixels wide.")
         st.stop()
     with frame.error_boundary():
-        return uploads.as_set(pixels.decode_upload(taken.getvalue())[None])
+        return uploads.as_set(image_uploads.decode_upload(taken.getvalue())[None])
 
 
 def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
@@ -249,7 +250,7 @@ def _layers(checkpoint, image: np.ndarray, half: str) -> None:
     for number, (kind, out) in enumerate(layers, 1):
         # what lies between is these again, rearranged or cut off at zero
         if kind.startswith(("Conv", "Unflatten")) or number == len(layers):
-            rows[f"{number}: {'x'.join(map(str, out.shape))}"] = sheets.map_pictures(out, 8)
+            rows[f"{number}: {'x'.join(map(str, out.shape))}"] = pixels.map_pictures(out, 8)
     pictures.image_rows(rows, columns=8, scale=2)
     st.caption(
         "Of each convolution the eight feature maps that vary most, from the first layer down, "

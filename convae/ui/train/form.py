@@ -10,7 +10,7 @@ import streamlit as st
 from convae import config, data, limits, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError, RunError
-from convae.models import autoencoder
+from convae.models import architectures
 from convae.models.devices import device_name, gpu_count
 from convae.training import speed_probe
 from convae.ui import caches, frame, pickers, pictures
@@ -113,10 +113,10 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
     with above:
         try:
             made, notes = limits.capped(config.from_flat(values))
-            if (count := autoencoder.count_parameters(made.model)) > autoencoder.MAX_PARAMETERS:
+            if (count := architectures.count_parameters(made.model)) > architectures.MAX_PARAMETERS:
                 raise ConvaeError(
                     f"This model would have {count:,} parameters, more than "
-                    f"{autoencoder.MAX_PARAMETERS:,}: take a smaller code or fewer channels."
+                    f"{architectures.MAX_PARAMETERS:,}: take a smaller code or fewer channels."
                 )
             device_name(made.device)
             if name:
@@ -238,7 +238,7 @@ def _forecast(made: TrainConfig, waiting: bool) -> None:
     frame.figures(
         {
             "Expected time": time,
-            "Parameters": f"{autoencoder.count_parameters(made.model):,}",
+            "Parameters": f"{architectures.count_parameters(made.model):,}",
             "Code": f"{code:,} values",
             "Fewer numbers": f"{made.compression:.3g} : 1",
             "Device": device_name(made.device),

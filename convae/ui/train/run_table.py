@@ -107,7 +107,7 @@ def actions(run: Run, *, watching: bool = False) -> None:
         if not watching and st.button("Watch", icon=":material/show_chart:", key="train-watch"):
             show_run(run)
         if has_model:
-            frame.download("Download", lambda: checkpoints.export(str(run.path)), f"{run.id}.zip",
+            frame.download("Download", lambda: bundle.export(str(run.path)), f"{run.id}.zip",
                            "application/zip", key="train-download")  # fmt: skip
         if limits.training_allowed():
             _changes(run, status)

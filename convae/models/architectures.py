@@ -1,0 +1,157 @@
+"""The three architectures. Readable top to bottom; one line per resolution."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from convae.config import ModelConfig
+
+IMAGE_SHAPE = (3, 32, 32)
+VALUES = 3 * 32 * 32
+MAX_PARAMETERS = 12_000_000  # 48 MB as float32: what an upload may weigh
+
+
+def conv(before: int, after: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(before, after, 3, stride=stride, padding=1)
+
+
+def up(before: int, after: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
+
+
+def classic(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """1,385,731 trainable parameters at base_channels 32, latent_dim 256; ends in logits."""
+
+    def block(before: int, after: int) -> list[nn.Module]:
+        # eps, momentum and slope are Keras' defaults: what the original was trained with
+        return [
+            conv(before, after),
+            nn.BatchNorm2d(after, eps=1e-3, momentum=0.01),
+            nn.LeakyReLU(0.3),
+        ]
+
+    encoder = nn.Sequential(
+        *block(3, c), nn.MaxPool2d(2),  # 32 -> 16
+        *block(c, 2 * c), nn.MaxPool2d(2),  # 16 -> 8
+        *block(2 * c, 4 * c), nn.MaxPool2d(2),  # 8 -> 4
+        nn.Flatten(), nn.Linear(64 * c, d), nn.ReLU(),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Linear(d, 64 * c), nn.ReLU(), nn.Unflatten(1, (4 * c, 4, 4)),
+        nn.Upsample(scale_factor=2), *block(4 * c, 4 * c),  # 4 -> 8
+        nn.Upsample(scale_factor=2), *block(4 * c, 2 * c),  # 8 -> 16
+        nn.Upsample(scale_factor=2), *block(2 * c, c),  # 16 -> 32
+        conv(c, 3),
+    )  # fmt: skip
+    for layer in [*encoder, *decoder]:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)  # Keras' glorot_uniform
+            nn.init.zeros_(layer.bias)
+    return encoder, decoder
+
+
+def strided(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """468,227 parameters at base_channels 32, latent_dim 128 (UvA Deep Learning tutorial 9)."""
+    gelu = nn.GELU
+    encoder = nn.Sequential(
+        conv(3, c, stride=2), gelu(), conv(c, c), gelu(),  # 32 -> 16
+        conv(c, 2 * c, stride=2), gelu(), conv(2 * c, 2 * c), gelu(),  # 16 -> 8
+        conv(2 * c, 2 * c, stride=2), gelu(),  # 8 -> 4
+        nn.Flatten(), nn.Linear(32 * c, d),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        nn.Linear(d, 32 * c), gelu(), nn.Unflatten(1, (2 * c, 4, 4)),
+        up(2 * c, 2 * c), gelu(), conv(2 * c, 2 * c), gelu(),  # 4 -> 8
+        up(2 * c, c), gelu(), conv(c, c), gelu(),  # 8 -> 16
+        up(c, 3),  # 16 -> 32
+    )  # fmt: skip
+    return encoder, decoder
+
+
+class Refiner(nn.Module):
+    """A picture's correction, zero before training: (N, 3, 32, 32) -> (N, 3, 32, 32).
+
+    A small U-Net: down to 4x4 and back up by pixel shuffle, with sums across at each resolution.
+    """
+
+    def __init__(self, c: int):
+        super().__init__()
+        self.act = nn.SiLU()
+        self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+        self.at16 = conv(12, c)
+        self.to8, self.at8 = conv(c, 2 * c, stride=2), conv(2 * c, 2 * c)
+        self.to4, self.at4 = conv(2 * c, 4 * c, stride=2), conv(4 * c, 4 * c)
+        self.up8, self.back8 = nn.Conv2d(4 * c, 8 * c, 1), conv(2 * c, 2 * c)
+        self.up16, self.back16 = nn.Conv2d(2 * c, 4 * c, 1), conv(c, c)
+        self.out = conv(c, 12)
+        for layer in self.children():
+            if isinstance(layer, nn.Conv2d):  # He et al. 2015; without it the first epochs are lost
+                nn.init.normal_(layer.weight, 0, math.sqrt(2 / layer.weight[0].numel()))
+                nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.act
+        x = 4 * (x - 0.5)  # about unit spread
+        x16 = a(self.at16(self.unshuffle(x)))
+        x8 = a(self.at8(a(self.to8(x16))))
+        x4 = a(self.at4(a(self.to4(x8))))
+        x8 = a(self.back8(x8 + self.shuffle(self.up8(x4))))
+        x16 = a(self.back16(x16 + self.shuffle(self.up16(x8))))
+        return self.shuffle(self.out(x16))
+
+
+class PreparedProjection(nn.Module):
+    """z = E (x + correction(x)) + b."""
+
+    def __init__(self, c: int, d: int):
+        super().__init__()
+        self.refiner, self.flatten = Refiner(c), nn.Flatten()
+        self.linear = nn.Linear(VALUES, d)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.flatten(x + self.refiner(x)))
+
+
+class RepairedProjection(nn.Module):
+    """y = D z + b; x^ = y + correction(y)."""
+
+    def __init__(self, c: int, d: int):
+        super().__init__()
+        self.linear, self.unflatten = nn.Linear(d, VALUES), nn.Unflatten(1, IMAGE_SHAPE)
+        self.refiner = Refiner(c)
+
+    def forward(self, z: Tensor) -> Tensor:
+        y = self.unflatten(self.linear(z))
+        return y + self.refiner(y)
+
+
+def residual(c: int, d: int) -> tuple[nn.Module, nn.Module]:
+    """A linear code between two picture networks; see the top of this file."""
+    encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d)
+    directions = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
+    start_linear(encoder, decoder, torch.full((VALUES,), 0.5), directions.T)
+    return encoder, decoder
+
+
+@torch.no_grad()
+def start_linear(encoder: nn.Module, decoder: nn.Module, mean: Tensor, directions: Tensor) -> None:
+    """Make the first K values of the code the projections on K orthonormal directions (K, 3072)."""
+    count = len(directions)
+    decoder.linear.bias.copy_(mean)
+    encoder.linear.weight[:count] = directions
+    decoder.linear.weight[:, :count] = directions.T
+    encoder.linear.bias.copy_(-encoder.linear.weight @ mean)
+
+
+ARCHITECTURES = {"classic": classic, "strided": strided, "residual": residual}
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """Trainable parameters, counted without making one of them."""
+    with torch.device("meta"):
+        encoder, decoder = ARCHITECTURES[config.architecture](
+            config.base_channels, config.latent_dim
+        )
+    return sum(p.numel() for half in (encoder, decoder) for p in half.parameters())
