@@ -39,6 +39,16 @@ def add_settings(parser: argparse.ArgumentParser, title: str, described) -> None
             )  # fmt: skip
 
 
+def lengths(text: str) -> list[int]:
+    """What --keep takes: "32,64" -> [32, 64]."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of whole numbers such as 32,64,128"
+        ) from None
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m convae", description="Train and measure convolutional autoencoders."
@@ -92,6 +102,11 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--corrections", type=int, metavar="STEPS",
         help="correct codes so many times after the encoder (0 to 8); default: the model's own",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--keep", type=lengths, default=[], metavar="K,...",
+        help="also decode the first K values of each code only, for each of these K, beside PCA "
+        "with K components: for example 32,64,128",
     )  # fmt: skip
     evaluate.add_argument(
         "--beside", nargs="+", default=[], metavar="NAME", help="other checkpoints to measure too"
@@ -204,7 +219,7 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     if asked.limit:
         test = test.sample(asked.limit)
     beside = [checkpoints.load(name) for name in asked.beside]
-    found = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside)
+    found = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside, asked.keep)
     bars.close()
     print(json.dumps(found) if asked.json else compare.as_text(found))
     return 0

@@ -69,9 +69,25 @@ class ModelConfig:
         "through the decoder; training does not use it.",
         low=0, high=8, unit="steps",
     )  # fmt: skip
+    nested_dropout: bool = setting(
+        False,
+        "Nested dropout (Rippel, Gelbart, Adams 2014): ordered codes. Half of the time training "
+        "keeps only the first values of a code, so that one model works with every code length. "
+        "The decoder of residual is told the length.",
+    )
+    variational: bool = setting(
+        False,
+        "A variational autoencoder: the encoder gives a mean and a variance for each value, and "
+        "codes are kept close to a standard normal distribution, from which images are generated.",
+    )
 
     def __post_init__(self):
         check(self)
+        if self.variational and self.architecture == "classic":
+            raise ConfigError(
+                "`variational` needs the architecture residual or strided: the codes of classic "
+                "are never negative, so they cannot follow a normal distribution."
+            )
         if self.base_channels % 8:
             raise ConfigError(
                 f"`base_channels` (={self.base_channels}) must be a multiple of 8, "
@@ -123,6 +139,12 @@ class TrainConfig:
         choices=("mse", "bce", "l1"),
         advanced=False,
     )
+    kl_weight: float = setting(
+        1.0,
+        "Weight of the KL divergence of a variational model, beside a reconstruction loss that is "
+        "scaled by its own running value; below 1: sharper images, codes farther from normal.",
+        low=0.0, high=1000.0,
+    )  # fmt: skip
     optimizer: str = setting(
         "adamw", "How gradients become steps; sgd uses the momentum below.",
         choices=("adam", "adamw", "sgd"),
@@ -157,6 +179,17 @@ class TrainConfig:
         "clean target.",
         low=0.0, high=1.0,
     )  # fmt: skip
+    noise_range: bool = setting(
+        False,
+        "Draw the spread of the noise for each image, uniformly from 0 to noise_std, so that one "
+        "model handles all levels. Validation is then the mean denoising PSNR at 25/255 and "
+        "50/255, as far as noise_std includes them.",
+    )
+    corruption: str = setting(
+        "gaussian",
+        "Kind of noise: gaussian is added to the pixels; speckle is multiplied by them.",
+        choices=("gaussian", "speckle"),
+    )
     ema_decay: float = setting(
         0.0, "Average the weights over steps with this decay (usual 0.999); 0: no average.",
         low=0.0, high=0.99999,
@@ -171,6 +204,12 @@ class TrainConfig:
         "auto", "auto takes bf16 where the processor multiplies it natively, else float32.",
         choices=("auto", "float32", "bf16"),
     )  # fmt: skip
+    weights: str = setting(
+        "float32",
+        "Type in which the weights are saved; float16 halves the file and costs about 0.0001 dB. "
+        "Training and loading use float32.",
+        choices=("float32", "float16"),
+    )
     patience: int = setting(
         0, "Early stopping: end after so many epochs without a better validation PSNR; 0: never.",
         low=0, high=10_000, unit="epochs",
@@ -182,6 +221,11 @@ class TrainConfig:
             raise ConfigError(
                 f"`corrections` (={self.model.corrections}) would pull codes towards the noise: "
                 "take 0 where `noise_std` is above 0."
+            )
+
+        if self.noise_range and not self.noise_std:
+            raise ConfigError(
+                "`noise_range` needs `noise_std` above 0: the highest spread of the noise."
             )
 
     @property

@@ -39,7 +39,8 @@ class Bars:
             tqdm.write(
                 f"epoch {item.epoch}: loss {item.train_loss:.5f}, validation {item.val_loss:.5f}, "
                 f"{psnr_name(item.val_noise)} {item.val_psnr:.2f} dB, "
-                f"{item.images_per_s:,.0f} images/s"
+                + (f"KL {item.train_kl:.1f} nats, " if item.train_kl else "")
+                + f"{item.images_per_s:,.0f} images/s"
             )
         elif kind == "Event":
             tqdm.write(item.what)

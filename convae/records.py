@@ -11,7 +11,7 @@ LONGEST = 1000  # characters of a text that is shown
 EPOCH = {"epoch": int, "step": int, "train_loss": float, "val_loss": float, "val_psnr": float,
          "elapsed_s": float}  # fmt: skip
 EPOCH_EXTRAS = {"learning_rate": float, "images_per_s": float, "memory_mb": float,
-                "val_noise": float}  # fmt: skip
+                "val_noise": float, "train_kl": float}  # fmt: skip
 EVENT = {"epoch": int, "step": int, "what": str}
 
 

@@ -15,8 +15,11 @@ from convae.evaluation.compressors import (
     Method,
     contenders,
     model_method,
+    pca_method,
     reference_of,
+    stored_codes,
 )
+from convae.evaluation.pca import pca_for
 
 
 class Reconstructs(Protocol):
@@ -81,10 +84,13 @@ def evaluate(
     fitted_on: ImageSet | None,
     bits: int = FLOAT,
     beside: Iterable[Any] = (),
+    keep: Sequence[int] = (),
 ) -> dict[str, Any]:
     """The checkpoint's line of the table with n, latent_dim, corrections and images_per_s. Its
     straw men's are under "baselines" (pca is full of None where there is nothing to fit it on),
-    those of other checkpoints under "beside"; "first_guess" is the encoder alone, or None."""
+    those of other checkpoints under "beside"; "first_guess" is the encoder alone, or None. With
+    `keep`, lengths of the code, "keep" has a line of `by_length` for each."""
+    lengths = by_length(checkpoint, test, fitted_on, keep, bits) if keep else []
     own, *straw = contenders(checkpoint, test, fitted_on, bits)
     rebuilt, speed = _timed(own.rebuild, test.images)
     mine = _figures(own, test.images, rebuilt)
@@ -115,7 +121,32 @@ def evaluate(
             | _figures(m, test.images, m.rebuild(test.images))
             for m in others
         ],
+        **({"keep": lengths} if keep else {}),
     }
+
+
+def by_length(
+    checkpoint, test: ImageSet, fitted_on: ImageSet | None, keep: Sequence[int], bits: int = FLOAT
+) -> list[dict[str, Any]]:
+    """For each length K in `keep`: {"keep": K, "psnr": dB, "pca_psnr": dB or None}.
+
+    The images are encoded once; the first K values of a code are decoded, the others are at their
+    mean. PCA has K components; it is None where there are no images to fit it on. ConvaeError for a
+    length outside 1..latent_dim.
+    """
+    for length in keep:  # a wrong one ends this before the work
+        checkpoint.decode(np.zeros((0, checkpoint.config.latent_dim), np.float32), length)
+    codes = stored_codes(checkpoint, test.images, reference_of(test, fitted_on), bits)
+    pca = pca_for(fitted_on) if fitted_on is not None and len(fitted_on) else None
+    lines = []
+    for length in keep:
+        psnr = metrics.set_psnr(test.images, checkpoint.decode(codes, length))
+        level = None
+        if pca is not None:
+            rebuilt = pca_method(pca, fitted_on, length, bits).rebuild(test.images)
+            level = float(metrics.set_psnr(test.images, rebuilt))
+        lines.append({"keep": length, "psnr": float(psnr), "pca_psnr": level})
+    return lines
 
 
 def _figures(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
@@ -150,6 +181,9 @@ def as_text(found: Mapping[str, Any]) -> str:
         lines.append(f"PCA is fitted on the training split of {straw['pca']['fitted_on']}.")
     else:
         lines.append("No training split is at hand to fit PCA on: name one with --fit-data.")
+    for line in found.get("keep", ()):
+        pca = f", PCA {line['pca_psnr']:.2f} dB" if line["pca_psnr"] is not None else ""
+        lines.append(f"First {line['keep']} values: {line['psnr']:.2f} dB{pca}")
     lines.append(f"{found['images_per_s']:,.0f} images/s")
     return "\n".join(lines)
 

@@ -46,6 +46,15 @@ def model_method(checkpoint, reference: ImageSet, bits: int = FLOAT) -> Method:
     return Method(checkpoint.name, key, d, code_bytes(d, bits), rebuild, told)
 
 
+def stored_codes(checkpoint, images: np.ndarray, reference: ImageSet, bits: int) -> np.ndarray:
+    """The codes of images as they come back from `bits` bits a value; see `reference_of`."""
+    codes = checkpoint.encode(images)
+    if bits == FLOAT:
+        return codes
+    low, high = codecs.code_range(checkpoint.encode(reference.images), bits)
+    return codecs.dequantise(codecs.quantise(codes, bits, low, high), bits, low, high)
+
+
 def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT) -> Method:
     """PCA with as many values and bits as the model, fitted on the images of `fitted_on`."""
 
@@ -76,7 +85,7 @@ def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
     """JPEG and WebP at the best quality at which `measured` takes no more bytes an image.
 
     All images are packed into one file, so that the headers count next to nothing: see
-    `baselines.jpeg`.
+    `codecs.jpeg`.
     """
     found = []
     for name, codec, at in (

@@ -96,6 +96,19 @@ def fit_pca(
     return PCA(mean, np.ascontiguousarray(directions), values[::-1].clip(0) / n, n)
 
 
+def squared_errors(pca: PCA, images: np.ndarray, latent_dim: int) -> np.ndarray:
+    """The mean squared error of a pixel in [0, 1] with K components, at K - 1: float64
+    (latent_dim,). images: those that the PCA was fitted on, uint8 (N, 32, 32, 3)."""
+    total = sum(
+        float(np.einsum("np,np->", pixels, pixels, dtype=np.float64))
+        for _, pixels in _centred(images, pca.mean)
+    )
+    explained = np.zeros(latent_dim)
+    known = min(latent_dim, len(pca.variances))
+    explained[:known] = pca.variances[:known]
+    return ((total / len(images) - explained.cumsum()) / len(pca.mean)).clip(0)
+
+
 def _from_covariance(blocks, n, keep, report):
     covariance = 0.0
     for block, rows in blocks:

@@ -1,11 +1,13 @@
 """The three architectures. Readable top to bottom; one line per resolution."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from convae.config import ModelConfig
+from convae.models.ordered_codes import NODES
 
 IMAGE_SHAPE = (3, 32, 32)
 VALUES = 3 * 32 * 32
@@ -73,10 +75,16 @@ class Refiner(nn.Module):
     """A picture's correction, zero before training: (N, 3, 32, 32) -> (N, 3, 32, 32).
 
     A small U-Net: down to 4x4 and back up by pixel shuffle, with sums across at each resolution.
+    With `conditioned` its features are scaled and shifted per channel by the code length (FiLM,
+    Perez et al. 2018), from the basis of `length_basis`; zero before training, too.
     """
 
-    def __init__(self, c: int):
+    def __init__(self, c: int, conditioned: bool = False):
         super().__init__()
+        self.channels = (c, 2 * c, 4 * c, 2 * c, c)  # of the features that are conditioned
+        # a bare parameter: no layer of its own in `ConvAutoencoder.layers`
+        shape = (NODES, 2 * sum(self.channels))
+        self.by_length = nn.Parameter(torch.zeros(shape)) if conditioned else None
         self.act = nn.SiLU()
         self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
         self.at16 = conv(12, c)
@@ -91,15 +99,30 @@ class Refiner(nn.Module):
                 nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.out.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, basis: Tensor | None = None) -> Tensor:
         a = self.act
+        by16, by8, by4, back8, back16 = self.conditions(basis)
         x = 4 * (x - 0.5)  # about unit spread
-        x16 = a(self.at16(self.unshuffle(x)))
-        x8 = a(self.at8(a(self.to8(x16))))
-        x4 = a(self.at4(a(self.to4(x8))))
-        x8 = a(self.back8(x8 + self.shuffle(self.up8(x4))))
-        x16 = a(self.back16(x16 + self.shuffle(self.up16(x8))))
+        x16 = a(by16(self.at16(self.unshuffle(x))))
+        x8 = a(by8(self.at8(a(self.to8(x16)))))
+        x4 = a(by4(self.at4(a(self.to4(x8)))))
+        x8 = a(back8(self.back8(x8 + self.shuffle(self.up8(x4)))))
+        x16 = a(back16(self.back16(x16 + self.shuffle(self.up16(x8)))))
         return self.shuffle(self.out(x16))
+
+    def conditions(self, basis: Tensor | None) -> list[Callable[[Tensor], Tensor]]:
+        """For each of `channels` what the code length does to the features (N, C, H, W) there."""
+        if self.by_length is None or basis is None:
+            return [lambda features: features] * len(self.channels)
+        parts = (basis @ self.by_length)[:, :, None, None].split(
+            [2 * channels for channels in self.channels], dim=1
+        )
+
+        def condition(part: Tensor) -> Callable[[Tensor], Tensor]:
+            scale, shift = part.chunk(2, dim=1)
+            return lambda features: features + features * scale + shift
+
+        return [condition(part) for part in parts]
 
 
 class PreparedProjection(nn.Module):
@@ -117,19 +140,20 @@ class PreparedProjection(nn.Module):
 class RepairedProjection(nn.Module):
     """y = D z + b; x^ = y + correction(y)."""
 
-    def __init__(self, c: int, d: int):
+    def __init__(self, c: int, d: int, conditioned: bool = False):
         super().__init__()
         self.linear, self.unflatten = nn.Linear(d, VALUES), nn.Unflatten(1, IMAGE_SHAPE)
-        self.refiner = Refiner(c)
+        self.refiner = Refiner(c, conditioned)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, basis: Tensor | None = None) -> Tensor:
         y = self.unflatten(self.linear(z))
-        return y + self.refiner(y)
+        return y + self.refiner(y, basis)
 
 
-def residual(c: int, d: int) -> tuple[nn.Module, nn.Module]:
-    """A linear code between two picture networks; see the top of this file."""
-    encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d)
+def residual(c: int, d: int, conditioned: bool = False) -> tuple[nn.Module, nn.Module]:
+    """A linear code between two picture networks; see the top of this file. conditioned: the
+    decoder is told the code length."""
+    encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d, conditioned)
     directions = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
     start_linear(encoder, decoder, torch.full((VALUES,), 0.5), directions.T)
     return encoder, decoder
@@ -148,10 +172,22 @@ def start_linear(encoder: nn.Module, decoder: nn.Module, mean: Tensor, direction
 ARCHITECTURES = {"classic": classic, "strided": strided, "residual": residual}
 
 
+def is_conditioned(config: ModelConfig) -> bool:
+    """Whether the decoder is told the code length."""
+    return config.nested_dropout and config.architecture == "residual"
+
+
+def halves(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
+    """The encoder and the decoder of these settings, with their first weights."""
+    make = ARCHITECTURES[config.architecture]
+    extra = (True,) if is_conditioned(config) else ()
+    return make(config.base_channels, config.latent_dim, *extra)
+
+
 def count_parameters(config: ModelConfig) -> int:
     """Trainable parameters, counted without making one of them."""
     with torch.device("meta"):
-        encoder, decoder = ARCHITECTURES[config.architecture](
-            config.base_channels, config.latent_dim
-        )
-    return sum(p.numel() for half in (encoder, decoder) for p in half.parameters())
+        encoder, decoder = halves(config)
+    d = config.latent_dim
+    variance = d * d + d if config.variational else 0
+    return variance + sum(p.numel() for half in (encoder, decoder) for p in half.parameters())

@@ -16,7 +16,7 @@ there (benchmarks/RESULTS.md has the trials).
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -25,29 +25,62 @@ from torch import Tensor, nn
 from convae import images as pixels
 from convae.config import ModelConfig
 from convae.errors import ConvaeError
-from convae.models.architectures import ARCHITECTURES, VALUES, start_linear
+from convae.models.architectures import VALUES, halves, is_conditioned, start_linear
 from convae.models.devices import pick_precision
+from convae.models.ordered_codes import checked_length, length_basis, prefix
 from convae.models.refinement import corrected
 
 BATCH = 125  # images encoded at a time: more of them cost fresh memory for every batch
+START_LOG_VARIANCE = -3.0  # where PCA does not give it: 5 % of the variance of a code is noise
+MIN_VARIANCE = 1e-6  # of a direction; to divide by less would amplify rounding errors
 
 
 class ConvAutoencoder(nn.Module):
-    """``config.architecture`` with ``config.latent_dim`` values in its code."""
+    """``config.architecture`` with ``config.latent_dim`` values in its code.
+
+    code_mean: the mean code (latent_dim,) of the training images; None where it is not known. With
+    ``variational``, code_scale (latent_dim,) divides what the encoder says, so that the code starts
+    with unit variance, and log_variance gives the log-variance of each value from the mean code.
+    """
+
+    code_mean: Tensor | None
+    code_scale: Tensor | None
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.config = config
-        self.encoder, self.decoder = ARCHITECTURES[config.architecture](
-            config.base_channels, config.latent_dim
-        )
+        self.config, d = config, config.latent_dim
+        self.conditioned = is_conditioned(config)
+        self.encoder, self.decoder = halves(config)
+        self.register_buffer("code_mean", torch.zeros(d) if config.nested_dropout else None)
+        self.register_buffer("code_scale", torch.ones(d) if config.variational else None)
+        self.log_variance = nn.Linear(d, d) if config.variational else None
+        if self.log_variance is not None:
+            nn.init.zeros_(self.log_variance.weight)
+            nn.init.constant_(self.log_variance.bias, START_LOG_VARIANCE)
 
-    def start_from_pca(self, mean: np.ndarray, directions: np.ndarray) -> None:
+    def start_from_pca(
+        self,
+        mean: np.ndarray,
+        directions: np.ndarray,
+        variances: np.ndarray | None = None,
+        error: float = 0.0,
+    ) -> None:
         """Make a `residual` model exactly PCA, where training then starts.
 
         mean (3072,), directions (K, 3072), K >= 1, pixels in (row, column, colour) order. Where K <
         latent_dim the other values of the code keep their random directions.
+
+        A variational model divides each value by its standard deviation, from variances (K,): its
+        code is whitened. Its log-variances start at those of probabilistic PCA (Tipping and Bishop
+        1999) with this squared error of a pixel.
         """
+        if self.code_scale is not None and variances is not None:
+            known = torch.as_tensor(variances[: self.config.latent_dim], dtype=torch.float32)
+            known = known.clamp(min=MIN_VARIANCE)
+            self.code_scale[: len(known)] = known.sqrt()
+            noise = max(error, MIN_VARIANCE)
+            with torch.no_grad():
+                self.log_variance.bias[: len(known)] = (noise / (known + noise)).log()
         order = torch.arange(VALUES).view(32, 32, 3).permute(2, 0, 1).reshape(-1)
         start_linear(
             self.encoder, self.decoder,
@@ -67,12 +100,26 @@ class ConvAutoencoder(nn.Module):
         return corrected(self.g, x, z.float(), self.config.corrections)
 
     def guess(self, x: Tensor) -> Tensor:
-        """What the encoder says of a batch, shapes as in `f`."""
-        return self.encoder(2 * x - 1 if self.config.architecture == "strided" else x)
+        """What the encoder says of a batch, shapes as in `f`; the mean code if variational."""
+        z = self.encoder(2 * x - 1 if self.config.architecture == "strided" else x)
+        return z if self.code_scale is None else z / self.code_scale
 
-    def g(self, z: Tensor) -> Tensor:
-        """Decode: z (N, latent_dim) -> (N, 3, 32, 32), near [0, 1] (classic: inside it)."""
-        y = self.decoder(z).float()
+    def g(self, z: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Decode: z (N, latent_dim) -> (N, 3, 32, 32), near [0, 1] (classic: inside it).
+
+        keep: how many values of each code count, int64 (N,); the others are replaced by the mean
+        code, which must be known. None: all of them.
+        """
+        if keep is not None:
+            z = prefix(z, keep, self.code_mean)
+        if self.code_scale is not None:
+            z = z * self.code_scale
+        if self.conditioned:
+            d = self.config.latent_dim
+            keep = torch.full((len(z),), d, device=z.device) if keep is None else keep
+            y = self.decoder(z, length_basis(keep, d)).float()
+        else:
+            y = self.decoder(z).float()
         if self.config.architecture == "classic":
             return torch.sigmoid(y)
         return (y + 1) / 2 if self.config.architecture == "strided" else y
@@ -105,8 +152,13 @@ class ConvAutoencoder(nn.Module):
                 parts.append(self.f(x).float().cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.config.latent_dim), np.float32)
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3)."""
+    def decode(self, codes: np.ndarray, keep: int | None = None) -> np.ndarray:
+        """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3).
+
+        keep: use the first `keep` values only, 1 to latent_dim, the others at their mean; None:
+        all. ConvaeError for another length, or where the mean code is not known.
+        """
+        lengths = self._lengths(keep)
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.config.latent_dim:
             raise ConvaeError(
@@ -116,16 +168,33 @@ class ConvAutoencoder(nn.Module):
         self._must_be_in_eval_mode()
         with torch.inference_mode():
             parts = [
-                pixels.from_batch(self.g(torch.tensor(codes[i : i + BATCH], device=self.device)))
+                pixels.from_batch(self.g(z, lengths(z)))
                 for i in range(0, len(codes), BATCH)
+                for z in [torch.tensor(codes[i : i + BATCH], device=self.device)]
             ]
         return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3): decode(encode(images))."""
+    def reconstruct(self, images: np.ndarray, keep: int | None = None) -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3): decode(encode(images), keep)."""
+        lengths = self._lengths(keep)
         with torch.no_grad():  # not inference_mode: refinement needs a gradient by the code
-            parts = [pixels.from_batch(self(x)) for x in self._batches(images)]
+            parts = []
+            for x in self._batches(images):
+                z = self.f(x)
+                parts.append(pixels.from_batch(self.g(z, lengths(z))))
         return np.concatenate(parts) if parts else np.zeros((0, 32, 32, 3), np.uint8)
+
+    def _lengths(self, keep: int | None) -> Callable[[Tensor], Tensor | None]:
+        """What `g` takes for codes z (N, latent_dim) that all keep so many values."""
+        if keep is None:
+            return lambda z: None
+        length = checked_length(keep, self.config.latent_dim)
+        if self.code_mean is None:
+            raise ConvaeError(
+                "The mean code of this model is not known, which `keep` needs: it was saved by an "
+                "older version. Resume its training, or start a new run from it with --init-from."
+            )
+        return lambda z: torch.full((len(z),), length, device=z.device)
 
     def _must_be_in_eval_mode(self) -> None:
         if self.training:

@@ -141,6 +141,7 @@ def cleaned(card: dict[str, Any]) -> dict[str, Any]:
         "machine": _text(card.get("machine"), 200),
         "versions": {k: _text(versions.get(k)) for k in ("convae", "torch", "python")},
         "command": _text(card.get("command"), 1000),
+        "weights": _text(card.get("weights")) or "float32",
         "created": _text(card.get("created")),
     }  # fmt: skip
 

@@ -77,20 +77,23 @@ class Checkpoint:
         config = replace(self.config, corrections=steps)
         with torch.device("meta"):
             model = ConvAutoencoder(config)
-        model.load_state_dict(self.model.state_dict(), assign=True)
+        weights = self.model.state_dict()
+        model.code_mean = weights.get("code_mean")
+        model.load_state_dict(weights, assign=True)
         return Checkpoint(self.name, self.card, model)
 
     def encode(self, images: np.ndarray, precision: str = "float32") -> np.ndarray:
         """uint8 (N, 32, 32, 3) -> codes float32 (N, latent_dim); see `ConvAutoencoder.encode`."""
         return self.model.encode(images, precision)
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3)."""
-        return self.model.decode(codes)
+    def decode(self, codes: np.ndarray, keep: int | None = None) -> np.ndarray:
+        """codes float32 (N, latent_dim) -> uint8 (N, 32, 32, 3); keep: the first values only, see
+        `ConvAutoencoder.decode`."""
+        return self.model.decode(codes, keep)
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3)."""
-        return self.model.reconstruct(images)
+    def reconstruct(self, images: np.ndarray, keep: int | None = None) -> np.ndarray:
+        """uint8 (N, 32, 32, 3) -> uint8 (N, 32, 32, 3); keep as in `decode`."""
+        return self.model.reconstruct(images, keep)
 
 
 def weights_bytes(model: ConvAutoencoder, half: bool = False) -> bytes:
@@ -118,7 +121,8 @@ def save(
     sha256 of the weights. OSError on a full disk.
     """
     weights = weights_bytes(model, half)
-    card = card | {"format": 1, "sha256": hashlib.sha256(weights).hexdigest()}
+    card = card | {"format": 1, "weights": "float16" if half else "float32"}
+    card |= {"sha256": hashlib.sha256(weights).hexdigest()}
     parts = [(folder / "model.safetensors", weights)]
     parts.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
     if state is not None:
@@ -273,9 +277,11 @@ def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "c
         raise CheckpointError(f"The model of `{name}` has more than {MAX_PARAMETERS:,} parameters.")
     with torch.device("meta"):
         wanted = {k: tuple(t.shape) for k, t in ConvAutoencoder(config).state_dict().items()}
-    check_weights(weights, wanted)
+    check_weights(weights, wanted, {"code_mean": (config.latent_dim,)})
     model = ConvAutoencoder(config)
     tensors = safetensors.torch.load(weights)
+    if "code_mean" in tensors:
+        model.code_mean = torch.zeros(config.latent_dim)
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"Tensor `{key}` holds values that are not finite numbers.")
@@ -283,8 +289,15 @@ def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "c
     return Checkpoint(name, card | {"sha256": digest}, model.to(device))
 
 
-def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
-    """Size, header, names, shapes and types of a safetensors file, before anything is allocated."""
+def check_weights(
+    weights: bytes,
+    wanted: dict[str, tuple[int, ...]],
+    optional: dict[str, tuple[int, ...]] | None = None,
+) -> None:
+    """Size, header, names, shapes and types of a safetensors file, before anything is allocated.
+
+    wanted, optional: names and shapes of the tensors that must and that may be there.
+    """
     if len(weights) > MAX_BYTES:
         raise CheckpointError(
             f"The weights take {len(weights) / 2**20:.0f} MB; at most 50 MB will do."
@@ -297,6 +310,7 @@ def check_weights(weights: bytes, wanted: dict[str, tuple[int, ...]]) -> None:
         found = {name: entry for name, entry in safetensors.deserialize(weights)}
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"This safetensors file is damaged: {str(error)[:200]}.") from None
+    wanted = wanted | {name: s for name, s in (optional or {}).items() if name in found}
     for name in sorted(set(wanted) ^ set(found)):
         what = "is missing" if name in wanted else "belongs to another model"
         raise CheckpointError(f"Tensor `{name[:80]}` {what}: weights and card do not fit together.")

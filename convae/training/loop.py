@@ -16,6 +16,7 @@ from torch import distributed as dist
 
 from convae.models.devices import memory_mb
 from convae.runs import forecast, snapshots
+from convae.training import noise
 from convae.training.trainer import Trainer
 
 TICK_S = 0.25  # how often progress is told and requests are read
@@ -25,8 +26,10 @@ class EpochRecord(NamedTuple):
     """One pass over the training images; losses are of the configured kind, per value.
 
     val_noise: standard deviation of the noise on the validation input, as a share of the pixel
-    range. Above 0, val_loss and val_psnr compare the reconstruction of noisy images with the clean
-    ones.
+    range, or the mean of several. Above 0, val_loss and val_psnr compare the reconstruction of
+    noisy images with the clean ones.
+    train_kl: KL divergence of a variational model's codes from the standard normal distribution, in
+    nats per image; train_loss is its reconstruction term alone.
     """
 
     epoch: int
@@ -39,6 +42,7 @@ class EpochRecord(NamedTuple):
     elapsed_s: float
     memory_mb: float
     val_noise: float = 0.0
+    train_kl: float = 0.0
 
 
 class Progress(NamedTuple):
@@ -115,7 +119,7 @@ def tell(trainer: Trainer, loss: float, images_per_s: float) -> Progress:
         epochs = 1  # the budget includes the validations before the last
     steps = trainer.config.model.corrections
     per_image_s = trainer.evaluation_s or forecast.evaluation_s(images_per_s, steps)
-    per_epoch = len(trainer.validation) + snapshots.IMAGES
+    per_epoch = len(trainer.validation) * len(trainer.validation_inputs) + snapshots.IMAGES
     left += forecast.after_training_s(per_image_s, epochs, per_epoch, trainer.test_images)
     return Progress(
         trainer.epoch + 1, trainer.step, trainer.total_steps, loss, trainer.learning_rate(),
@@ -142,6 +146,7 @@ def one_epoch(
     began, last = time.perf_counter(), -math.inf
     trainer.model.train()
     trainer.highest_rate = 0.0
+    trainer.kl_sum.zero_()
     for i in range(trainer.steps_per_epoch):
         now = time.perf_counter()
         if now - last > TICK_S if trainer.world == 1 else i % 10 == 0:
@@ -195,6 +200,7 @@ def fit(
         if not (math.isfinite(loss) and math.isfinite(val_loss)):
             yield diverged(trainer)
             return
+        kl = mean_loss(trainer, trainer.kl_sum, taken) if taken else 0.0
         agree(trainer, Requests)
         trainer.epoch += 1
         trainer.bad_epochs = 0 if val_psnr > trainer.best_psnr else trainer.bad_epochs + 1
@@ -202,7 +208,8 @@ def fit(
         if taken:
             yield EpochRecord(
                 trainer.epoch, trainer.step, loss, val_loss, val_psnr, trainer.learning_rate(),
-                speed, trainer.elapsed_s, memory_mb(trainer.device), trainer.config.noise_std,
+                speed, trainer.elapsed_s, memory_mb(trainer.device),
+                noise.validation_noise(trainer.config), kl,
             )  # fmt: skip
         if stop and trainer.progress() < 1:
             yield Ended("stopped", f"Stopped on request in epoch {trainer.epoch}.")

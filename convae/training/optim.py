@@ -26,6 +26,19 @@ def loss_of(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
     return F.binary_cross_entropy(inside, target) + (rebuilt - inside).square().mean()
 
 
+def loss_per_image(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
+    """`loss_of` for each image: (N, 3, 32, 32) twice -> (N,)."""
+    if kind == "mse":
+        values = (rebuilt - target).square()
+    elif kind == "l1":
+        values = (rebuilt - target).abs()
+    else:
+        inside = rebuilt.clamp(1e-4, 1 - 1e-4)
+        values = F.binary_cross_entropy(inside, target, reduction="none")
+        values = values + (rebuilt - inside).square()
+    return values.flatten(1).mean(dim=1)
+
+
 def learning_rate_share(schedule: str, progress: float) -> float:
     """The schedule as a share of its peak, for progress in [0, 1]."""
     if schedule == "constant":

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from convae import files, records
-from convae.data import corrupt
 from convae.evaluation import metrics
 from convae.evaluation.pca import PCA
 
@@ -20,30 +19,32 @@ FLOOR = "floor: entropy of the pixels"
 
 
 def measure(
-    loss: str, latent_dim: int, pca: PCA, validation: np.ndarray, noise_std: float = 0.0
+    loss: str,
+    latent_dim: int,
+    pca: PCA,
+    validation: np.ndarray,
+    inputs: Sequence[np.ndarray] | None = None,
 ) -> Levels:
     """{"PCA, 16 values": {"psnr": dB, "loss": as configured}}; for bce the floor too, loss alone.
 
-    validation: uint8 (N, 32, 32, 3), N >= 1. With noise_std PCA gets the noisy images that a
-    trainer validates a denoiser on, and is compared with the clean ones. The floor is the mean
-    entropy of the pixels: no model's cross-entropy is below it.
+    validation: uint8 (N, 32, 32, 3), N >= 1. inputs: the noisy copies of them that a denoiser is
+    validated on (`noise.validation_inputs`); PCA gets these, is compared with the clean ones,
+    and its figures are the mean over the copies. The floor is the mean entropy of the pixels: no
+    model's cross-entropy is below it.
     """
-    rebuilt = pca.reconstruct(noisy(validation, noise_std), latent_dim)
+    rebuilt = [pca.reconstruct(noisy, latent_dim) for noisy in inputs or [validation]]
     levels = {f"PCA, {latent_dim} values": level(loss, validation, rebuilt)}
     if loss == "bce":
         levels[FLOOR] = {"loss": float(metrics.pixel_entropy(validation))}
     return levels
 
 
-def noisy(validation: np.ndarray, noise_std: float) -> np.ndarray:
-    """The images that a run with this noise is validated on; uint8, shapes as they are."""
-    return corrupt(validation, "noise", noise_std) if noise_std else validation
-
-
-def level(loss: str, validation: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
-    """{"psnr": dB, "loss": as configured} of reconstructions, both uint8 (N, 32, 32, 3)."""
-    psnr = float(min(metrics.set_psnr(validation, rebuilt), metrics.EXACT_DB))
-    return {"psnr": psnr, "loss": _loss(loss, validation, rebuilt)}
+def level(loss: str, validation: np.ndarray, rebuilt: Sequence[np.ndarray]) -> dict[str, float]:
+    """{"psnr": dB, "loss": as configured}, the mean over several reconstructions of the validation
+    images, uint8 (N, 32, 32, 3) each."""
+    psnrs = [min(metrics.set_psnr(validation, item), metrics.EXACT_DB) for item in rebuilt]
+    losses = [_loss(loss, validation, item) for item in rebuilt]
+    return {"psnr": float(np.mean(psnrs)), "loss": float(np.mean(losses))}
 
 
 def _loss(kind: str, images: np.ndarray, rebuilt: np.ndarray) -> float:

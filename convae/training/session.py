@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -26,12 +26,14 @@ from convae.config import TrainConfig
 from convae.data import ImageSet
 from convae.errors import ConvaeError
 from convae.evaluation import compare
-from convae.evaluation.pca import pca_for
+from convae.evaluation.pca import pca_for, squared_errors
 from convae.models import checkpoints
+from convae.models.autoencoder import ConvAutoencoder
 from convae.models.devices import join_processes, world
 from convae.runs import forecast, snapshots
-from convae.training import reference_levels
+from convae.training import noise, reference_levels
 from convae.training.loop import Ended, EpochRecord, Event, Progress, Requests, fit
+from convae.training.nested_dropout import length_weights
 from convae.training.tensorboard import Scalars
 from convae.training.trainer import Trainer, shared_batch_size
 
@@ -66,17 +68,38 @@ def prepare(trainer: Trainer, kept: ImageSet) -> None:
     images that it is trained on."""
     config = trainer.config
     if config.init_from:
-        source = checkpoints.load(config.init_from)
-        if replace(source.config, corrections=config.model.corrections) != config.model:
-            raise ConvaeError(
-                f"`init_from` (={config.init_from}) holds {source.config}, "
-                f"but {config.model} is wanted."
-            )
-        trainer.model.load_state_dict(source.model.state_dict())
+        start_from(trainer.model, checkpoints.load(config.init_from))
     elif config.model.architecture == "residual":
         pca = pca_for(kept)
-        trainer.model.start_from_pca(pca.mean, pca.components)
+        error = squared_errors(pca, kept.images, config.model.latent_dim)[-1]
+        trainer.model.start_from_pca(pca.mean, pca.components, pca.variances, error)
+    if config.model.nested_dropout:
+        errors = squared_errors(pca_for(kept), kept.images, config.model.latent_dim)
+        trainer.length_weights = length_weights(errors).to(trainer.device)
     trainer.begin()
+
+
+def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
+    """Give a model the weights of a checkpoint of the same kind; ConvaeError for another one.
+
+    A model with nested dropout may start from one without it: what tells its decoder the code
+    length stays at zero then, so that it starts as the same model.
+    """
+    given, wanted = asdict(source.config), asdict(model.config)
+    free = {"corrections"} | ({"nested_dropout"} if wanted["nested_dropout"] else set())
+    for name in wanted:
+        if name not in free and given[name] != wanted[name]:
+            raise ConvaeError(
+                f"`init_from` (={source.name}) holds a model with {name} {given[name]}, but "
+                f"{wanted[name]} is wanted: set {name} to {given[name]}, or start from another "
+                "model."
+            )
+    weights = source.model.state_dict()
+    if "code_mean" in weights:
+        model.code_mean = torch.zeros(model.config.latent_dim)
+    new = {"code_mean", "decoder.refiner.by_length"} if wanted["nested_dropout"] else set()
+    kept = {name: value for name, value in model.state_dict().items() if name in new}
+    model.load_state_dict(kept | weights)
 
 
 def ancestor(config: TrainConfig) -> dict | None:
@@ -291,18 +314,18 @@ class Sitting:
         fitted on the images trained on, and the shipped models of the same classes, refined as the
         run itself is. Measured again where the images have changed."""
         images = f"{kept.fingerprint} {held.fingerprint}"
-        if config.noise_std:
-            images += f" noise {config.noise_std:g}"
+        for sigma in noise.validation_sigmas(config):
+            images += f" {config.corruption} noise {sigma:g}"
         if (
             reference_levels.read(self.run.path)
             and reference_levels.images_of(self.run.path) == images
         ):
             return
         self.say(message="Fitting PCA, the baseline.")
+        inputs = noise.validation_inputs(held.images, config)
         levels = reference_levels.measure(
-            config.loss, config.model.latent_dim, pca_for(kept), held.images, config.noise_std
+            config.loss, config.model.latent_dim, pca_for(kept), held.images, inputs
         )
-        given = reference_levels.noisy(held.images, config.noise_std)
         for entry in checkpoints.shipped():
             if entry.card["classes"] == list(kept.class_names):
                 self.say(message=f"Measuring the reference level of {entry.name}.")
@@ -310,7 +333,8 @@ class Sitting:
                     model = checkpoints.load(str(entry.path))
                 except ConvaeError:
                     continue  # damaged weights: one level less, and no reason to end this run
-                rebuilt = model.with_corrections(config.model.corrections).reconstruct(given)
+                model = model.with_corrections(config.model.corrections)
+                rebuilt = [model.reconstruct(noisy) for noisy in inputs]
                 name = f"{entry.name}, {entry.config.model.latent_dim} values"
                 levels[name] = reference_levels.level(config.loss, held.images, rebuilt)
         reference_levels.write(self.run.path, levels, images)
@@ -339,7 +363,8 @@ class Sitting:
             "started_from": ancestor(trainer.config),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
-        checkpoints.save(self.run.path, trainer.result, card, state=trainer.state())
+        half = trainer.config.weights == "float16"
+        checkpoints.save(self.run.path, trainer.result, card, half=half, state=trainer.state())
 
     def _deliver(self, ended: Ended) -> None:
         """Write how it ended into the card. From here on the model is complete, and a run that

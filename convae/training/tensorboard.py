@@ -33,6 +33,10 @@ class Scalars:
             if key == "val_psnr" and record.get("val_noise"):
                 name = f"denoising {name}"
             self.writer.add_scalar(name, record[key], record["step"])
+        if record.get("train_kl"):
+            self.writer.add_scalar(
+                "KL (nats per image)/training", record["train_kl"], record["step"]
+            )
         self.writer.flush()
 
     def close(self) -> None:

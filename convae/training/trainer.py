@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,11 +21,19 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from convae.config import TrainConfig
 from convae.errors import ConfigError
 from convae.evaluation import metrics
-from convae.models.architectures import MAX_PARAMETERS, count_parameters
+from convae.models.architectures import MAX_PARAMETERS, VALUES, count_parameters
 from convae.models.autoencoder import BATCH, ConvAutoencoder
 from convae.models.devices import pick_device, pick_layout, pick_precision, world
-from convae.training import reference_levels
-from convae.training.optim import learning_rate_share, loss_of, make_optimizer, remaining_share
+from convae.training import nested_dropout, noise, variational
+from convae.training.optim import (
+    learning_rate_share,
+    loss_of,
+    loss_per_image,
+    make_optimizer,
+    remaining_share,
+)
+
+FOLLOW = 0.02  # share of the latest batch in a running mean
 
 
 def shared_batch_size(config: TrainConfig, images: int) -> int:
@@ -42,6 +51,35 @@ def shared_batch_size(config: TrainConfig, images: int) -> int:
             f"(={processes}): choose for example {max(size - rest, processes)}."
         )
     return size
+
+
+class Step(NamedTuple):
+    """What the network makes of a batch of N images in training."""
+
+    rebuilt: Tensor  # (N, 3, 32, 32)
+    mean: Tensor  # (N, latent_dim): the codes, before noise and nested dropout
+    log_variance: Tensor | None  # (N, latent_dim) where the model is variational
+
+
+class TrainingPass(nn.Module):
+    """From a batch to its reconstruction with all that happens in training only: one forward, so
+    that processes can share it."""
+
+    def __init__(self, model: ConvAutoencoder):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, keep: Tensor | None, draw: Tensor | None) -> Step:
+        """keep (N,): lengths of the codes (nested dropout). draw (N, latent_dim) ~ N(0, 1): for
+        the draw of a variational code."""
+        model = self.model
+        mean = z = model.guess(x)
+        log_variance = None
+        if model.log_variance is not None:
+            mean = mean.float()
+            log_variance = model.log_variance(mean).float().clamp(*variational.LOG_VARIANCE)
+            z = variational.sample(mean, log_variance, draw)
+        return Step(model.g(z, keep), mean, log_variance)
 
 
 class Trainer:
@@ -74,10 +112,12 @@ class Trainer:
         self.model = ConvAutoencoder(config.model)
         self.data = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
         self.validation = torch.from_numpy(np.ascontiguousarray(validation)).to(self.device)
-        self.validation_input = self.validation
+        self.validation_inputs = [self.validation]
         if config.noise_std:
-            noisy = reference_levels.noisy(validation, config.noise_std)
-            self.validation_input = torch.from_numpy(noisy).to(self.device)
+            self.validation_inputs = [
+                torch.from_numpy(noisy).to(self.device)
+                for noisy in noise.validation_inputs(validation, config)
+            ]
         self.steps_per_epoch = len(images) // self.batch_size
         self.epoch = self.step = self.bad_epochs = 0
         self.best_psnr = -math.inf
@@ -90,12 +130,17 @@ class Trainer:
         self.asked_at = 0.0  # which request that was
         self.highest_rate = 0.0  # of this epoch's steps
         self.usual_length: Tensor | None = None  # of the gradient
+        self.length_weights: Tensor | None = None  # (latent_dim,), see `nested_dropout`
+        self.running_error: Tensor | None = None  # of a variational model's reconstructions
+        self.kl_sum = torch.zeros((), device=self.device)  # nats per image, over the epoch's steps
         self.forget_time()
         self.noise = torch.Generator(self.device)
         self.heartbeat: Callable[[], object] = lambda: None  # called within long computations
 
     def begin(self) -> None:
         """Move the model to the device and make its optimizer; call after any change of weights."""
+        if self.model.code_mean is None:
+            self.model.code_mean = torch.zeros(self.config.model.latent_dim)
         self.model.to(self.device, memory_format=self.layout)
         self.optimizer = make_optimizer(self.config, self.model, self.device)
         self.average = None
@@ -103,9 +148,9 @@ class Trainer:
             self.average = AveragedModel(
                 self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
             )
-        self.network: nn.Module = self.model
+        self.network: nn.Module = TrainingPass(self.model)
         if self.world > 1:
-            self.network = DistributedDataParallel(self.model)
+            self.network = DistributedDataParallel(self.network)
 
     @property
     def result(self) -> ConvAutoencoder:
@@ -172,11 +217,19 @@ class Trainer:
         target = self.batch(chosen)
         x = target
         if self.config.noise_std:
-            noise = torch.empty_like(x).normal_(0, self.config.noise_std, generator=self.noise)
-            x = (x + noise).clamp_(0, 1)
+            x = noise.corrupted_batch(x, self.config, self.noise)
+        keep, draw, model = None, None, self.config.model
+        if model.nested_dropout:
+            keep = nested_dropout.draw_lengths(len(x), model.latent_dim, self.noise)
+        if model.variational:
+            draw = torch.empty(len(x), model.latent_dim, device=self.device)
+            draw.normal_(generator=self.noise)
         with self.autocast():
-            rebuilt = self.network(x)
-        loss = loss_of(self.config.loss, rebuilt.float(), target)
+            step = self.network(x, keep, draw)
+        error = loss = self.reconstruction_loss(step.rebuilt.float(), target, keep)
+        if step.log_variance is not None:
+            loss = error + self.kl_loss(step, error.detach())
+        self.follow_mean_code(step.mean.detach().float())
         rate = self.learning_rate()
         self.highest_rate = max(rate, self.highest_rate)
         for group in self.optimizer.param_groups:
@@ -189,7 +242,33 @@ class Trainer:
         if self.average:
             self.average.update_parameters(self.model)
         self.step += 1
-        return loss.detach()
+        return error.detach()
+
+    def reconstruction_loss(self, rebuilt: Tensor, target: Tensor, keep: Tensor | None) -> Tensor:
+        """The configured loss; with nested dropout each image weighs by the length of its code."""
+        if keep is None:
+            return loss_of(self.config.loss, rebuilt, target)
+        if self.length_weights is None:
+            raise RuntimeError("Set length_weights before a training with nested dropout.")
+        errors = loss_per_image(self.config.loss, rebuilt, target)
+        return (self.length_weights[keep - 1] * errors).mean()
+
+    def kl_loss(self, step: Step, error: Tensor) -> Tensor:
+        """The weighted KL divergence of a variational model, on the scale of the loss."""
+        if self.running_error is None:
+            self.running_error = error.clone()
+        self.running_error.lerp_(error, FOLLOW)
+        kl = variational.kl_to_standard_normal(step.mean, step.log_variance).mean()
+        self.kl_sum += kl.detach()
+        share = variational.kl_share(self.config.loss, self.running_error, VALUES)
+        return self.config.kl_weight * share * kl
+
+    @torch.no_grad()
+    def follow_mean_code(self, codes: Tensor) -> None:
+        """Move the model's mean code toward the mean of a batch (N, latent_dim): at first the mean
+        of all batches, then of the last ones."""
+        share = max(1 / (self.step + 1), FOLLOW)
+        self.model.code_mean.lerp_(codes.mean(dim=0), share)
 
     @torch.no_grad()
     def clip_gradients(self) -> None:
@@ -207,26 +286,32 @@ class Trainer:
     def validate(self) -> tuple[float, float]:
         """(loss, PSNR in dB over the validation set, at most EXACT_DB), without flips.
 
-        With ``noise_std`` it is the denoising PSNR: noisy input, clean target.
+        With ``noise_std`` it is the denoising PSNR: noisy input, clean target. With ``noise_range``
+        both are means over the levels of `noise.validation_sigmas`.
         """
-        model, loss, squared, count = self.result, 0.0, 0.0, len(self.validation)
+        model, count = self.result, len(self.validation)
         was_training, began = model.training, time.perf_counter()
         model.eval()
-        for start in range(0, count, BATCH):
-            x, given = (
-                each[start : start + BATCH]
-                .permute(0, 3, 1, 2)
-                .to(torch.float32, memory_format=self.layout)
-                .div_(255)
-                for each in (self.validation, self.validation_input)
-            )
-            rebuilt = model(given)
-            loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
-            squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
-            self.heartbeat()
+        losses, psnrs = [], []
+        for noisy in self.validation_inputs:
+            loss, squared = 0.0, 0.0
+            for start in range(0, count, BATCH):
+                x, given = (
+                    images[start : start + BATCH]
+                    .permute(0, 3, 1, 2)
+                    .to(torch.float32, memory_format=self.layout)
+                    .div_(255)
+                    for images in (self.validation, noisy)
+                )
+                rebuilt = model(given)
+                loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
+                squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
+                self.heartbeat()
+            losses.append(loss / count)
+            psnrs.append(metrics.capped_psnr(squared / count))
         model.train(was_training)
-        self.evaluation_s = (time.perf_counter() - began) / count
-        return loss / count, metrics.capped_psnr(squared / count)
+        self.evaluation_s = (time.perf_counter() - began) / (count * len(psnrs))
+        return sum(losses) / len(losses), sum(psnrs) / len(psnrs)
 
     def state(self) -> dict:
         """Everything a bit-exact continuation needs; tensors and plain values only."""
@@ -238,8 +323,10 @@ class Trainer:
             "best_psnr": self.best_psnr, "elapsed_s": self.elapsed_s,
             "asked_rate": self.asked_rate, "asked_share": self.asked_share,
             "asked_at": self.asked_at, "epochs": self.config.epochs,
-            "val_noise": self.config.noise_std,
+            "val_noise": noise.validation_noise(self.config),
             "usual_length": self.usual_length,
+            "length_weights": self.length_weights,
+            "running_error": self.running_error,
             "threads": torch.get_num_threads(),
             "torch_rng": torch.get_rng_state(),
         }  # fmt: skip
@@ -247,9 +334,11 @@ class Trainer:
     def restore(self, state: dict) -> None:
         """Continue from ``state()``; call after ``begin``."""
         torch.set_num_threads(state["threads"])  # sums are split by thread: same count, same bits
-        self.model.load_state_dict(state["model"])
+        # states of older versions have no mean code: it is followed from here on
+        self.model.load_state_dict({"code_mean": self.model.code_mean} | state["model"])
         if self.average:
-            self.average.load_state_dict(state["average"])
+            before = {"module.code_mean": self.average.module.code_mean}
+            self.average.load_state_dict(before | state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name in ("epoch", "step", "bad_epochs", "best_psnr", "elapsed_s"):
             setattr(self, name, state[name])
@@ -257,9 +346,10 @@ class Trainer:
             setattr(self, name, state.get(name, getattr(self, name)))
         if state.get("epochs") != self.config.epochs:
             self.asked_rate = 0.0  # another schedule: what was asked of the old one is over
-        length = state.get("usual_length")
-        self.usual_length = None if length is None else length.to(self.device)
+        for name in ("usual_length", "length_weights", "running_error"):
+            value = state.get(name)
+            setattr(self, name, None if value is None else value.to(self.device))
         torch.set_rng_state(state["torch_rng"])
-        self.remeasured = state.get("val_noise", 0.0) != self.config.noise_std
+        self.remeasured = state.get("val_noise", 0.0) != noise.validation_noise(self.config)
         if self.remeasured:  # by an older version, whose best was measured without noise
             self.best_psnr, self.bad_epochs = self.validate()[1], 0

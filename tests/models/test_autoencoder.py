@@ -96,8 +96,11 @@ def test_fewer_directions_than_values_leave_a_usable_linear_code():
 
 
 @pytest.mark.parametrize("architecture", ["classic", "strided", "residual"])
-def test_parameters_are_counted_without_making_the_model(architecture):
-    config = ModelConfig(architecture, 24, base_channels=16)
+@pytest.mark.parametrize("options", [{}, {"nested_dropout": True}, {"variational": True}])
+def test_parameters_are_counted_without_making_the_model(architecture, options):
+    if architecture == "classic" and options.get("variational"):
+        pytest.skip("classic is never variational")
+    config = ModelConfig(architecture, 24, base_channels=16, **options)
     assert count_parameters(config) == ConvAutoencoder(config).parameter_count
 
 

@@ -14,6 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from convae import __main__ as cli
 from convae import runs
 from convae.config import TrainConfig, from_flat
 from convae.errors import CheckpointError, ConfigError
@@ -194,3 +195,21 @@ def test_a_model_read_while_its_run_saves_is_never_called_damaged(tiny_weights, 
     (run.path / "card.json").write_bytes(old["card.json"])
     with pytest.raises(CheckpointError, match="file is damaged"):  # nobody saves: it is
         checkpoints.load("saving")
+
+
+def test_weights_saved_as_float16_load_as_float32_and_the_card_says_so(tiny_data):
+    command = ["train", "--data", tiny_data, "--latent-dim", "8", "--base-channels", "8",
+               "--epochs", "1", "--quiet", "--name"]  # fmt: skip
+    assert cli.main([*command, "full"]) == 0
+    assert cli.main([*command, "half", "--weights", "float16"]) == 0
+    full, half = checkpoints.load("full"), checkpoints.load("half")
+    assert (full.card["weights"], half.card["weights"]) == ("float32", "float16")
+    sizes = [(runs.get(n).path / "model.safetensors").stat().st_size for n in ("full", "half")]
+    assert sizes[1] < 0.55 * sizes[0]
+    for name, tensor in half.model.state_dict().items():
+        assert tensor.dtype == torch.float32, name
+        assert torch.equal(tensor, full.model.state_dict()[name].half().float()), name
+    state = checkpoints.load_state(runs.get("half").path)
+    assert torch.equal(  # resume goes on with all digits
+        state["model"]["encoder.linear.weight"], full.model.state_dict()["encoder.linear.weight"]
+    )

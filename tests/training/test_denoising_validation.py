@@ -1,5 +1,6 @@
 """A run with noise on its input is validated as a denoiser: noisy input, clean target."""
 
+import io
 import json
 
 import numpy as np
@@ -12,12 +13,13 @@ from convae import __main__ as cli
 from convae import records, runs
 from convae.config import from_flat
 from convae.data import corrupt
+from convae.errors import ConfigError
 from convae.evaluation import metrics
 from convae.evaluation.pca import fit_pca
 from convae.models import checkpoints
 from convae.plots import training
 from convae.progress import Bars
-from convae.training import reference_levels
+from convae.training import noise, reference_levels
 from convae.training.loop import Ended, EpochRecord, Event, fit
 from convae.training.trainer import Trainer
 
@@ -100,8 +102,10 @@ def test_the_denoising_psnr_is_of_noisy_input_and_clean_target():
 
 def test_the_reference_level_gets_the_same_noisy_input():
     clean, pca = smooth(12, 1), fit_pca(smooth(60, 2), 4)
-    level = reference_levels.measure("mse", 3, pca, clean, 0.2)["PCA, 3 values"]
-    rebuilt = pca.reconstruct(trainer_of().validation_input.numpy(), 3)
+    level = reference_levels.measure("mse", 3, pca, clean, [noise.noisy(clean, 0.2)])[
+        "PCA, 3 values"
+    ]
+    rebuilt = pca.reconstruct(trainer_of().validation_inputs[0].numpy(), 3)
     assert level["psnr"] == metrics.set_psnr(clean, rebuilt)
     assert level["psnr"] < reference_levels.measure("mse", 3, pca, clean)["PCA, 3 values"]["psnr"]
 
@@ -165,3 +169,77 @@ def test_axis_and_command_line_name_the_denoising_psnr(monkeypatch):
     Bars(False).train(record._replace(val_noise=0.0))
     assert ", denoising PSNR at noise 0.2 20.00 dB," in lines[0]
     assert ", PSNR 20.00 dB," in lines[1]
+
+
+def test_each_image_gets_noise_of_its_own_strength_within_the_range():
+    x = torch.full((64, 3, 32, 32), 0.5)
+    config = from_flat(SMALL | {"noise_std": 0.1, "noise_range": True})
+    made = [
+        noise.corrupted_batch(x, config, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    ]
+    assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2])
+    spread = (made[0] - x).flatten(1).std(dim=1)
+    assert spread.max() < 0.105 and spread.min() < 0.01  # 3,072 values: within 5 % of sigma
+    drawn = noise.sigmas(50_000, 0.3, torch.Generator().manual_seed(0))
+    assert drawn.min() >= 0 and drawn.max() <= 0.3
+    assert drawn.mean() == pytest.approx(0.15, abs=0.002)
+    assert drawn.std() == pytest.approx(0.3 / 12**0.5, abs=0.002)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "speckle"])
+def test_noise_on_batches_and_on_images_is_the_same_kind(kind):
+    levels = np.repeat(np.uint8([51, 153]), 500)[:, None, None, None]
+    images = np.broadcast_to(levels, (1000, 32, 32, 3)).copy()
+    x = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    config = from_flat(SMALL | {"noise_std": 0.1, "corruption": kind})
+    batch = noise.corrupted_batch(x, config, torch.Generator().manual_seed(0)).numpy()
+    noisy = noise.noisy(images, 0.1, kind) / 255
+    for half, level in ((slice(500), 0.2), (slice(500, None), 0.6)):
+        wanted = 0.1 * (level if kind == "speckle" else 1)
+        for made in (batch[half], noisy[half]):
+            assert made.mean() == pytest.approx(level, abs=2e-3)
+            assert made.std() == pytest.approx(wanted, rel=0.05)
+
+
+def test_a_range_is_validated_at_the_fixed_levels_that_it_includes():
+    def levels(**changes):
+        return noise.validation_sigmas(from_flat(SMALL | changes))
+
+    assert levels() == ()
+    assert levels(noise_std=0.3) == (0.3,)
+    assert levels(noise_std=0.3, noise_range=True) == (25 / 255, 50 / 255)
+    assert levels(noise_std=0.15, noise_range=True) == (25 / 255,)
+    assert levels(noise_std=0.05, noise_range=True) == (0.05,)
+
+
+def test_the_validation_of_a_range_is_the_mean_over_its_levels():
+    clean = smooth(12, 1)
+    trainer = trainer_of(Staged, noise_std=0.3, noise_range=True)
+    psnrs = [metrics.set_psnr(clean, noise.noisy(clean, s)) for s in noise.FIXED_SIGMAS]
+    assert trainer.validate()[1] == pytest.approx(np.mean(psnrs), abs=1e-3)
+    assert trainer.state()["val_noise"] == pytest.approx(37.5 / 255)
+    inputs = noise.validation_inputs(clean, trainer.config)
+    level = reference_levels.level("mse", clean, inputs)
+    assert level["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-3)
+
+
+def test_a_range_without_noise_is_refused():
+    with pytest.raises(ConfigError, match="`noise_range` needs `noise_std` above 0"):
+        from_flat({"noise_range": True})
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "speckle"])
+def test_a_denoiser_of_a_range_resumes_bit_for_bit(kind):
+    changes = dict(noise_std=0.3, noise_range=True, corruption=kind, epochs=3)
+    straight, states = trainer_of(**changes), []
+    for item in fit(straight):
+        if isinstance(item, EpochRecord) and item.epoch == 1:
+            buffer = io.BytesIO()
+            torch.save(straight.state(), buffer)
+            states.append(buffer.getvalue())
+    torch.manual_seed(99)
+    later = trainer_of(**changes)
+    later.restore(torch.load(io.BytesIO(states[0]), weights_only=True))
+    assert [r.epoch for r in fit(later) if isinstance(r, EpochRecord)] == [2, 3]
+    for name, value in straight.model.state_dict().items():
+        assert torch.equal(value, later.model.state_dict()[name]), name

@@ -111,7 +111,7 @@ def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_da
     _, _, held = session.load_images(config)
     rebuilt = checkpoints.load("same-classes").reconstruct(held.images)
     assert levels["same-classes, 8 values"] == pytest.approx(
-        reference_levels.level("mse", held.images, rebuilt)
+        reference_levels.level("mse", held.images, [rebuilt])
     )
 
 
