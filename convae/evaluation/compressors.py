@@ -51,8 +51,8 @@ def stored_codes(checkpoint, images: np.ndarray, reference: ImageSet, bits: int)
     codes = checkpoint.encode(images)
     if bits == FLOAT:
         return codes
-    low, high = codecs.code_range(checkpoint.encode(reference.images), bits)
-    return codecs.dequantise(codecs.quantise(codes, bits, low, high), bits, low, high)
+    low, high = quantization.code_range(checkpoint.encode(reference.images), bits)
+    return quantization.dequantise(quantization.quantise(codes, bits, low, high), bits, low, high)
 
 
 def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT) -> Method:

@@ -120,6 +120,9 @@ def test_every_preset_fills_the_form_with_settings_that_fit(name):
         assert app.number_input(key="train-latent_dim").value == 256
     if name == "Denoiser":
         assert app.number_input(key="train-noise_std").value == 0.2
+        app.toggle(key="train-noise_range").set_value(True)
+        app.selectbox(key="train-corruption").set_value("speckle")
+        healthy(app.run())
 
 
 @pytest.mark.parametrize(

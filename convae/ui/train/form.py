@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import Field
 from typing import Any, NamedTuple
 
+import numpy as np
 import streamlit as st
 
 from convae import config, data, limits, runs
@@ -12,7 +13,7 @@ from convae.config import TrainConfig
 from convae.errors import ConvaeError, RunError
 from convae.models import architectures
 from convae.models.devices import device_name, gpu_count
-from convae.training import speed_probe
+from convae.training import noise, speed_probe
 from convae.ui import caches, frame, pickers, pictures
 from convae.ui.escape import sentence
 
@@ -26,6 +27,10 @@ LABELS = {
     "time_budget_s": "Time budget",
     "flip": "Mirror images",
     "noise_std": "Noise on the input",
+    "noise_range": "Range of noise levels",
+    "corruption": "Kind of noise",
+    "kl_weight": "KL weight",
+    "weights": "Type of saved weights",
     "ema_decay": "Average of weights",
     "patience": "Early stopping",
 }
@@ -201,7 +206,15 @@ def preview(made: TrainConfig) -> None:
         images = caches.sample(caches.image_set(spec, "test"), 8).images
     rows = {"goes in": images, "should come out": images}
     if made.noise_std:
-        rows["goes in"] = data.corrupt(images, "noise", made.noise_std)
+        strengths = np.full(len(images), made.noise_std)
+        if made.noise_range:
+            strengths = np.linspace(0, made.noise_std, len(images))
+        rows["goes in"] = np.concatenate(
+            [
+                noise.noisy(image[None], sigma, made.corruption, seed)
+                for seed, (image, sigma) in enumerate(zip(images, strengths, strict=True))
+            ]
+        )
     pictures.image_rows(rows if made.noise_std else {"like these": images}, scale=2)
 
 
