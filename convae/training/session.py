@@ -102,6 +102,12 @@ def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
     model.load_state_dict(kept | weights)
 
 
+def made_for_another_end(model: TrainConfig, run: TrainConfig) -> bool:
+    """Whether a model is a denoiser or variational and the run is not: no level to reach then."""
+    denoiser = model.noise_std > 0 and not run.noise_std
+    return denoiser or (model.model.variational and not run.model.variational)
+
+
 def ancestor(config: TrainConfig) -> dict | None:
     """What the card of `init_from` says of its making: a model's whole story, as far as known."""
     if not config.init_from:
@@ -327,6 +333,8 @@ class Sitting:
             config.loss, config.model.latent_dim, pca_for(kept), held.images, inputs
         )
         for entry in checkpoints.shipped():
+            if made_for_another_end(entry.config, config):
+                continue
             if entry.card["classes"] == list(kept.class_names):
                 self.say(message=f"Measuring the reference level of {entry.name}.")
                 try:

@@ -118,9 +118,11 @@ def models_table() -> None:
 
 
 def default_checkpoint(options: dict[str, Entry]) -> str:
-    """The best shipped CIFAR-10 model; without one the newest run."""
+    """The best shipped CIFAR-10 model; without one the newest run. Denoisers and variational models
+    are made for other ends than reconstruction, and are not chosen for their PSNR."""
     shipped = checkpoints.root().resolve()
-    best = [e for e in options.values() if e.path.resolve().parent == shipped and is_cifar10(e)]
+    best = [e for e in options.values() if e.path.resolve().parent == shipped and is_cifar10(e)
+            and not e.config.noise_std and not e.config.model.variational]  # fmt: skip
     if best:
         return max(best, key=lambda entry: psnr_of(entry) or float("-inf")).name
     own = [e.name for e in options.values() if e.path.resolve().parent != shipped]

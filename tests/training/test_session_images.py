@@ -101,6 +101,10 @@ def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_da
     folder = add_checkpoint("same-classes", spec=tiny_data)
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(card | {"classes": ["dark", "bright"]}))
+    denoiser = json.loads((folder / "card.json").read_text())
+    denoiser["config"]["noise_std"] = 0.2
+    folder = add_checkpoint("denoiser", spec=tiny_data)
+    (folder / "card.json").write_text(json.dumps(denoiser))
     add_checkpoint("other-classes")
     changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
     config = from_flat(changes | {"spec": tiny_data, "limit": 60})

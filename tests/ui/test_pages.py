@@ -1,6 +1,7 @@
 """Every page through app.py, as a visitor meets it: AppTest runs the scripts, no browser."""
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -126,6 +127,10 @@ def test_best_shipped_cifar10_model_is_the_default(add_checkpoint):
     add_checkpoint("a-shapes", "shapes", psnr=40)
     add_checkpoint("b-cifar", "cifar10", psnr=23)
     add_checkpoint("c-cifar", "cifar10", psnr=24)
+    folder = add_checkpoint("d-denoiser", "cifar10", psnr=30)
+    card = json.loads((folder / "card.json").read_text())
+    card["config"]["noise_std"] = 0.3
+    (folder / "card.json").write_text(json.dumps(card))
     app = healthy(visit())
     assert app.sidebar.selectbox(key="model").value == "c-cifar"
     assert app.sidebar.selectbox(key="data").value == "photos", "CIFAR-10 is not at hand"
