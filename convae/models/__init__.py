@@ -2,6 +2,7 @@
 
 architectures  classic, strided, residual
 autoencoder    ConvAutoencoder: encode, decode, reconstruct
+ordered_codes  the first K values of a code, and how the decoder is told K
 refinement     optimization steps on the code after the encoder
 devices        cpu, cuda or mps; precision; processes of one training
 checkpoints    card.json + model.safetensors: save, find, load

@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from convae.models.architectures import MAX_PARAMETERS, VALUES, count_parameters
 from convae.models.autoencoder import BATCH, ConvAutoencoder
 from convae.models.devices import pick_device, pick_layout, pick_precision, world
 from convae.training import nested_dropout, noise, variational
+from convae.training.forward import Step, TrainingPass
 from convae.training.optim import (
     learning_rate_share,
     loss_of,
@@ -51,35 +51,6 @@ def shared_batch_size(config: TrainConfig, images: int) -> int:
             f"(={processes}): choose for example {max(size - rest, processes)}."
         )
     return size
-
-
-class Step(NamedTuple):
-    """What the network makes of a batch of N images in training."""
-
-    rebuilt: Tensor  # (N, 3, 32, 32)
-    mean: Tensor  # (N, latent_dim): the codes, before noise and nested dropout
-    log_variance: Tensor | None  # (N, latent_dim) where the model is variational
-
-
-class TrainingPass(nn.Module):
-    """From a batch to its reconstruction with all that happens in training only: one forward, so
-    that processes can share it."""
-
-    def __init__(self, model: ConvAutoencoder):
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor, keep: Tensor | None, draw: Tensor | None) -> Step:
-        """keep (N,): lengths of the codes (nested dropout). draw (N, latent_dim) ~ N(0, 1): for
-        the draw of a variational code."""
-        model = self.model
-        mean = z = model.guess(x)
-        log_variance = None
-        if model.log_variance is not None:
-            mean = mean.float()
-            log_variance = model.log_variance(mean).float().clamp(*variational.LOG_VARIANCE)
-            z = variational.sample(mean, log_variance, draw)
-        return Step(model.g(z, keep), mean, log_variance)
 
 
 class Trainer:
