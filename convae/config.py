@@ -145,6 +145,15 @@ class TrainConfig:
         "scaled by its own running value; below 1: sharper images, codes farther from normal.",
         low=0.0, high=1000.0,
     )  # fmt: skip
+    full_code_share: float = setting(
+        0.5,
+        "Share of the images that keep their whole code in a training with nested dropout; the "
+        "others keep a number of values that is drawn log-uniformly.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    shortest_code: int = setting(
+        1, "Fewest values that nested dropout keeps.", low=1, high=1024, unit="values"
+    )
     optimizer: str = setting(
         "adamw", "How gradients become steps; sgd uses the momentum below.",
         choices=("adam", "adamw", "sgd"),
@@ -223,6 +232,11 @@ class TrainConfig:
                 "take 0 where `noise_std` is above 0."
             )
 
+        if self.shortest_code > self.model.latent_dim:
+            raise ConfigError(
+                f"`shortest_code` (={self.shortest_code}) must not be above `latent_dim` "
+                f"(={self.model.latent_dim})."
+            )
         if self.noise_range and not self.noise_std:
             raise ConfigError(
                 "`noise_range` needs `noise_std` above 0: the highest spread of the noise."

@@ -1,7 +1,7 @@
 """Nested dropout: one model for every code length (Rippel, Gelbart and Adams 2014).
 
-In training an image keeps its whole code or, half of the time, the first K values only. So the
-values come to be ordered by what they contribute.
+In training an image keeps its whole code or the first K values only, half of the time each unless
+set otherwise. So the values come to be ordered by what they contribute.
 """
 
 import math
@@ -10,18 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-WHOLE = 0.5  # probability that an image keeps its whole code
 FLOOR = 1e-4  # squared error per value below which PCA's is not trusted: 40 dB
 
 
-def draw_lengths(count: int, latent_dim: int, generator: torch.Generator) -> Tensor:
-    """How many values each of `count` images keeps, int64 (count,) in 1..latent_dim.
+def draw_lengths(
+    count: int,
+    latent_dim: int,
+    generator: torch.Generator,
+    full_share: float = 0.5,
+    shortest: int = 1,
+) -> Tensor:
+    """How many values each of `count` images keeps, int64 (count,) in shortest..latent_dim.
 
-    latent_dim with probability WHOLE, else log-uniform: K and 2K are equally likely to be passed.
+    latent_dim with probability full_share, else log-uniform: as many between K and 2K for each K.
     """
     draw = torch.rand(2, count, generator=generator, device=generator.device)
-    lengths = (draw[1] * math.log(latent_dim + 1)).exp().long().clamp(1, latent_dim)
-    return torch.where(draw[0] < WHOLE, latent_dim, lengths)
+    octaves = math.log((latent_dim + 1) / shortest)
+    lengths = (shortest * (draw[1] * octaves).exp()).long().clamp(shortest, latent_dim)
+    return torch.where(draw[0] < full_share, latent_dim, lengths)
 
 
 def length_weights(pca_errors: np.ndarray) -> Tensor:

@@ -191,7 +191,10 @@ class Trainer:
             x = noise.corrupted_batch(x, self.config, self.noise)
         keep, draw, model = None, None, self.config.model
         if model.nested_dropout:
-            keep = nested_dropout.draw_lengths(len(x), model.latent_dim, self.noise)
+            keep = nested_dropout.draw_lengths(
+                len(x), model.latent_dim, self.noise,
+                self.config.full_code_share, self.config.shortest_code,
+            )  # fmt: skip
         if model.variational:
             draw = torch.empty(len(x), model.latent_dim, device=self.device)
             draw.normal_(generator=self.noise)

@@ -11,7 +11,7 @@ import torch
 from convae import __main__ as cli
 from convae import runs
 from convae.config import ModelConfig, from_flat
-from convae.errors import ConvaeError
+from convae.errors import ConfigError, ConvaeError
 from convae.evaluation.pca import fit_pca, squared_errors
 from convae.models import checkpoints
 from convae.models.autoencoder import ConvAutoencoder
@@ -124,6 +124,17 @@ def test_lengths_are_whole_half_of_the_time_and_else_log_uniform():
     short = lengths[lengths < 256].float()
     per_octave = [((short >= 2**i) & (short < 2 ** (i + 1))).float().mean() for i in range(8)]
     assert np.allclose(per_octave, 1 / 8, atol=0.006)
+    lengths = nested_dropout.draw_lengths(
+        50_000, 256, torch.Generator().manual_seed(0), full_share=0.2, shortest=4
+    )
+    assert lengths.min() == 4 and 0.195 < (lengths == 256).float().mean() < 0.21
+    low = (lengths < 8).float().mean()
+    assert low == pytest.approx(0.8 / 6, abs=0.006)  # one octave of six
+
+
+def test_the_shortest_code_is_not_longer_than_the_code():
+    with pytest.raises(ConfigError, match=r"`shortest_code` \(=9\) must not be above `latent_dim`"):
+        from_flat({"latent_dim": 8, "shortest_code": 9})
 
 
 def test_the_weight_of_a_length_is_the_inverse_of_the_error_of_pca(waves, pca_of_waves):
