@@ -14,6 +14,7 @@ import numpy as np
 from convae import plots, records
 
 MOST = 500  # points of a curve: more cannot be told apart on a screen
+KL = "KL divergence (nats per image)"
 AXES = {"epoch": "Epoch", "step": "Step", "elapsed_s": "Time (s)"}
 Row = Mapping[str, Any]
 
@@ -54,7 +55,8 @@ def table(
 ) -> dict[str, list]:
     """Columns kind (curve, rung, event, cursor), x, y, name: all the chart shows.
 
-    show: psnr or loss. levels: name -> {"psnr", "loss"}, drawn where they have that number.
+    show: psnr, loss or kl (the second term of a variational model's loss). levels: name ->
+    {"psnr", "loss"}, drawn where they have that number.
     events: dicts with step and what; those of one step share one number, the name of their row.
     ``event_lines`` says what the numbers mean. cursor: the epoch that the time machine stands at.
     """
@@ -62,9 +64,11 @@ def table(
     keys = {"val_psnr": "validation"}
     if show == "loss":
         keys = {"train_loss": "training", "val_loss": "validation"}
+    elif show == "kl":
+        keys = {"train_kl": "training"}
     kept = thinned(history)
     for key, name in keys.items():
-        rows += [("curve", r[by], r[key], name) for r in kept if np.isfinite(r[key])]
+        rows += [("curve", r[by], r[key], name) for r in kept if np.isfinite(r.get(key, np.nan))]
     for name, level in (levels or {}).items():
         if show in level:
             rows.append(("rung", None, level[show], name))
@@ -85,8 +89,8 @@ def spec(
     """The chart for ``table`` with the same `by` and `show`; loss: the kind, for the axis; noise:
     that on the validation input, for the axis."""
     psnr = f"{records.psnr_title(noise)} (dB)"
-    x_title, y_title = AXES[by], psnr if show == "psnr" else f"Loss ({loss})".upper()
-    y_title = y_title if show == "psnr" else y_title.replace("LOSS", "Loss")
+    titles = {"psnr": psnr, "loss": f"Loss ({loss.upper()})", "kl": KL}
+    x_title, y_title = AXES[by], titles[show]
     x = {"field": "x", "type": "quantitative", "title": x_title}
     x["axis"] = {"grid": False, "tickMinStep": 1 if by != "elapsed_s" else 0.1}
     x["scale"] = {"zero": by != "epoch", "nice": False}

@@ -94,3 +94,14 @@ def test_the_specification_knows_nothing_of_the_data(show):
     assert made["layer"][0]["encoding"]["y"]["scale"]["type"] == (
         "log" if show == "loss" else "linear"
     )
+
+
+def test_the_kl_term_of_a_variational_model_is_a_curve_of_its_own():
+    history = [dict(row, train_kl=200.0 - row["epoch"]) for row in HISTORY]
+    shown = training.table(history, show="kl", levels={"PCA": {"psnr": 20.0, "loss": 0.1}})
+    curve = [y for kind, y in zip(shown["kind"], shown["y"], strict=True) if kind == "curve"]
+    assert curve == [row["train_kl"] for row in history]
+    assert "rung" not in shown["kind"]
+    layer = training.spec(show="kl")["layer"][0]
+    assert layer["encoding"]["y"]["title"] == "KL divergence (nats per image)"
+    assert "curve" not in training.table(HISTORY, show="kl")["kind"]

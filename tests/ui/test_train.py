@@ -484,3 +484,18 @@ def test_the_reason_of_a_damaged_run_is_no_markup(put_run, view, monkeypatch):
     app = visit(PAGE, **{"train-view": view})
     assert not app.exception
     assert r"`x` is !\[x\](//host/p.png)" in [error.value for error in app.error]
+
+
+def test_a_variational_run_offers_both_terms_of_its_loss_and_another_run_does_not(put_run):
+    plain, run = put_run("a"), put_run("b", architecture="strided", variational=True)
+    rows = [dict(row, train_kl=100.0 + row["epoch"]) for row in run.history()]
+    (run.path / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    app = healthy(visit(PAGE, **{"train-view": "Watch", "train-run": run.id}))
+    control = app.segmented_control(key="train-show")
+    assert control.options == ["PSNR", "Reconstruction loss", "KL divergence"]
+    control.set_value("kl")
+    healthy(app.run())
+    app.selectbox(key="train-run").set_value(plain.id)
+    healthy(app.run())
+    assert app.segmented_control(key="train-show").options == ["PSNR", "Loss"]
+    assert app.segmented_control(key="train-show").value == "psnr"

@@ -224,11 +224,16 @@ def _peak_rate(run: Run) -> float:
 
 def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="train-chart-options"):
+        names = {"psnr": "PSNR", "loss": "Loss"}
+        told = "PSNR: 10 log10(1 / mean squared error), higher is better. Loss: what is minimised."
+        if any(row.get("train_kl") for row in history):
+            names |= {"loss": "Reconstruction loss", "kl": "KL divergence"}
+            told += " Of a variational model it is the sum of two terms, each a curve of its own."
+        elif st.session_state.get("train-show") == "kl":
+            st.session_state["train-show"] = "psnr"  # chosen for another run
         show = st.segmented_control(
-            "Show", ["psnr", "loss"], default="psnr", required=True, key="train-show",
-            format_func={"psnr": "PSNR", "loss": "Loss"}.get, persist_state="session",
-            help="PSNR: 10 log10(1 / mean squared error), higher is better. "
-            "Loss: what is minimised.",
+            "Show", list(names), default="psnr", required=True, key="train-show",
+            format_func=names.get, persist_state="session", help=told,
         )  # fmt: skip
         by = st.segmented_control(
             "Over", list(BY), default="epoch", required=True, key="train-by",
