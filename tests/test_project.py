@@ -19,8 +19,8 @@ config limits data
 evaluation
 latent runs
 models projection
-training
-ui __main__
+training tasks
+ui __main__ task_commands
 """
 LEVEL = {name: n for n, line in enumerate(LAYERS.strip().split("\n")) for name in line.split()}
 

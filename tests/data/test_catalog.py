@@ -122,48 +122,6 @@ def test_take_keeps_images_and_labels_together(save):
     assert len(found.take(found.labels > 3)) == 2 and len(found.take(slice(3))) == 3
 
 
-@pytest.mark.parametrize("kind", data.CORRUPTIONS)
-def test_corruption_is_a_new_array_that_depends_on_seed_and_amount(kind):
-    before = PIXELS.copy()
-    damaged = data.corrupt(PIXELS, kind, 0.4, seed=1)
-    assert damaged.dtype == np.uint8 and damaged.shape == PIXELS.shape
-    assert not np.array_equal(damaged, PIXELS) and np.array_equal(before, PIXELS)
-    assert np.array_equal(damaged, data.corrupt(PIXELS, kind, 0.4, seed=1))
-    assert np.array_equal(damaged[:2], data.corrupt(PIXELS[:2], kind, 0.4, seed=1))
-    assert np.array_equal(data.corrupt(PIXELS, kind, 0), PIXELS)
-    assert kind == "blur" or not np.array_equal(damaged, data.corrupt(PIXELS, kind, 0.4, seed=2))
-    assert data.corrupt(PIXELS[:0], kind, 0.4).shape == (0, 32, 32, 3)
-
-
-def test_amounts_mean_what_they_say():
-    grey = np.full((40, 32, 32, 3), 100, np.uint8)
-    assert data.corrupt(grey, "noise", 0.1).std() == pytest.approx(25.5, rel=0.02)
-    specks = data.corrupt(grey, "specks", 0.3)
-    assert np.isin(specks, (0, 255)).mean() == pytest.approx(0.3, abs=0.01)
-    assert (data.corrupt(grey, "specks", 1) != 100).all()
-    mask = data.corrupt(grey, "mask", 0.5)[..., 0] == 128
-    assert set(mask.sum(axis=(1, 2)).tolist()) == {256}
-    assert len({image.tobytes() for image in mask}) > 10
-    assert (data.corrupt(grey, "mask", 1) == 128).all()
-
-
-def test_blur_agrees_with_scipy():
-    ndimage = pytest.importorskip("scipy.ndimage")
-    ours = data.corrupt(PIXELS, "blur", 0.2).astype(int)
-    theirs = ndimage.gaussian_filter(
-        PIXELS.astype(float), sigma=(0, 1, 1, 0), mode="mirror", truncate=4
-    )
-    assert np.abs(ours - theirs).max() <= 1
-    assert np.ptp(data.corrupt(PIXELS, "blur", 1).mean(axis=(1, 2))) < 60
-
-
-def test_unknown_corruptions_and_amounts_are_refused():
-    with pytest.raises(DataError, match="`rain` is not a corruption: give noise, specks, mask"):
-        data.corrupt(PIXELS, "rain", 0.1)
-    with pytest.raises(DataError, match=r"`amount` \(=1.5\) must lie in 0..1"):
-        data.corrupt(PIXELS, "noise", 1.5)
-
-
 def test_a_sample_is_drawn_once_and_for_all_and_keeps_the_order():
     whole = data.load("digits", "test")
     some = whole.sample(20)

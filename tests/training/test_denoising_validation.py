@@ -94,7 +94,7 @@ def test_validation_gives_the_same_digits_each_time_and_leaves_the_generators_al
 
 def test_the_denoising_psnr_is_of_noisy_input_and_clean_target():
     clean = smooth(12, 1)
-    noisy = corrupt(clean, "noise", 0.2)
+    noisy = corrupt(clean, "gaussian", 51)
     psnr = trainer_of(Staged).validate()[1]
     assert psnr == pytest.approx(metrics.set_psnr(clean, noisy), abs=1e-3)
     assert trainer_of(Staged, noise_std=0.0).validate()[1] == metrics.EXACT_DB
