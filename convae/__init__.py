@@ -7,6 +7,7 @@ runs        run folders, without torch: start, follow, stop
 evaluation  PSNR and SSIM; the baselines: PCA, JPEG, WebP
 latent      the geometry of codes: paths, neighbors, directions, priors
 projection  2-D and 3-D maps of codes
+tasks       what a model is used for: denoising, anomaly detection
 plots       arrays in, plotly figures out
 ui          everything Streamlit
 
@@ -19,6 +20,7 @@ records         damaged or foreign records, read without failing
 progress        progress bars on a terminal
 csv_export      tables as CSV text that no spreadsheet evaluates
 process_state   settings of the whole process that several threads need at once
+task_commands   the commands of the tasks
 torchrun        what torchrun says of the processes that train together
 
 Importing this package imports nothing heavy; import the module you need.

@@ -1,4 +1,4 @@
-"""convae app | train | resume | evaluate | map | download | list | export"""
+"""convae app | train | resume | evaluate | denoise | anomaly | map | download | list | export"""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from convae import __version__, files, processes, runs, torchrun
+from convae import __version__, files, processes, runs, task_commands, torchrun
 from convae.config import TrainConfig, from_flat, settings
 from convae.errors import ConvaeError, RunError, os_sentence
 from convae.progress import Bars
@@ -119,6 +119,8 @@ def make_parser() -> argparse.ArgumentParser:
     download = verbs.add_parser("download", help="fetch CIFAR-10 (170 MB, resumable, verified)")
     for verb in (umap, download):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    task_commands.add_commands(verbs)
 
     listing = verbs.add_parser("list", help="show the checkpoints and runs at hand")
     for verb in (evaluate, listing):
@@ -323,7 +325,8 @@ def main(arguments: list[str] | None = None) -> int:
     if getattr(asked, "nice", 0):
         os.nice(max(0, min(asked.nice, 19)))
     verbs = {"app": app, "train": train, "resume": resume, "evaluate": evaluate, "map": draw_map,
-             "download": download, "list": list_all, "export": export}  # fmt: skip
+             "download": download, "list": list_all, "export": export,
+             **task_commands.COMMANDS}  # fmt: skip
     try:
         code = verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
         sys.stdout.flush()
