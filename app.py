@@ -112,6 +112,7 @@ with takeaways:
 * Uses: **dimensionality reduction**, **feature learning**, **denoising**, **anomaly detection**.
 """
     )
+    ui.section_links("Use")
 with onward:
     st.header("Where to go next", anchor=False)
     ui.next_pages()

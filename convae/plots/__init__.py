@@ -8,6 +8,7 @@ some HTML.
 from convae.plots.latent import code_bars, latent_scatter, path_inspector
 from convae.plots.quality import bands, compare_runs, histogram, rate_distortion, spectrum
 from convae.plots.style import CLEAR, COLOURS, GREY, PALETTE, TEAL
+from convae.plots.tasks import precision_recall, psnr_over_strength, roc, score_histogram
 
 __all__ = [
     "CLEAR",
@@ -21,6 +22,10 @@ __all__ = [
     "histogram",
     "latent_scatter",
     "path_inspector",
+    "precision_recall",
+    "psnr_over_strength",
     "rate_distortion",
+    "roc",
+    "score_histogram",
     "spectrum",
 ]

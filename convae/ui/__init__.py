@@ -23,6 +23,7 @@ from convae.ui.frame import (
     next_pages,
     page,
     progress,
+    section_links,
 )
 from convae.ui.pickers import (
     checkpoint_options,
@@ -76,6 +77,7 @@ __all__ = [
     "psnr_of",
     "rebuilt_of",
     "sample",
+    "section_links",
     "sheet_png",
     "spec_name",
     "trained_on",

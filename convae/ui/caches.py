@@ -16,7 +16,7 @@ from convae.evaluation.pca import PCA, pca_for
 from convae.latent.encode_cache import codes_for
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
-from convae.ui import frame
+from convae.ui import frame, long_work
 
 MANY = 300  # images whose codes take a second or more, where they are corrected
 QUICK_S = 0.1  # a look at a folder's files that takes no longer is taken in every script run
@@ -141,6 +141,22 @@ def pca_of(images: ImageSet, components: int = 1024) -> PCA:
 @st.cache_resource(max_entries=4, show_spinner="Fitting PCA, the linear straw man")
 def _pca(fingerprint: str, components: int, _images) -> PCA:
     return pca_for(_images, components)
+
+
+def pca_with_progress(images: ImageSet, components: int = 1024) -> PCA:
+    """`pca_of` with a bar, as the first fit takes seconds; not for use in a cached function."""
+
+    def fit(report):
+        return pca_for(
+            images, components, lambda share: report(round(100 * share), 100, "fitting PCA")
+        )
+
+    return long_work.fill(_slot_of_pca(images.fingerprint, components), fit)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _slot_of_pca(fingerprint: str, components: int) -> long_work.Slot:
+    return long_work.Slot()
 
 
 def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:

@@ -27,8 +27,13 @@ MENU = {
         ("pages/latent_map.py", "Latent map", ":material/scatter_plot:", "all codes on one map"),
     ],
     "Use": [
-        ("pages/denoise.py", "Denoise", ":material/blur_off:", "repair damaged images"),
-        ("pages/anomalies.py", "Anomalies", ":material/search_insights:", "find the odd one out"),
+        ("pages/denoise.py", "Denoise", ":material/blur_off:", "restore corrupted images"),
+        (
+            "pages/anomalies.py",
+            "Anomalies",
+            ":material/search_insights:",
+            "images unlike normal ones",
+        ),
         ("pages/generate.py", "Generate", ":material/casino:", "images that never were"),
     ],
 }
@@ -95,6 +100,14 @@ def next_pages() -> None:
     for path, label, icon, told in entries[1:]:
         if (ROOT / path).is_file():
             link(path, f"**{label}**: {told}", icon)
+
+
+def section_links(section: str) -> None:
+    """Links to the pages of one section of the menu, side by side."""
+    with st.container(horizontal=True):
+        for path, label, icon, _ in MENU[section]:
+            if (ROOT / path).is_file():
+                link(path, label, icon)
 
 
 def follow(run: runs.Run) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from convae import data, runs
 from convae.data import ImageSet, catalog
+from convae.errors import ConvaeError
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import address, caches, frame, pictures
@@ -321,6 +322,25 @@ def many_images(limit: int = 500) -> ImageSet:
     kept = st.session_state.get("uploads-set")
     whole = kept if source == UPLOADS and kept else caches.image_set(source, "test")
     return caches.sample(whole, limit)
+
+
+def training_images(checkpoint: Checkpoint) -> ImageSet | None:
+    """What PCA is fitted on: the images the model has learnt from, where they are at hand; else the
+    training split of those shown; None where there is neither."""
+    entry = checkpoint_options().get(checkpoint.name)
+    own = entry.config.data.spec if entry else ""
+    specs = [own if own in sources_of(entry) else ""]
+    if entry is not None and is_cifar10(entry):
+        specs.append("cifar10")
+    specs.append(st.session_state.get("data", ""))
+    for spec in specs:
+        if spec in ("", UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
+            continue
+        try:
+            return caches.image_set(spec, "train")
+        except ConvaeError:  # a set without a training split
+            continue
+    return None
 
 
 def pick_one(found: ImageSet, key: str = "one") -> int:

@@ -30,12 +30,14 @@ def image_rows(
     *,
     columns: int = 8,
     scale: int = 3,
+    below: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Rows of images one above the other, aligned: the i-th of each row belong together.
 
     rows: label -> uint8 (N, 32, 32, 3), all of one length. captions: one for each of the N, numbers
     (shown with one decimal and the unit) or words. columns: how many stand side by side on a wide
-    screen; on a phone half as many. scale: the largest enlargement, 3 means 96 pixels wide.
+    screen; on a phone half as many. scale: the largest enlargement, 3 means 96 pixels wide. below:
+    label -> words below each of the N images of that row.
     """
     labels, stacks = list(rows), [np.asarray(images) for images in rows.values()]
     count = len(stacks[0]) if stacks else 0
@@ -51,6 +53,7 @@ def image_rows(
     url = data_url(sheet)
     name = "cv-" + hashlib.sha256(url.encode()).hexdigest()[:12]
     words = _captions(captions, unit, count)
+    under = {label: _captions(each, "", count) for label, each in (below or {}).items()}
     lines = []
     for start in range(0, count, columns):
         stop = min(start + columns, count)
@@ -65,9 +68,10 @@ def image_rows(
                     for n in numbers
                 ]
                 cells += ["<i></i>"] * (group - len(numbers))
+                if label in under:
+                    cells += _caption_cells([under[label][n] for n in numbers], group)
             if words:
-                cells.append('<div class="cv-label"></div>')
-                cells += [f'<div class="cv-caption">{words[n]}</div>' for n in numbers]
+                cells += _caption_cells([words[n] for n in numbers], len(numbers))
             groups.append(f'<div class="cv-group">{"".join(cells)}</div>')
         lines.append(f'<div class="cv-line">{"".join(groups)}</div>')
     high = len(lines) * len(labels)
@@ -76,6 +80,12 @@ def image_rows(
         f"<style>.{name}{{background-image:url({url})}}</style>"
         f'<div class="cv"><div class="cv-rows" style="{sizes}">{"".join(lines)}</div></div>'
     )
+
+
+def _caption_cells(words: Sequence[str], count: int) -> list[str]:
+    """A row of `count` captions, the last ones empty where there are fewer words."""
+    cells = [f'<div class="cv-caption">{text}</div>' for text in words]
+    return ['<div class="cv-label"></div>', *cells, *["<i></i>"] * (count - len(words))]
 
 
 def _line_by_line(stacks: list[np.ndarray], columns: int) -> np.ndarray:
@@ -203,8 +213,12 @@ def error_picture(images: np.ndarray, rebuilt: np.ndarray, *, full: float = 0.5)
     The mean absolute difference of the three channels; `full`, as a share of the pixel range, is
     the brightest colour.
     """
-    difference = np.abs(images.astype(np.float32) - rebuilt).mean(axis=3) / 255
-    place = np.clip(difference / full, 0, 1) * (len(HEAT) - 1)
+    return heat_picture(np.abs(images.astype(np.float32) - rebuilt).mean(axis=3) / 255, full=full)
+
+
+def heat_picture(values: np.ndarray, *, full: float = 1.0) -> np.ndarray:
+    """Values (N, H, W) of at least 0 in colors: uint8 (N, H, W, 3); `full` is the brightest."""
+    place = np.clip(values / full, 0, 1) * (len(HEAT) - 1)
     below = np.minimum(place.astype(int), len(HEAT) - 2)
     part = (place - below)[..., None]
     return (HEAT[below] * (1 - part) + HEAT[below + 1] * part).round().astype(np.uint8)

@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection
 import streamlit as st
 
 from convae import runs
+from convae.data.corruptions import CORRUPTIONS
+from convae.tasks.anomaly import SCORES
 from convae.ui.escape import plain
 
 LARGEST = 1e9  # above every number that a page asks for
 NUMBER = re.compile(
-    r"(overview|reconstruct|interpolate)-(count|sample|steps|fps|side|knob-\d+)"
+    r"(overview|reconstruct|interpolate|denoise)-(count|sample|steps|fps|side|knob-\d+)"
+    r"|denoise-(seed|strength-\w+)|anomalies-percentile"
     r"|latent-(point|from|neighbors|page|n_neighbors|min_dist|seed)"
 )
 OPTIONS: dict[str, Callable[[], Collection[str]]] = {
@@ -38,6 +41,17 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
         "Through real images",
         "Spline",
     ),  # fmt: skip
+    "denoise-corruption": lambda: [each.label for each in CORRUPTIONS.values()],
+    "denoise-measured": lambda: ("32 images", "100 images", "500 images"),
+    "anomalies-limit": lambda: ("200", "500", "1000"),
+    "anomalies-fit": lambda: ("500", "1000", "2000", "5000"),
+    "anomalies-score": lambda: [each.label for each in SCORES.values()],
+    "anomalies-gallery": lambda: (
+        "Missed suspects",
+        "Falsely flagged",
+        "Most anomalous suspects",
+        "Most normal images",
+    ),
     "latent-method": lambda: ("PCA", "UMAP"),
     "latent-dimensions": lambda: ("2", "3"),
     "latent-metric": lambda: ("euclidean", "cosine", "manhattan"),

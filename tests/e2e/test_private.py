@@ -24,7 +24,7 @@ HOSTILE = (
     "\ud800",
 )
 SHOWN = (*HOSTILE[:4], "\ufffd")
-PAGES = ("", "train", "reconstruct", "interpolate", "latent_map")
+PAGES = ("", "train", "reconstruct", "interpolate", "latent_map", "denoise", "anomalies")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,9 @@ NUMBERS = [
     ("pages/interpolate.py", "interpolate-count"), ("pages/interpolate.py", "interpolate-sample"),
     ("pages/interpolate.py", "interpolate-steps"), ("pages/interpolate.py", "interpolate-fps"),
     ("pages/latent_map.py", "latent-point"), ("pages/latent_map.py", "latent-from"),
+    ("pages/denoise.py", "denoise-count"), ("pages/denoise.py", "denoise-sample"),
+    ("pages/denoise.py", "denoise-seed"), ("pages/denoise.py", "denoise-strength-gaussian"),
+    ("pages/anomalies.py", "anomalies-percentile"),
 ]  # fmt: skip
 
 
@@ -48,6 +51,8 @@ CHOICES = {
     "reconstruct-spread": {"reconstruct-part": "The whole set"},
     "reconstruct-half": {"reconstruct-part": "One image"},
     "interpolate-part": {}, "interpolate-easing": {}, "interpolate-paths": {},
+    "denoise-corruption": {}, "denoise-measured": {},
+    "anomalies-limit": {}, "anomalies-fit": {}, "anomalies-score": {}, "anomalies-gallery": {},
     "latent-method": {}, "latent-dimensions": {}, "latent-metric": {}, "latent-distance": {},
     "latent-colour": {},
 }  # fmt: skip

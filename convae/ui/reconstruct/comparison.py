@@ -9,9 +9,7 @@ from functools import cached_property
 import numpy as np
 import streamlit as st
 
-from convae import data
 from convae.data import ImageSet
-from convae.errors import ConvaeError
 from convae.evaluation import compare, compressors, metrics
 from convae.evaluation.compressors import GUESS, Method
 from convae.models import checkpoints
@@ -37,7 +35,7 @@ class Contest:
 
     @cached_property
     def fitted_on(self) -> ImageSet | None:
-        return training_images(self.checkpoint)
+        return pickers.training_images(self.checkpoint)
 
     @cached_property
     def reference(self) -> ImageSet:
@@ -115,25 +113,6 @@ def _codecs(fingerprint: str, size: int, _measured) -> dict[str, Method]:
 @st.cache_resource(max_entries=24, show_spinner="Finding the range of each value")
 def _model(name: str, sha256: str, reference: str, bits: int, _model, _contest) -> Method:
     return compressors.model_method(_model, _contest.reference, bits)
-
-
-def training_images(checkpoint: Checkpoint) -> ImageSet | None:
-    """What PCA is fitted on: the images the model has learnt from, where they are at hand; else the
-    training split of those shown; None where there is neither."""
-    entry = pickers.checkpoint_options().get(checkpoint.name)
-    own = entry.config.data.spec if entry else ""
-    specs = [own if own in pickers.sources_of(entry) else ""]
-    if entry is not None and pickers.is_cifar10(entry):
-        specs.append("cifar10")
-    specs.append(st.session_state.get("data", ""))
-    for spec in specs:
-        if spec in ("", pickers.UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
-            continue
-        try:
-            return caches.image_set(spec, "train")
-        except ConvaeError:  # a set without a training split
-            continue
-    return None
 
 
 def rebuilt_by(method: Method, images: ImageSet) -> np.ndarray:

@@ -1,0 +1,175 @@
+"""The Anomalies page: who is normal, who is suspect, and the scores of both.
+
+What takes long is worked out once for all sessions, by the weights and the images.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from convae import data
+from convae.data import ImageSet
+from convae.models.checkpoints import Checkpoint
+from convae.tasks import anomaly, separation
+from convae.tasks.anomaly import Detector
+from convae.tasks.anomaly_groups import GENERATED, Choice, Groups, groups
+from convae.tasks.separation import Measured
+from convae.ui import caches, frame, long_work, pickers
+from convae.ui.escape import plain
+
+KEPT = dict(bind="query-params", persist_state="session")
+OTHERS = "other classes"
+ALL = "all classes"
+LIMITS = (200, 500, 1000)
+FIT_LIMITS = (500, 1000, 2000, 5000)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A detector, both groups of images and their scores, {score: (N,)}."""
+
+    checkpoint: Checkpoint
+    choices: tuple[Choice, Choice]
+    groups: Groups
+    detector: Detector
+    normal: dict[str, np.ndarray]
+    suspects: dict[str, np.ndarray]
+    measured: dict[str, Measured]
+
+
+def pick_normal(whole: ImageSet) -> Choice:
+    """The image set of the sidebar, or one of its classes."""
+    if len(whole.class_names) < 2:
+        st.text_input(
+            "Normal",
+            pickers.spec_name(whole.name),
+            disabled=True,
+            help="The detector is fitted to normal images alone. The sidebar has other sets.",
+        )
+        return Choice(whole.name)
+    options = [ALL, *whole.class_names]
+    name = st.selectbox(
+        f"Normal: class of {plain(pickers.spec_name(whole.name))}",
+        options,
+        index=1,
+        key=f"anomalies-normal-{_key(whole.name)}",
+        help="The detector is fitted to normal images alone: to the training split of this class. "
+        "The sidebar has other image sets.",
+        **KEPT,
+    )
+    return Choice(whole.name, () if name == ALL else (name,))
+
+
+def _key(spec: str) -> str:
+    """A word for the keys of widgets whose options depend on an image set."""
+    return spec if spec in data.SPECS else "own"
+
+
+def pick_suspects(normal: Choice) -> Choice:
+    """Another set, some of its classes, generated images, or the other classes of the same set."""
+    specs = [spec for spec in data.SPECS if spec != "cifar10" or data.cifar10_present()]
+    options = [OTHERS] if normal.classes else []
+    options += [spec for spec in [*specs, *GENERATED] if spec != normal.spec]
+    if normal.spec != pickers.UPLOADS:
+        options.append(pickers.UPLOADS)
+    spec = st.selectbox(
+        "Suspects",
+        options,
+        format_func=lambda spec: spec if spec == OTHERS else pickers.spec_name(spec),
+        key=f"anomalies-suspects-{'class' if normal.classes else 'set'}",
+        help="Images to be told from normal ones. "
+        + " ".join(f"{name.capitalize()}: {text}." for name, text in GENERATED.items()),
+        **KEPT,
+    )
+    if spec == OTHERS:
+        return Choice(normal.spec)
+    if spec == pickers.UPLOADS:
+        pickers.uploads()
+    if spec in GENERATED or spec == pickers.UPLOADS:
+        return Choice(spec)
+    with frame.error_boundary():
+        names = caches.image_set(spec, "test").class_names
+    if len(names) < 2:
+        return Choice(spec)
+    chosen = st.multiselect(
+        "Classes of the suspects",
+        names,
+        key=f"anomalies-classes-{_key(spec)}",
+        placeholder="All classes",
+        help="Only images of these classes are suspects; none chosen: all classes.",
+        **KEPT,
+    )
+    return Choice(spec, tuple(chosen))
+
+
+def pick_limits() -> tuple[int, int]:
+    """(images of each group, normal images to fit to)."""
+    limit = st.segmented_control(
+        "Images of each group",
+        LIMITS,
+        default=LIMITS[0],
+        required=True,
+        key="anomalies-limit",
+        help="Test images at most, drawn once and for all. More images: smaller standard errors.",
+        **KEPT,
+    )
+    fit_limit = st.segmented_control(
+        "Normal images to fit to",
+        FIT_LIMITS,
+        default=FIT_LIMITS[1],
+        required=True,
+        key="anomalies-fit",
+        help="Training images at most. More images: a better fit, and a longer first look.",
+        **KEPT,
+    )
+    return limit, fit_limit
+
+
+def _load(spec: str, split: str) -> ImageSet:
+    if spec == pickers.UPLOADS:
+        return st.session_state["uploads-set"]  # drawn and kept by the pickers
+    return caches.image_set(spec, split)
+
+
+def _splits(spec: str) -> tuple[str, ...]:
+    return ("test",) if spec == pickers.UPLOADS else data.splits(spec)
+
+
+def find(
+    checkpoint: Checkpoint, normal: Choice, suspects: Choice, limits: tuple[int, int]
+) -> Found:
+    """Fit the detector and score both groups; with a bar the first time. Raises DataError."""
+    specs = [spec for spec in (normal.spec, suspects.spec) if spec not in GENERATED]
+    prints = [_load(spec, split).fingerprint for spec in specs for split in _splits(spec)]
+    chosen = _groups(normal, suspects, limits, tuple(prints))
+    key = checkpoint.card["sha256"], chosen.fit.fingerprint
+    detector = long_work.fill(
+        _slot("detector", *key), lambda report: anomaly.fit(checkpoint, chosen.fit.images, report)
+    )
+    scores = [
+        long_work.fill(
+            _slot("scores", *key, images.fingerprint),
+            lambda report, images=images: detector.scores(images.images, report),
+        )
+        for images in (chosen.normal, chosen.suspects)
+    ]
+    measured = _measured(*key, chosen.normal.fingerprint, chosen.suspects.fingerprint, *scores)
+    return Found(checkpoint, (normal, suspects), chosen, detector, *scores, measured)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _groups(normal: Choice, suspects: Choice, limits: tuple[int, int], prints: tuple) -> Groups:
+    return groups(normal, suspects, *limits, load=_load, splits=_splits)
+
+
+@st.cache_resource(max_entries=30, show_spinner=False)
+def _slot(what: str, sha256: str, fit: str, images: str = "") -> long_work.Slot:
+    return long_work.Slot()
+
+
+@st.cache_resource(max_entries=30, show_spinner="Measuring")
+def _measured(
+    sha256: str, fit: str, normal: str, suspects: str, _normal, _suspects
+) -> dict[str, Measured]:
+    return separation.measure_all(_normal, _suspects)

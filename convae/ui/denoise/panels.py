@@ -1,0 +1,149 @@
+"""The Denoise page: the images, the table and the curve."""
+
+import shlex
+
+import streamlit as st
+
+from convae import plots
+from convae.csv_export import to_csv
+from convae.data import ImageSet
+from convae.evaluation import metrics
+from convae.tasks import denoising
+from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER
+from convae.ui import frame, pickers, pictures
+from convae.ui.denoise.setting import KEPT, Setting, qualities, restored
+from convae.ui.escape import plain, sentence
+
+COLUMNS = 8
+
+
+def show_rows(setting: Setting, shown: ImageSet) -> None:
+    """Rows: the originals, the corrupted images, every method; PSNR and SSIM below each image."""
+    with_errors = st.toggle(
+        "Error maps",
+        key="denoise-errors",
+        help="Below each method: where it is wrong, on one scale for all. Dark: no error; white: "
+        "off by half of the range of colors.",
+        **KEPT,
+    )
+    rows, below = {"original": shown.images}, {}
+    for name, images in restored(setting, shown).items():
+        label = setting.label(name)
+        rows[label] = images
+        words = [
+            f"{min(psnr, metrics.EXACT_DB):.1f} dB\nSSIM {likeness:.2f}"
+            for psnr, likeness in zip(
+                metrics.psnr(shown.images, images), metrics.ssim(shown.images, images), strict=True
+            )
+        ]
+        if with_errors:
+            rows[f"error, {label}"] = pictures.error_picture(shown.images, images)
+            below[f"error, {label}"] = words
+        else:
+            below[label] = words
+    pictures.image_rows(rows, columns=COLUMNS, below=below)
+    with st.container(horizontal=True):
+        frame.download(
+            "Images (PNG)",
+            lambda: pictures.sheet_png(list(rows.values())),
+            "denoise.png",
+            "image/png",
+        )
+        frame.download(
+            "Numbers (CSV)", lambda: to_csv(each_image(setting, shown)), "denoise.csv", "text/csv"
+        )
+
+
+def each_image(setting: Setting, shown: ImageSet) -> list[dict]:
+    """A line for each image: its class, its PSNR and SSIM by each method."""
+    lines = [
+        {"image": number + 1, "class": shown.class_names[label]}
+        for number, label in enumerate(shown.labels)
+    ]
+    for name, images in restored(setting, shown).items():
+        psnr, ssim = metrics.psnr(shown.images, images), metrics.ssim(shown.images, images)
+        for line, decibel, likeness in zip(lines, psnr, ssim, strict=True):
+            line[f"{name}_psnr_db"] = min(float(decibel), metrics.EXACT_DB)
+            line[f"{name}_ssim"] = float(likeness)
+    return lines
+
+
+def show_table(setting: Setting, measured: ImageSet) -> None:
+    """Every method on the same images, who is best in a sentence, and how to get it again."""
+    (quality,) = qualities(setting, measured, [setting.strength])
+    labels = {name: setting.label(name) for name in quality}
+    st.markdown(f"**{sentence(denoising.verdict(quality, labels))}**")
+    ranked = sorted(quality, key=lambda name: -quality[name].psnr)
+    lines = [
+        {
+            "Method": labels[name],
+            "PSNR (dB)": quality[name].psnr,
+            # of the figures as they are shown, as in the sentence above
+            "Gain (dB)": round(quality[name].psnr, 2) - round(quality[CORRUPTED].psnr, 2),
+            "SSIM": quality[name].ssim,
+        }
+        for name in ranked
+    ]
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        lines,
+        hide_index=True,
+        column_config={
+            "PSNR (dB)": number(format="%.2f", help="Of all images: 10 log10(1 / mean MSE)."),
+            "Gain (dB)": number(format="%+.2f", help="Above the corrupted images."),
+            "SSIM": number(format="%.4f", help="Structural similarity, mean over the images."),
+        },
+        key="denoise-table",
+    )
+    st.caption(_made_on(setting, measured))
+    frame.download("Table (CSV)", lambda: to_csv(lines), "denoise-table.csv", "text/csv")
+    if command := same_on_the_command_line(setting, measured):
+        st.caption("The same figures on the command line:")
+        st.code(command, language="bash", wrap_lines=True)
+
+
+def _made_on(setting: Setting, measured: ImageSet) -> str:
+    count = len(measured)
+    text = f"Measured on {count:,} image{'s' * (count > 1)} of "
+    text += f"{plain(pickers.spec_name(measured.name))}. The model encodes and decodes, without "
+    text += "refinement steps: on a corrupted input they fit the noise."
+    if PCA_WIENER in setting.by:
+        fitted_on = setting.fitted_on
+        text += f" PCA is fitted on {len(fitted_on):,} training images of "
+        text += f"{plain(pickers.spec_name(fitted_on.name))}."
+    elif setting.fitted_on is None:
+        text += " There are no training images to fit PCA on."
+    return text
+
+
+def same_on_the_command_line(setting: Setting, measured: ImageSet) -> str:
+    """The command that prints the same table; none for uploads, which the command line lacks."""
+    if measured.name == pickers.UPLOADS:
+        return ""
+    words = ["python", "-m", "convae", "denoise", setting.checkpoint.name]
+    words += ["--data", measured.name, "--corruption", setting.kind]
+    words += ["--strength", f"{setting.strength:g}", "--limit", str(len(measured))]
+    if setting.fitted_on is not None:
+        words += ["--fit-data", setting.fitted_on.name]
+    return shlex.join(words + (["--seed", str(setting.seed)] if setting.seed else []))
+
+
+def show_curve(setting: Setting, measured: ImageSet) -> None:
+    """PSNR of every method over the strength, on the same images."""
+    about = setting.corruption
+    found = qualities(setting, measured, [float(each) for each in about.curve])
+    psnr = {
+        setting.label(name): [quality[name].psnr for quality in found]
+        for name in (CORRUPTED, *setting.by)
+    }
+    label = f"{about.label}: strength ({about.unit})"
+    emphasized = [LABELS[MODEL], *(name for name in setting.by if name not in LABELS)]
+    st.plotly_chart(
+        plots.psnr_over_strength(about.curve, psnr, label, setting.strength, emphasized),
+        key="denoise-curve",
+    )
+    lines = [
+        {"strength": strength} | {f"{name}_psnr_db": values[n] for name, values in psnr.items()}
+        for n, strength in enumerate(about.curve)
+    ]
+    frame.download("Curve (CSV)", lambda: to_csv(lines), "denoise-curve.csv", "text/csv")

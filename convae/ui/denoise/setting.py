@@ -1,0 +1,184 @@
+"""The Denoise page: what is chosen, and what each method makes of the corrupted images.
+
+A method is worked out once for each corruption, strength and set of images, whatever else is
+chosen; keys are those of the methods and the fingerprints of the images, never arrays.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from convae.data import ImageSet
+from convae.data.corruptions import CORRUPTIONS, Corruption
+from convae.models.checkpoints import Checkpoint
+from convae.tasks import denoising
+from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER, Method, Quality
+from convae.ui import caches, frame, pickers
+
+KEPT = dict(bind="query-params", persist_state="session")
+MEASURED = (32, 100, 500)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is compared, and on which damage. by: the methods chosen, in order; keys: of each, what
+    results are kept under. fitted_on: the images of the PCA."""
+
+    checkpoint: Checkpoint
+    by: dict[str, Method]
+    keys: dict[str, str]
+    fitted_on: ImageSet | None
+    kind: str
+    strength: float
+    seed: int
+
+    @property
+    def corruption(self) -> Corruption:
+        return CORRUPTIONS[self.kind]
+
+    def label(self, name: str) -> str:
+        return LABELS.get(name, name)
+
+
+def pick_corruption() -> tuple[str, float, int]:
+    """(kind, strength, seed) of the damage."""
+    left, middle, right = st.columns([3, 5, 2], gap="medium", vertical_alignment="bottom")
+    kind = left.selectbox(
+        "Corruption",
+        list(CORRUPTIONS),
+        format_func=lambda name: CORRUPTIONS[name].label,
+        key="denoise-corruption",
+        help="\n".join(f"* {each.label}: {each.description}" for each in CORRUPTIONS.values()),
+        **KEPT,
+    )
+    about = CORRUPTIONS[kind]
+    strength = middle.slider(
+        f"Strength ({about.unit})",
+        0.0,
+        about.most,
+        about.default,
+        about.step,
+        format="%g",
+        key=f"denoise-strength-{kind}",
+        help=f"{about.description} 0 changes nothing.",
+        **KEPT,
+    )
+    seed = right.number_input(
+        "Seed",
+        0,
+        9999,
+        0,
+        key="denoise-seed",
+        help="Another number draws other noise. The same number gives the same damage, here and on "
+        "the command line.",
+        **KEPT,
+    )
+    return kind, strength, seed
+
+
+def denoisers(checkpoint: Checkpoint) -> list[str]:
+    """Names of other models that were trained to remove noise."""
+    return [
+        entry.name
+        for entry in pickers.checkpoint_options().values()
+        if entry.config.noise_std > 0 and entry.name != checkpoint.name
+    ]
+
+
+def pick_methods(checkpoint: Checkpoint) -> list[str]:
+    """Names of the methods to show beside the model."""
+    others = denoisers(checkpoint)
+    offered = [*others, *(name for name in LABELS if name not in (CORRUPTED, MODEL))]
+    kept = st.session_state.get("denoise-methods")
+    if kept:  # a model may have been deleted, or be the chosen one now
+        st.session_state["denoise-methods"] = [name for name in kept if name in offered]
+    return st.multiselect(
+        "Compare with",
+        offered,
+        default=[*others[:1], PCA_WIENER, "nl_means", "wavelet", "tv"],
+        format_func=lambda name: LABELS.get(name, name),
+        key="denoise-methods",
+        placeholder="Choose filters",
+        help="Filters of scikit-image and SciPy. Their parameters were tuned once for each kind "
+        "and strength of corruption, on other images than these. PCA + Wiener shrinks every "
+        "principal component by its share of noise. Other models trained to remove noise are "
+        "offered by name.",
+        **KEPT,
+    )
+
+
+def pick_measured() -> int:
+    """How many images to measure on."""
+    return st.segmented_control(
+        "Measured on",
+        MEASURED,
+        default=MEASURED[0],
+        required=True,
+        format_func=lambda count: f"{count} images",
+        key="denoise-measured",
+        help="Test images at most, drawn once and for all. More images take longer: about "
+        "0.02 s for each, at each strength of the curve.",
+        **KEPT,
+    )
+
+
+def prepare(checkpoint: Checkpoint, chosen: list[str], damage: tuple[str, float, int]) -> Setting:
+    """The chosen methods, ready to use. Fits the PCA the first time, with a bar."""
+    fitted_on = pickers.training_images(checkpoint)
+    pca = None
+    if PCA_WIENER in chosen and fitted_on is not None:
+        pca = caches.pca_with_progress(fitted_on)
+    found = denoising.methods(checkpoint, pca)
+    keys = {MODEL: checkpoint.card["sha256"]}
+    if pca is not None:
+        keys[PCA_WIENER] = fitted_on.fingerprint
+    for name in chosen:
+        if name not in LABELS:
+            other = caches.load_checkpoint(name)
+            found[name], keys[name] = denoising.by_model(other), other.card["sha256"]
+    by = {name: found[name] for name in (MODEL, *chosen) if name in found}
+    return Setting(checkpoint, by, {n: keys.get(n, "") for n in by}, fitted_on, *damage)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _restored(
+    name: str, key: str, kind: str, strength: float, seed: int, fingerprint: str, _method, _images
+) -> dict[str, np.ndarray]:
+    found = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
+    return found.restored
+
+
+@st.cache_resource(max_entries=2_000, show_spinner=False)
+def _quality(
+    name: str, key: str, kind: str, strength: float, seed: int, fingerprint: str, _method, _images
+) -> dict[str, Quality]:
+    found = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
+    return found.quality
+
+
+def restored(setting: Setting, shown: ImageSet) -> dict[str, np.ndarray]:
+    """The corrupted images and what each method makes of them: uint8 (N, 32, 32, 3) each."""
+    rows: dict[str, np.ndarray] = {}
+    damage = setting.kind, setting.strength, setting.seed, shown.fingerprint
+    for name, method in setting.by.items():
+        rows |= _restored(name, setting.keys[name], *damage, method, shown)
+    return rows
+
+
+def qualities(
+    setting: Setting, measured: ImageSet, strengths: list[float]
+) -> list[dict[str, Quality]]:
+    """PSNR and SSIM of every method at each strength; worked out with a bar the first time."""
+    total, found = len(strengths) * len(setting.by), []
+    with frame.progress("Restoring the images") as report:
+        for place, strength in enumerate(strengths):
+            row: dict[str, Quality] = {}
+            for number, (name, method) in enumerate(setting.by.items()):
+                report(place * len(setting.by) + number, total)
+                row |= _quality(
+                    name, setting.keys[name], setting.kind, strength, setting.seed,
+                    measured.fingerprint, method, measured,
+                )  # fmt: skip
+            found.append(row)
+    return found

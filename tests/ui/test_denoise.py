@@ -1,0 +1,119 @@
+"""The Denoise page through app.py: what it shows is what the package says."""
+
+import json
+
+import pytest
+
+from convae import __main__ as cli
+from convae.data.corruptions import CORRUPTIONS
+from convae.tasks.denoising import LABELS
+from tests.ui.test_pages import healthy, png, shown, visit
+
+SHORT = {"denoise-count": "2", "data": "Digits"}
+
+
+def open_at(**query):
+    return visit("pages/denoise.py", **(SHORT | query))
+
+
+def told(app) -> str:
+    return " ".join(element.value for element in [*app.markdown, *app.caption])
+
+
+def table(app):
+    return app.dataframe[0].value.set_index("Method")
+
+
+@pytest.fixture
+def model(add_checkpoint):
+    """An untrained model for the smallest set: to fit PCA to it takes no time."""
+    return add_checkpoint("tiny", "digits")
+
+
+def test_the_first_view_shows_a_result_and_names_the_winner(model):
+    app = healthy(open_at())
+    drawn = shown(app)
+    for label in ("original", "Corrupted", "Model", "PCA + Wiener", "NL-means", "Wavelet"):
+        assert f"{label}, image 2" in drawn
+    best = table(app)["PSNR (dB)"].idxmax()
+    assert best != "Model", "an untrained model restores nothing"
+    assert f"{best} restores these images best" in told(app).replace("\u2060", "")
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_the_table_is_that_of_the_command_line_to_the_last_digit(model, capsys):
+    query = {"denoise-corruption": "Speckle", "denoise-strength-speckle": "0.4"}
+    app = healthy(open_at(**query, **{"denoise-seed": "3"}))
+    command = app.code[0].value.split()
+    assert command[:4] == ["python", "-m", "convae", "denoise"]
+    assert cli.main([*command[3:], "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 32
+    rows = table(app)
+    for name in ("corrupted", "model", "pca_wiener", "nl_means", "wavelet", "tv"):
+        assert rows.loc[LABELS[name], "PSNR (dB)"] == found["methods"][name]["psnr"], name
+        assert rows.loc[LABELS[name], "SSIM"] == found["methods"][name]["ssim"], name
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_every_corruption_opens_from_its_address(kind, model):
+    about = CORRUPTIONS[kind]
+    query = {"denoise-corruption": about.label, f"denoise-strength-{kind}": f"{about.curve[0]:g}"}
+    app = healthy(open_at(**query))
+    assert app.slider(key=f"denoise-strength-{kind}").value == about.curve[0]
+
+
+def test_another_strength_and_seed_change_the_images(model):
+    app = healthy(open_at())
+    first = shown(app)
+    app.slider(key="denoise-strength-gaussian").set_value(60.0)
+    second = shown(healthy(app.run()))
+    app.number_input(key="denoise-seed").set_value(1)
+    third = shown(healthy(app.run()))
+    assert len({first, second, third}) == 3
+
+
+def test_methods_and_error_maps_are_chosen(model):
+    app = healthy(open_at())
+    assert "error, Model" not in shown(app) and "Median, image 1" not in shown(app)
+    app.multiselect(key="denoise-methods").set_value(["median"])
+    app.toggle(key="denoise-errors").set_value(True)
+    drawn = shown(healthy(app.run()))
+    assert "error, Model, image 1" in drawn and "Median, image 1" in drawn
+    assert "Wavelet" not in drawn
+    assert set(table(app).index) == {"Corrupted", "Model", "Median"}
+
+
+def test_a_model_trained_to_remove_noise_stands_beside_the_chosen_one(model, add_checkpoint):
+    folder = add_checkpoint("cleaner", "digits")
+    card = json.loads((folder / "card.json").read_text())
+    card["config"]["noise_std"] = 0.2
+    (folder / "card.json").write_text(json.dumps(card))
+    app = healthy(open_at(model="tiny"))
+    assert "cleaner, image 1" in shown(app)
+    assert "cleaner" in table(app).index
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_uploads_are_restored(count, model):
+    app = visit("pages/denoise.py", data="Your images")
+    assert not app.exception
+    app.file_uploader[0].set_value([(f"{n}.png", png(40 * n), "image/png") for n in range(count)])
+    app.run()
+    healthy(app)
+    assert f"Wavelet, image {count}" in shown(app)
+    assert not app.code, "the command line has no uploads"
+
+
+def test_strength_zero_is_no_error(model):
+    app = healthy(open_at(**{"denoise-strength-gaussian": "0"}))
+    assert "No method improves" in told(app)
+
+
+def test_nonsense_in_the_address_is_ignored(model):
+    app = open_at(**{
+        "denoise-corruption": "Rain", "denoise-strength-gaussian": "inf", "denoise-seed": "x",
+        "denoise-measured": "7", "denoise-methods": "../x",
+    })  # fmt: skip
+    healthy(app)
+    assert app.slider(key="denoise-strength-gaussian").value == 25
