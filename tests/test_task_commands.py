@@ -1,0 +1,114 @@
+"""The commands of the tasks: what scripts rely on, and one sentence for what cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+
+from convae import __main__ as cli
+from convae import data
+from convae.data.corruptions import corrupt
+from convae.evaluation import metrics
+from convae.models import checkpoints
+from convae.tasks import anomaly, separation
+
+
+@pytest.fixture
+def model(add_checkpoint):
+    add_checkpoint("tiny", "digits")
+    return checkpoints.load("tiny")
+
+
+def called(capsys, *arguments):
+    assert cli.main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_denoise_has_the_keys_that_scripts_rely_on(model, capsys):
+    found = called(
+        capsys, "denoise", "tiny", "--data", "digits", "--corruption", "gaussian",
+        "--strength", "25", "--limit", "10",
+    )  # fmt: skip
+    assert found["n"] == 10
+    methods = ["corrupted", "model", "pca_wiener", "nl_means", "wavelet", "tv", "median"]
+    assert set(methods) <= set(found["methods"])
+    assert all(set(each) == {"psnr", "ssim"} for each in found["methods"].values())
+    images = data.load("digits", "test").sample(10).images
+    noisy = corrupt(images, "gaussian", 25)
+    assert found["methods"]["corrupted"]["psnr"] == pytest.approx(metrics.set_psnr(images, noisy))
+    restored = model.with_corrections(0).reconstruct(noisy)
+    expected = metrics.summary(images, restored)
+    assert found["methods"]["model"]["psnr"] == pytest.approx(expected.psnr)
+    assert found["methods"]["model"]["ssim"] == pytest.approx(expected.ssim)
+
+
+def test_denoise_prints_a_table_and_the_winner(model, capsys):
+    assert cli.main(["denoise", "tiny", "--limit", "3"]) == 0
+    told = capsys.readouterr().out
+    assert "NL-means" in told and "restores these images best" in told
+    assert "3 test images of digits; Gaussian noise, strength 25 (8-bit units)." in told
+
+
+def test_denoise_without_training_images_has_no_pca(model, tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", test_images=data.load("digits", "test").images[:2])
+    found = called(capsys, "denoise", "tiny", "--data", f"npz:{tmp_path}/a.npz")
+    assert found["n"] == 2 and "pca_wiener" not in found["methods"]
+
+
+def test_anomaly_has_the_keys_that_scripts_rely_on(model, capsys):
+    found = called(
+        capsys, "anomaly", "tiny", "--normal", "digits:3", "--suspects", "digits:4,5",
+        "--fit-limit", "40",
+    )  # fmt: skip
+    test = data.load("digits", "test")
+    assert found["n_fit"] == 40
+    assert found["n_normal"] == (test.labels == 3).sum()
+    assert found["n_suspects"] == np.isin(test.labels, (4, 5)).sum()
+    assert {"reconstruction_mse", "knn_codes", "pca_residual"} <= set(found["scores"])
+    train = data.load("digits", "train")
+    fitted = train.take(train.labels == 3).sample(40)
+    detector = anomaly.fit(model, fitted.images)
+    scores = [
+        detector.scores(test.images[np.isin(test.labels, which)])["knn_codes"]
+        for which in ((3,), (4, 5))
+    ]
+    expected = separation.measure(*scores)
+    assert found["scores"]["knn_codes"]["auroc"] == pytest.approx(expected.auroc)
+    assert found["scores"]["knn_codes"]["average_precision"] == pytest.approx(
+        expected.average_precision
+    )
+
+
+def test_anomaly_of_one_suspect_has_no_standard_error(model, tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", test_images=np.zeros((1, 32, 32, 3), np.uint8))
+    found = called(
+        capsys, "anomaly", "tiny", "--normal", "digits:3", "--suspects", f"npz:{tmp_path}/a.npz"
+    )
+    assert found["n_suspects"] == 1 and found["scores"]["png_bytes"]["auroc_se"] is None
+
+
+def test_anomaly_prints_a_table_and_the_winner(model, capsys):
+    assert cli.main(["anomaly", "tiny", "--normal", "digits:3", "--suspects", "noise",
+                     "--limit", "5"]) == 0  # fmt: skip
+    told = capsys.readouterr().out
+    assert "PNG bytes" in told and "AUROC" in told and "5 normal images and 5 suspects" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["denoise", "tiny", "--strength", "200"], "`strength` (=200) of gaussian must lie in"),
+        (["denoise", "tiny", "--strength", "nan"], "must lie in 0..150"),
+        (["denoise", "tiny", "--limit", "-1"], "`--limit` (=-1) must be 0 or more"),
+        (["denoise", "tiny", "--seed", "-1"], "`--seed` (=-1) must be 0 or more"),
+        (["denoise", "nothing"], "nothing"),
+        (["denoise", "tiny", "--data", "rain"], "`rain` is not an image set"),
+        (["anomaly", "tiny", "--normal", "digits", "--suspects", "digits"], "choose one of its"),
+        (["anomaly", "tiny", "--normal", "digits:x", "--suspects", "noise"], "no class `x`"),
+        (["anomaly", "tiny", "--normal", "rain", "--suspects", "noise"], "not an image set"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(arguments, words, model, capsys):
+    assert cli.main(arguments) == 1
+    told = capsys.readouterr().err
+    assert words in told and told.count("\n") == 1 and "Traceback" not in told
