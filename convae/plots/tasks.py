@@ -120,9 +120,8 @@ def score_histogram(
             hovertemplate="%{y:.1f} %<extra>" + name + "</extra>",
         )  # fmt: skip
     if threshold is not None and middles:
-        figure.add_vline(
-            min(threshold, 2 * middles[-1] - middles[-2] if len(middles) > 1 else threshold),
-            line=DASHED,
-            annotation=dict(text="threshold", yref="paper", y=1, yanchor="bottom"),
-        )
+        end = 2 * middles[-1] - middles[-2] if len(middles) > 1 else threshold
+        figure.add_vline(min(threshold, end), line=DASHED)
+        # named in the legend: words beside the line would cover bars or other words
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=DASHED, name="threshold")
     return figure
