@@ -22,7 +22,6 @@ rebuilt = checkpoint.decode(code)
 error = float(metrics.mse(image[None], rebuilt)[0])
 psnr = float(metrics.psnr(image[None], rebuilt)[0])
 ui.journey(image, code[0], rebuilt[0], below=f"rebuilt, {psnr:.1f} dB")
-
 test_psnr, measured_on = ui.psnr_of(entry), ui.plain(ui.measured_on(entry), 200)
 ui.figures(
     {
