@@ -7,7 +7,7 @@ runs        run folders, without torch: start, follow, stop
 evaluation  PSNR and SSIM; the baselines: PCA, JPEG, WebP
 latent      the geometry of codes: paths, neighbors, directions, priors
 projection  2-D and 3-D maps of codes
-tasks       what a model is used for: denoising, anomaly detection
+tasks       what a model is used for: denoising, anomalies, generation, features
 plots       arrays in, plotly figures out
 ui          everything Streamlit
 

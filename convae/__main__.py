@@ -1,4 +1,5 @@
-"""convae app | train | resume | evaluate | denoise | anomaly | map | download | list | export"""
+"""convae app | train | resume | evaluate | map | download | list | export, and task_commands:
+denoise | anomaly | generate | probe"""
 
 import argparse
 import json

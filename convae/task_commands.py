@@ -1,17 +1,26 @@
-"""The commands that use a trained model: denoise, anomaly. `__main__` adds them to the others."""
+"""The commands that use a trained model: denoise, anomaly, generate, probe.
+`__main__` adds them to the others."""
 
 import argparse
 import json
 import math
+from pathlib import Path
 
-from convae import data
+from convae import data, files, images
 from convae.data.corruptions import CORRUPTIONS, check_corruption
 from convae.errors import ConvaeError
 from convae.progress import Bars
 
+GRID = 100  # samples on the picture that `generate --to` writes
+
 
 def add_commands(verbs) -> None:
     """Add the parsers of COMMANDS to the subparsers of the command line."""
+    _add_denoise_and_anomaly(verbs)
+    _add_generate_and_probe(verbs)
+
+
+def _add_denoise_and_anomaly(verbs) -> None:
     denoise_parser = verbs.add_parser(
         "denoise", help="restore corrupted images, beside classical filters"
     )
@@ -57,6 +66,48 @@ def add_commands(verbs) -> None:
         parser.add_argument(
             "--limit", type=int, default=0, help=f"images to {what}; 0, the default: all"
         )
+
+
+def _add_generate_and_probe(verbs) -> None:
+    from convae.tasks import features, generation
+
+    generate_parser = verbs.add_parser("generate", help="sample new images, and measure them")
+    probe_parser = verbs.add_parser("probe", help="classify by codes, beside three baselines")
+    for parser in (generate_parser, probe_parser):
+        parser.add_argument("checkpoint", help="a name that `list` shows, or a folder")
+        parser.add_argument("--data", default="", help="images; default: the model's own")
+        parser.add_argument("--json", action="store_true", help="machine-readable output")
+    generate_parser.add_argument(
+        "--prior", default="gmm", choices=list(generation.PRIORS),
+        help="distribution of the codes: "
+        + "; ".join(f"{name}: {text}" for name, text in generation.PRIORS.items())
+        + ". Default: gmm",
+    )  # fmt: skip
+    for flag, default, text in (
+        ("--count", generation.COUNT, "samples"),
+        ("--seed", 0, "seed of the fit and of the samples"),
+        ("--components", generation.COMPONENTS, "Gaussians in the mixture"),
+        ("--neighbors", generation.NEIGHBORS, "nearest codes that shape the noise of jitter"),
+    ):
+        generate_parser.add_argument(
+            flag, type=int, default=default, help=f"{text}; default: {default}"
+        )
+    generate_parser.add_argument(
+        "--temperature", type=float, default=1.0,
+        help="scales the spread of the prior; default: 1, as fitted",
+    )  # fmt: skip
+    generate_parser.add_argument(
+        "--by-class", action="store_true", help="fit a prior of its own to each class"
+    )
+    generate_parser.add_argument("--to", default="", help="write a PNG of up to 100 samples here")
+    for parser, default in (
+        (generate_parser, generation.TRAINING),
+        (probe_parser, features.TRAINING),
+    ):
+        parser.add_argument(
+            "--limit", type=int, default=default,
+            help=f"training images at most; 0: all. Default: {default:,}",
+        )  # fmt: skip
 
 
 def denoise(asked: argparse.Namespace, command: str) -> int:
@@ -137,7 +188,92 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-COMMANDS = {"denoise": denoise, "anomaly": anomaly}
+def generate(asked: argparse.Namespace, command: str) -> int:
+    """The figures of merit of new images; see `tasks.generation`."""
+    from convae.latent.encode_cache import codes_for
+    from convae.tasks import generation, merits
+
+    _check("--count", asked.count, 1)
+    _check("--components", asked.components, 1)
+    _check("--neighbors", asked.neighbors, 1)
+    _check("--seed", asked.seed)
+    _check("--temperature", asked.temperature)
+    target = _picture(asked.to) if asked.to else None
+    checkpoint = _encoder(asked.checkpoint)
+    generation.check_prior(asked.prior, checkpoint.name, checkpoint.config)
+    bars = Bars(asked.json)
+    spec = asked.data or checkpoint.train_config.data.spec
+    train, real = generation.fit_and_real(spec, _limit(asked), bars)
+    codes = codes_for(checkpoint, train.images, train.fingerprint, bars)
+    material = generation.prepare(checkpoint, train, codes, real)
+    prior = generation.fit_prior(
+        asked.prior, codes, train.labels if asked.by_class else None,
+        components=asked.components, neighbors=asked.neighbors, seed=asked.seed,
+    )  # fmt: skip
+    samples = generation.generate(material, prior, asked.count, asked.seed, asked.temperature, bars)
+    figures = generation.measure(material, samples.images)
+    bars.close()
+    if target is not None:
+        sheet = images.contact_sheet(samples.images[:GRID], columns=10)
+        files.write_atomically(target, images.png_bytes(sheet))
+    found = figures._asdict() | {
+        "prior": asked.prior, "count": asked.count, "seed": asked.seed,
+        "space": merits.SPACE, "k": merits.K,
+        "n_train": len(train), "n_real": len(real),
+    }  # fmt: skip
+    if asked.json:
+        print(json.dumps(found))
+        return 0
+    for name in merits.Figures._fields:
+        value = found[name]
+        print(f"{name.replace('_', ' '):16}{value:>8.3f}" if isinstance(value, float) else
+              f"{name.replace('_', ' '):16}{value:>8,}")  # fmt: skip
+    print(
+        f"{asked.count:,} samples of {generation.NAMES[asked.prior]}, fitted to {len(train):,} "
+        f"training images, against {len(real):,} {real.split} images in {merits.SPACE}, "
+        f"k = {merits.K}."
+    )
+    return 0
+
+
+def probe(asked: argparse.Namespace, command: str) -> int:
+    """The accuracy of every probe in every space; see `tasks.features`."""
+    from convae.evaluation.pca import pca_for
+    from convae.tasks import features
+
+    checkpoint = _encoder(asked.checkpoint)
+    bars = Bars(asked.json)
+    spec = asked.data or checkpoint.train_config.data.spec
+    train = data.load(spec, "train", bars).sample(_limit(asked))
+    test = data.load(spec, "test", bars).sample(features.TESTED)
+    features.check_labels(train.labels, test.labels)
+    encoders = features.encoders(checkpoint, pca_for(train), bars)
+    results = features.probe_all(encoders, train, test, bars)
+    bars.close()
+    if asked.json:
+        print(json.dumps({
+            "n_train": len(train),
+            "n_test": len(test),
+            "accuracy": {
+                name: {probe: found.accuracy for probe, found in row.items()}
+                for name, row in results.items()
+            },
+            "standard_error": {
+                name: {probe: found.error for probe, found in row.items()}
+                for name, row in results.items()
+            },
+        }))  # fmt: skip
+        return 0
+    print(f"{'accuracy (%)':32}" + "".join(f"{name:>22}" for name in features.PROBES.values()))
+    for name, row in results.items():
+        cells = (f"{100 * each.accuracy:.2f} +- {100 * each.error:.2f}" for each in row.values())
+        print(f"{features.SPACES[name]:32}" + "".join(f"{cell:>22}" for cell in cells))
+    print(f"{len(train):,} training and {len(test):,} test images of {spec}.")
+    print(features.verdict(results, features.chance_level(test.labels)))
+    return 0
+
+
+COMMANDS = {"denoise": denoise, "anomaly": anomaly, "generate": generate, "probe": probe}
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
@@ -145,6 +281,27 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _check(flag: str, value: int) -> None:
-    if value < 0:
-        raise ConvaeError(f"`{flag}` (={value}) must be 0 or more.")
+def _check(flag: str, value: float, least: int = 0) -> None:
+    if not least <= value < float("inf"):
+        raise ConvaeError(f"`{flag}` (={value}) must be {least} or more.")
+
+
+def _encoder(name: str):
+    """The checkpoint of this name, its codes those of the encoder alone."""
+    from convae.models import checkpoints
+
+    return checkpoints.load(name).with_corrections(0)
+
+
+def _limit(asked: argparse.Namespace) -> int:
+    _check("--limit", asked.limit)
+    return asked.limit or 10**9
+
+
+def _picture(path: str) -> Path:
+    target = Path(path)
+    if target.suffix.lower() != ".png" or target.is_dir() or not target.parent.is_dir():
+        raise ConvaeError(
+            f"`--to` (={path}) must name a PNG file in a folder that exists, such as samples.png."
+        )
+    return target

@@ -8,7 +8,18 @@ some HTML.
 from convae.plots.latent import code_bars, latent_scatter, path_inspector
 from convae.plots.quality import bands, compare_runs, histogram, rate_distortion, spectrum
 from convae.plots.style import CLEAR, COLOURS, GREY, PALETTE, TEAL
-from convae.plots.tasks import precision_recall, psnr_over_strength, roc, score_histogram
+from convae.plots.tasks import (
+    accuracies,
+    confusion,
+    correlation,
+    explained_variance,
+    label_curves,
+    merits,
+    precision_recall,
+    psnr_over_strength,
+    roc,
+    score_histogram,
+)
 
 __all__ = [
     "CLEAR",
@@ -16,11 +27,17 @@ __all__ = [
     "GREY",
     "PALETTE",
     "TEAL",
+    "accuracies",
     "bands",
     "code_bars",
     "compare_runs",
+    "confusion",
+    "correlation",
+    "explained_variance",
     "histogram",
+    "label_curves",
     "latent_scatter",
+    "merits",
     "path_inspector",
     "precision_recall",
     "psnr_over_strength",

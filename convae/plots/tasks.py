@@ -1,4 +1,4 @@
-"""What models are used for: denoising over strength, anomaly scores and their curves."""
+"""What models are used for: figures of the pages Denoise, Anomalies, Generate and Features."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,10 +7,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from convae.plots import style
-from convae.plots.style import BLUE, GREY, RED, Series
+from convae.plots.style import BLUE, FAINT, GREY, RED, Series
 
 MOST_POINTS = 300  # of one curve: more cannot be told apart
 DASHED = dict(color=GREY, dash="dash", width=1.5)
+MOST_NAMES = 20  # classes whose names fit on the axes of a matrix
+DIVERGING = [[0, "#2166ac"], [0.5, "#f7f7f7"], [1, "#b2182b"]]
 
 
 def psnr_over_strength(
@@ -124,4 +126,135 @@ def score_histogram(
         figure.add_vline(min(threshold, end), line=DASHED)
         # named in the legend: words beside the line would cover bars or other words
         figure.add_scatter(x=[None], y=[None], mode="lines", line=DASHED, name="threshold")
+    return figure
+
+
+def merits(rows: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Figures of merit of several generators: a group of bars for each figure, a bar for each
+    generator. rows: generator -> figure -> value; all with the same figures."""
+    figure = style.figure("", "Value", height=360)
+    figure.update_layout(bargap=0.2, bargroupgap=0.05)
+    colours = style.colours(rows)
+    for name, values in rows.items():
+        figure.add_bar(
+            x=list(values),
+            y=[float(value) for value in values.values()],
+            name=style.plain(name),
+            marker=dict(color=colours[name], line_width=0),
+            hovertemplate="%{y:.3f}",
+        )
+    return figure
+
+
+def accuracies(
+    values: Mapping[str, Mapping[str, tuple[float, float]]], chance: float | None = None
+) -> go.Figure:
+    """Accuracies with standard errors: a group of bars for each space, a bar for each probe.
+
+    values: space -> probe -> (accuracy, standard error), both in [0, 1]. chance: the accuracy of
+    guessing, drawn as a line.
+    """
+    figure = style.figure("", "Accuracy (%)", height=360)
+    figure.update_layout(bargap=0.3, bargroupgap=0.08)
+    figure.update_yaxes(rangemode="tozero")
+    probes = list(dict.fromkeys(probe for row in values.values() for probe in row))
+    colours = style.colours(probes)
+    for probe in probes:
+        found = [(space, *row[probe]) for space, row in values.items() if probe in row]
+        errors = [100 * error for _, _, error in found]
+        figure.add_bar(
+            x=[style.plain(space) for space, _, _ in found],
+            y=[100 * accuracy for _, accuracy, _ in found],
+            customdata=errors,
+            error_y=dict(type="data", array=errors, color=GREY, thickness=1.5, width=4),
+            name=style.plain(probe),
+            marker=dict(color=colours[probe], line_width=0),
+            hovertemplate="%{y:.1f} % ± %{customdata:.1f}",
+        )
+    _chance_line(figure, chance if values else None)
+    return figure
+
+
+def _chance_line(figure: go.Figure, chance: float | None) -> None:
+    """A dashed line across the figure, named in the legend: words beside it would cover bars."""
+    if chance is not None:
+        figure.add_hline(100 * chance, line=DASHED)
+        name = f"guessing ({100 * chance:.0f} %)"
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=DASHED, name=name)
+
+
+def label_curves(
+    curves: Mapping[str, Sequence[tuple[int, float, float]]], chance: float | None = None
+) -> go.Figure:
+    """Accuracy over the number of labels, logarithmic; for each space a list of (labels, accuracy,
+    standard error), accuracies in [0, 1]."""
+    figure = style.figure("Labels in total", "Accuracy (%)", height=360)
+    counts = sorted({count for points in curves.values() for count, _, _ in points})
+    figure.update_xaxes(type="log", tickvals=counts, ticktext=[f"{count:,}" for count in counts])
+    figure.update_yaxes(rangemode="tozero")
+    colours = style.colours(curves)
+    for name, points in curves.items():
+        series = Series(name, [p[0] for p in points], [100 * p[1] for p in points])
+        errors = [100 * p[2] for p in points]
+        line = style.line(series, colours[name], mode="lines+markers", customdata=errors)
+        bars = dict(type="data", array=errors, color=colours[name], thickness=1.5, width=4)
+        form = "%{y:.1f} % ± %{customdata:.1f}"
+        figure.add_trace(line.update(error_y=bars, hovertemplate=form))
+    _chance_line(figure, chance if curves else None)
+    return figure
+
+
+def _shares(counts) -> np.ndarray:
+    """Rows of counts as percentages of their sum; a row without any stays at zero."""
+    counts = np.asarray(counts, np.float64)
+    return 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def confusion(counts, names: Sequence[str]) -> go.Figure:
+    """Images of each class (rows) by the class they were given (columns), in percent of the row.
+
+    counts: int (C, C). names: (C,); left out on the axes where there are more than MOST_NAMES.
+    """
+    counts = np.asarray(counts, np.int64).reshape(len(names), len(names))
+    shown = [style.plain(name) for name in names]
+    figure = style.figure("Given class", "True class", hovermode="closest", height=460)
+    figure.update_xaxes(type="category", showgrid=False, showticklabels=len(names) <= MOST_NAMES)
+    figure.update_yaxes(
+        type="category", showgrid=False, autorange="reversed",
+        showticklabels=len(names) <= MOST_NAMES,
+    )  # fmt: skip
+    if len(names):
+        bar = dict(title=dict(text="% of the true class", side="right"), thickness=12)
+        figure.add_heatmap(
+            x=shown, y=shown, z=_shares(counts), customdata=counts, zmin=0, zmax=100,
+            colorscale="Viridis", colorbar=bar,
+            hovertemplate="%{y} taken for %{x}: %{customdata} images, %{z:.0f} %<extra></extra>",
+        )  # fmt: skip
+    return figure
+
+
+def explained_variance(spectra: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Share of the variance in the first 1, 2, ... principal directions, by name: rising to 1."""
+    figure = style.figure("Principal directions", "Explained variance (%)", height=340)
+    figure.update_xaxes(type="log", dtick=1)
+    colours = style.colours(spectra)
+    for name, shares in spectra.items():
+        shares = 100 * np.asarray(shares, np.float64)
+        series = Series(name, list(range(1, len(shares) + 1)), shares.tolist())
+        figure.add_trace(style.line(series, colours[name], hovertemplate="%{y:.1f} %"))
+    return figure
+
+
+def correlation(matrix) -> go.Figure:
+    """Correlations between the values of a code, (d, d) in [-1, 1]."""
+    matrix = np.asarray(matrix, np.float32)
+    figure = style.figure("Place in the code", "Place in the code", "closest", height=420)
+    figure.update_xaxes(showgrid=False, constrain="domain")
+    figure.update_yaxes(showgrid=False, autorange="reversed", scaleanchor="x", constrain="domain")
+    if matrix.size:
+        bar = dict(title=dict(text="Correlation", side="right"), thickness=12, outlinecolor=FAINT)
+        figure.add_heatmap(
+            z=matrix, zmin=-1, zmax=1, colorscale=DIVERGING, colorbar=bar,
+            hovertemplate="values %{x} and %{y}: %{z:.2f}<extra></extra>",
+        )  # fmt: skip
     return figure

@@ -4,5 +4,9 @@ denoising       corrupted images restored by a model and by classical methods
 filters         the classical methods and their tuned parameters
 anomaly         images unlike normal ones: the scores of a detector
 anomaly_groups  which images are normal and which are suspects
+generation      new images from codes that a prior draws
+merits          precision, recall, density, coverage and near copies of new images
+features        classes from codes: linear probe and nearest neighbors
+dimensionality  how many dimensions of a code are in use
 separation      how well a score separates two groups: AUROC, curves, thresholds
 """

@@ -44,12 +44,15 @@ def keep(key: str, value: str) -> str:
     return value
 
 
-def address() -> dict[str, str]:
-    """The choices as a link says them."""
+def address(defaults: bool = True) -> dict[str, str]:
+    """The choices as a link says them. Without `defaults` the images are left out where nobody has
+    chosen them: each page has a default of its own."""
     told = {}
     for key, shown in SHOWN.items():
         kept, _ = st.session_state.get(f"{key}-kept", ("", ""))
         value = st.session_state.get(f"{key}-next") or st.session_state.get(key) or kept
+        if not defaults and value and value == st.session_state.get(f"{key}-default"):
+            continue
         if value:
             told[key] = shown(value)
         elif key in st.query_params:

@@ -34,7 +34,8 @@ MENU = {
             ":material/search_insights:",
             "images unlike normal ones",
         ),
-        ("pages/generate.py", "Generate", ":material/casino:", "images that never were"),
+        ("pages/generate.py", "Generate", ":material/casino:", "new images from a prior"),
+        ("pages/features.py", "Features", ":material/category:", "classes from codes"),
     ],
 }
 TRAIN = "pages/train.py"
@@ -91,7 +92,9 @@ def _menu() -> None:
 
 def link(path: str, label: str, icon: str | None = None, *, width="content") -> None:
     """A link to another page that takes the chosen model and images along."""
-    st.page_link(path, label=label, icon=icon, width=width, query_params=address.address())
+    st.page_link(
+        path, label=label, icon=icon, width=width, query_params=address.address(defaults=False)
+    )
 
 
 def next_pages() -> None:

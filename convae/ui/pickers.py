@@ -213,11 +213,21 @@ def default_source(entry: Entry | None, sources: list[str]) -> str:
     return spec if spec in data.SPECS else "shapes"
 
 
-def pick_source() -> str:
-    """The chosen image set, a spec or UPLOADS; follows the model until one chooses otherwise."""
+def is_trained_on(entry: Entry | None, spec: str) -> bool:
+    return entry is not None and entry.config.data.spec == spec
+
+
+def pick_source(classes: bool = False) -> str:
+    """The chosen image set, a spec or UPLOADS; follows the model until one chooses otherwise.
+
+    classes: the page compares classes, of which photos have two, pieces of two photographs; so
+    digits take the place of photos as the default.
+    """
     entry = checkpoint_options().get(st.session_state.get("model", ""))
     sources = sources_of(entry)
     default = default_source(entry, sources)
+    if classes and default == "photos" and not is_trained_on(entry, "photos"):
+        default = "digits"
     address.remind("data", sources)
     before = st.session_state.get("data-default")
     if before is not None and before != default and st.session_state.get("data") == before:
@@ -246,10 +256,11 @@ def pick_source() -> str:
     return address.keep("data", chosen)
 
 
-def pick_set() -> ImageSet:
-    """The chosen image set: its whole test split, or what the visitor has uploaded."""
+def pick_set(classes: bool = False) -> ImageSet:
+    """The chosen image set: its whole test split, or what the visitor has uploaded. classes: as in
+    `pick_source`."""
     with st.sidebar:
-        source = pick_source()
+        source = pick_source(classes)
     with frame.steady():
         if source == UPLOADS:
             return uploads()

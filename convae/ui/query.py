@@ -13,12 +13,15 @@ import streamlit as st
 from convae import runs
 from convae.data.corruptions import CORRUPTIONS
 from convae.tasks.anomaly import SCORES
+from convae.tasks.features import PROBES, TITLES
+from convae.tasks.generation import NAMES, PRIORS
 from convae.ui.escape import plain
 
 LARGEST = 1e9  # above every number that a page asks for
 NUMBER = re.compile(
     r"(overview|reconstruct|interpolate|denoise)-(count|sample|steps|fps|side|knob-\d+)"
     r"|denoise-(seed|strength-\w+)|anomalies-percentile"
+    r"|generate-(components|neighbors|temperature|seed|steps)"
     r"|latent-(point|from|neighbors|page|n_neighbors|min_dist|seed)"
 )
 OPTIONS: dict[str, Callable[[], Collection[str]]] = {
@@ -52,6 +55,19 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
         "Most anomalous suspects",
         "Most normal images",
     ),
+    "generate-part": lambda: ("Samples", "Priors compared", "Random walk"),
+    "generate-prior": lambda: [NAMES[kind] for kind in PRIORS],
+    "generate-shown": lambda: ("8", "16", "24", "32", "48", "64"),
+    "features-part": lambda: (
+        "Accuracy",
+        "Fewer labels",
+        "Confusion",
+        "Dimensions",
+        "Neighbors",
+    ),
+    "features-count": lambda: ("1,000", "2,000", "5,000", "10,000"),
+    "features-space": lambda: TITLES.values(),
+    "features-probe": lambda: PROBES.values(),
     "latent-method": lambda: ("PCA", "UMAP"),
     "latent-dimensions": lambda: ("2", "3"),
     "latent-metric": lambda: ("euclidean", "cosine", "manhattan"),

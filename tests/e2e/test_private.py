@@ -24,7 +24,8 @@ HOSTILE = (
     "\ud800",
 )
 SHOWN = (*HOSTILE[:4], "\ufffd")
-PAGES = ("", "train", "reconstruct", "interpolate", "latent_map", "denoise", "anomalies")
+PAGES = ("", "train", "reconstruct", "interpolate", "latent_map", "denoise", "anomalies",
+         "generate", "features")  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ NUMBERS = [
     ("pages/denoise.py", "denoise-count"), ("pages/denoise.py", "denoise-sample"),
     ("pages/denoise.py", "denoise-seed"), ("pages/denoise.py", "denoise-strength-gaussian"),
     ("pages/anomalies.py", "anomalies-percentile"),
+    ("pages/generate.py", "generate-components"), ("pages/generate.py", "generate-temperature"),
+    ("pages/generate.py", "generate-seed"),
 ]  # fmt: skip
 
 
@@ -53,6 +55,9 @@ CHOICES = {
     "interpolate-part": {}, "interpolate-easing": {}, "interpolate-paths": {},
     "denoise-corruption": {}, "denoise-measured": {},
     "anomalies-limit": {}, "anomalies-fit": {}, "anomalies-score": {}, "anomalies-gallery": {},
+    "generate-part": {}, "generate-prior": {}, "generate-shown": {},
+    "features-part": {}, "features-count": {}, "features-space": {"features-part": "Confusion"},
+    "features-probe": {"features-part": "Confusion"},
     "latent-method": {}, "latent-dimensions": {}, "latent-metric": {}, "latent-distance": {},
     "latent-colour": {},
 }  # fmt: skip

@@ -1,0 +1,160 @@
+"""The choices of the Features page and what is computed for them, kept for all sessions."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from convae.data import ImageSet
+from convae.errors import DataError
+from convae.evaluation.pca import PCA
+from convae.tasks import dimensionality, features
+from convae.tasks.dimensionality import Dimensions
+from convae.tasks.features import Classified, LabelPoint
+from convae.ui import caches, long_work, pickers
+
+KEPT = dict(bind="query-params", persist_state="session")
+COUNTS = (1_000, 2_000, 5_000, 10_000)
+Results = dict[str, dict[str, Classified]]
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A model, and the images that its codes are probed on. train: those with labels to learn from
+    and to search in."""
+
+    checkpoint: object
+    train: ImageSet
+    test: ImageSet
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.checkpoint.sha256, self.train.fingerprint, self.test.fingerprint
+
+    @property
+    def pca(self) -> PCA:
+        """Of the training images."""
+        return caches.pca_of(self.train)
+
+    def encoders(self, report) -> dict[str, Callable[[ImageSet], np.ndarray]]:
+        return features.encoders(self.checkpoint, self.pca, report)
+
+
+def setting(checkpoint, images: ImageSet, count: int) -> Setting:
+    """`count` training images of the chosen set and up to features.TESTED test images; for uploads
+    the training images of what the model has learned from, where they are here."""
+    source = images.name
+    if source == pickers.UPLOADS:
+        entry = pickers.checkpoint_options().get(checkpoint.name)
+        source = pickers.default_source(entry, pickers.sources_of(entry))
+    train = caches.sample(caches.image_set(source, "train"), count)
+    return Setting(caches.corrected(checkpoint, 0), train, caches.sample(images, features.TESTED))
+
+
+def pick_count() -> int:
+    return st.select_slider(
+        "Training images",
+        COUNTS,
+        features.TRAINING,
+        format_func=lambda count: f"{count:,}",
+        key="features-count",
+        width=220,
+        help="Labeled images at most that the probes learn from and that neighbors are searched "
+        "in, drawn once and for all. 10,000 take a minute the first time.",
+        **KEPT,
+    )
+
+
+def check(setting: Setting) -> None:
+    """DataError where the chosen images have no classes to tell apart."""
+    if setting.test.name == pickers.UPLOADS:
+        raise DataError(
+            "Your images have no labels, so no probe can be tested on them: choose a set with "
+            "classes in the sidebar. Dimensions and Neighbors work with your images."
+        )
+    features.check_labels(setting.train.labels, setting.test.labels)
+
+
+def results_of(setting: Setting) -> Results:
+    """Every probe in every space. DataError where there is nothing to classify."""
+    check(setting)
+
+    def make(report) -> Results:
+        return features.probe_all(setting.encoders(report), setting.train, setting.test, report)
+
+    return long_work.fill(_slot("results", *setting.key), make)
+
+
+def curves_of(setting: Setting, probe: str) -> dict[str, list[LabelPoint]]:
+    """The accuracy over the number of labels in every space."""
+    results = results_of(setting)
+
+    def make(report) -> dict[str, list[LabelPoint]]:
+        found = {}
+        for place, (name, encode) in enumerate(setting.encoders(report).items()):
+            report(place, len(features.SPACES), "fitting to fewer labels")
+            space = features.space(encode, setting.train, setting.test)
+            labels = setting.train.labels, setting.test.labels
+            found[name] = features.label_curve(probe, space, *labels, results[name][probe])
+        return found
+
+    return long_work.fill(_slot("labels", *setting.key, probe), make)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _slot(kind: str, sha256: str, train: str, test: str, *more: str) -> long_work.Slot:
+    return long_work.Slot()
+
+
+def dimensions_of(setting: Setting) -> dict[str, Dimensions]:
+    """The dimensions of codes of the model and of the random encoder. Those of the training images,
+    or of uploads. DataError where these do not vary."""
+    images = setting.test if setting.test.name == pickers.UPLOADS else setting.train
+
+    def make(report) -> dict[str, Dimensions]:
+        encoders, found = setting.encoders(report), {}
+        for place, name in enumerate(("codes", "random_encoder")):
+            report(place, 2, "encoding the images")
+            found[name] = dimensionality.dimensions(encoders[name](images))
+        return found
+
+    return long_work.fill(_slot("dimensions", *setting.key), make)
+
+
+def neighbors_of(setting: Setting, row: int, k: int) -> dict[str, np.ndarray]:
+    """The k training images nearest to a test image in every space: space -> rows (k,)."""
+
+    def make(report) -> dict[str, np.ndarray]:
+        one, found = setting.test.take([row]), {}
+        for place, (name, encode) in enumerate(setting.encoders(report).items()):
+            report(place, len(features.SPACES), "searching")
+            space = features.Space(_points(setting, name, encode), encode(one))
+            found[name] = features.neighbors_of(space, 0, k)
+        return found
+
+    return long_work.fill(_slot("neighbors", *setting.key, str(row), str(k)), make)
+
+
+def _points(setting: Setting, name: str, encode) -> np.ndarray:
+    """Training images in one space; pixels are quickly made and too large to keep."""
+    if name == "pixels":
+        return encode(setting.train)
+    slot = _slot_of_points(setting.checkpoint.sha256, setting.train.fingerprint, name)
+    with slot.lock:
+        if slot.value is None:
+            slot.value = encode(setting.train)
+    return slot.value
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _slot_of_points(sha256: str, train: str, name: str) -> long_work.Slot:
+    return long_work.Slot()
+
+
+def command(setting: Setting, count: int) -> str:
+    """The command that prints the same accuracies."""
+    words = ["python", "-m", "convae", "probe", setting.checkpoint.name]
+    words += ["--data", setting.test.name]
+    return shlex.join(words + (["--limit", str(count)] if count != features.TRAINING else []))

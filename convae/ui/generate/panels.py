@@ -1,0 +1,236 @@
+"""The Generate page, its three parts: samples, priors compared, a random walk."""
+
+import numpy as np
+import streamlit as st
+
+from convae import images as pixels
+from convae import plots
+from convae.csv_export import to_csv
+from convae.errors import DataError
+from convae.latent import interpolation, typicality
+from convae.tasks import generation, merits
+from convae.tasks.generation import BASELINES, CEILING, NAMES, Material, Samples
+from convae.tasks.merits import Figures
+from convae.ui import frame, pickers, pictures
+from convae.ui.escape import plain, sentence
+from convae.ui.generate import sampling
+from convae.ui.generate.sampling import KEPT, Choice, Setting
+
+PARTS = ("Samples", "Priors compared", "Random walk")
+WALKS, FPS = 6, 12  # walks side by side in the GIF
+NOTES = {
+    "Precision": "Share of samples inside the manifold of real images: within the ball around a "
+    f"real image that reaches to its {merits.K}th nearest real image.",
+    "Recall": "Share of real images inside the manifold of the samples.",
+    "Density": "How many real balls hold a sample, divided by k: above 1 where samples crowd where "
+    "real images are dense. Averages do.",
+    "Coverage": "Share of real images whose ball holds a sample.",
+    "Near copies": "Samples less than half as far from their nearest training image as from the "
+    "next 50 on average.",
+}
+
+
+def pick_part() -> str:
+    return st.segmented_control(
+        "Part",
+        PARTS,
+        default=PARTS[0],
+        required=True,
+        key="generate-part",
+        label_visibility="collapsed",
+        **KEPT,
+    )
+
+
+def samples(setting: Setting, material: Material, choice: Choice) -> None:
+    """A grid of samples with their nearest training images, their figures, and downloads."""
+    drawn = sampling.samples_of(setting, material, choice)
+    shown = st.select_slider(
+        "Samples shown", [8, 16, 24, 32, 48, 64], 24, key="generate-shown", width=260,
+        help=f"The first of {generation.COUNT:,} samples; all of them are measured.", **KEPT,
+    )  # fmt: skip
+    first = slice(0, shown)
+    nearest = material.train.images[drawn.nearest[first]]
+    pictures.image_rows(
+        {"sample": drawn.images[first], "nearest": nearest},
+        _captions(setting, drawn, shown),
+    )
+    st.caption(
+        f"Below each sample its off-manifold percentile: {typicality.DEFINITION[0].lower()}"
+        f"{typicality.DEFINITION[1:]} Nearest: the training image, of "
+        f"{len(material.train):,}, that is nearest in {merits.SPACE}."
+    )
+    _show_figures(setting, material, choice, drawn)
+    with st.container(horizontal=True):
+        frame.download(
+            "Samples (PNG)", lambda: pictures.sheet_png([drawn.images[first]]), "samples.png",
+            "image/png",
+        )  # fmt: skip
+        frame.download(
+            "Codes (CSV)",
+            lambda: interpolation.codes_csv({NAMES[choice.kind]: drawn.codes}),
+            "codes.csv",
+            "text/csv",
+        )
+
+
+def _captions(setting: Setting, drawn: Samples, shown: int) -> list[str]:
+    captions = []
+    for row in range(shown):
+        off = drawn.off_manifold[row]
+        words = [f"{off:.0f} %"] if np.isfinite(off) else []
+        if drawn.labels is not None:
+            words.insert(0, setting.train.class_names[drawn.labels[row]])
+        if drawn.copies[row]:
+            words.append("near copy")
+        captions.append("\n".join(words))
+    return captions
+
+
+def _show_figures(setting: Setting, material: Material, choice: Choice, drawn: Samples) -> None:
+    figures = sampling.figures_of(setting, material, choice, drawn.images)
+    if figures is None:
+        st.info(
+            f"Precision, recall, density and coverage need more than {merits.K} real images: "
+            f"there are {len(setting.real)}. Choose another set, or upload more.",
+            icon=":material/info:",
+        )
+        return
+    values = {name: f"{value:.2f}" for name, value in zip(NOTES, figures[:4], strict=False)}
+    frame.figures(values | {"Near copies": f"{figures.nearest_copies:,}"}, NOTES)
+    st.caption(f"{measured_on(setting)} {ceiling(sampling.ceiling_of(setting, material))}")
+    if choice.kind == "normal":
+        st.markdown(sampling.why_it_fails(material))
+    _show_command(setting, choice)
+
+
+def ceiling(figures: Figures) -> str:
+    """What training images in the place of samples score."""
+    words = [
+        f"{name} {value:.2f}" for name, value in zip(figures._fields, figures[:4], strict=False)
+    ]
+    return f"Training images in the place of samples get {', '.join(words)}."
+
+
+def measured_on(setting: Setting) -> str:
+    """On how many samples and images the figures are measured, and what they cannot see."""
+    real = f"{len(setting.real):,} {setting.real.split} images"
+    seen = "" if setting.apart else ", which the prior is fitted to as well"
+    return (
+        f"{generation.COUNT:,} samples against {real} of "
+        f"{plain(pickers.spec_name(setting.real.name))}{seen}, in {merits.SPACE}, "
+        f"k = {merits.K}. This space holds color and layout, not fine detail: it cannot see "
+        "how sharp an image is."
+    )
+
+
+def _show_command(setting: Setting, choice: Choice) -> None:
+    if command := sampling.command(setting, choice):
+        st.caption("The same figures on the command line:")
+        st.code(command, language="bash", wrap_lines=True)
+
+
+def priors(setting: Setting, material: Material, choice: Choice) -> None:
+    """Every prior, the baseline and training images, measured alike; who wins."""
+    try:
+        rows = sampling.comparison(setting, material, choice)
+    except DataError as error:
+        st.info(sentence(str(error)), icon=":material/info:")
+        return
+    st.markdown(f"**{generation.verdict(rows, len(setting.real))}** {remark(rows)}")
+    merits = {NAMES[kind]: row._asdict() for kind, row in rows.items()}
+    shown = {
+        name: {figure.capitalize(): row[figure] for figure in ("precision", "recall", "coverage")}
+        for name, row in merits.items()
+    }
+    st.plotly_chart(plots.merits(shown), key="generate-merits")
+    st.dataframe(
+        [
+            {
+                "Prior": name,
+                "Precision": row["precision"],
+                "Recall": row["recall"],
+                "Density": row["density"],
+                "Coverage": row["coverage"],
+                "Near copies": row["nearest_copies"],
+            }
+            for name, row in merits.items()
+        ],
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(
+                format="localized" if name == "Near copies" else "%.3f", help=text
+            )
+            for name, text in NOTES.items()
+        },
+        key="generate-table",
+    )
+    st.caption(
+        "The baselines fit the same priors to "
+        f"{setting.checkpoint.config.latent_dim} principal components of the pixels: where they "
+        "are as good, it is the prior that makes the samples good, and not the network. "
+        f"{NAMES[CEILING].capitalize()} in the place of samples are what a perfect generator "
+        f"would score, and no more. {measured_on(setting)}"
+    )
+    frame.download(
+        "Table (CSV)",
+        lambda: to_csv([{"prior": kind} | row._asdict() for kind, row in rows.items()]),
+        "priors.csv",
+        "text/csv",
+    )
+
+
+def remark(rows: dict[str, Figures]) -> str:
+    """What the winner in coverage leaves out: a prior more precise, copies, the ceiling."""
+    rivals = {kind: row for kind, row in rows.items() if kind != CEILING}
+    best = max(rivals, key=lambda kind: rivals[kind].coverage)
+    precise = max(rivals, key=lambda kind: rivals[kind].precision)
+    parts = [f"Training images themselves cover {rows[CEILING].coverage:.0%}."]
+    if precise != best:
+        parts.append(
+            f"{NAMES[precise]} is more precise ({rivals[precise].precision:.0%} against "
+            f"{rivals[best].precision:.0%}) and covers {rivals[precise].coverage:.0%}."
+        )
+    copies = {kind: row.nearest_copies for kind, row in rivals.items() if kind not in BASELINES}
+    most = max(copies, key=copies.get)
+    if copies[most] > 0.1 * generation.COUNT:
+        share = copies[most] / generation.COUNT
+        parts.append(f"{share:.0%} of the samples of {NAMES[most]} are near copies.")
+    return " ".join(parts)
+
+
+def walk(setting: Setting, material: Material, choice: Choice) -> None:
+    """Random walks between samples as one GIF, and their codes."""
+    steps = st.slider(
+        "Frames from one sample to the next", 4, 24, 12, key="generate-steps", width=280,
+        help=f"Each walk goes through six samples and back to the first; {FPS} frames a second.",
+        **KEPT,
+    )  # fmt: skip
+    codes, film = _walks(setting.key, choice, steps, setting, material)
+    st.image(film, caption=f"{WALKS} random walks in the latent space")
+    st.caption(
+        f"Each walk goes through six samples of {NAMES[choice.kind]}, along arcs around the mean "
+        "of the codes: straight lines would pass near the mean, where images are a blur."
+    )
+    with st.container(horizontal=True):
+        frame.download("GIF", film, "random-walk.gif", "image/gif")
+        frame.download(
+            "Codes (CSV)", lambda: interpolation.codes_csv(codes), "random-walk.csv", "text/csv"
+        )
+
+
+@st.cache_resource(max_entries=8, show_spinner="Walking")
+def _walks(key: tuple, choice: Choice, steps: int, _setting, _material):
+    prior, center = sampling.prior_of(_setting, _material, choice), _material.codes.mean(axis=0)
+    codes = {
+        f"walk {number + 1}": generation.random_walk(
+            prior, center, 1_000 * number + choice.seed, choice.temperature, steps
+        )
+        for number in range(WALKS)
+    }
+    decoded = [_setting.checkpoint.decode(each) for each in codes.values()]
+    frames = [
+        pixels.contact_sheet(np.stack(tiles), columns=3, scale=1, gap=1, background=128)
+        for tiles in zip(*decoded, strict=True)
+    ]
+    return codes, pixels.gif_bytes(np.stack(frames), scale=4, fps=FPS)

@@ -1,0 +1,257 @@
+"""The choices of the Generate page and what is computed for them, kept for all sessions."""
+
+import shlex
+from dataclasses import astuple, dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from convae.data import ImageSet
+from convae.errors import DataError
+from convae.tasks import generation
+from convae.tasks.generation import Material, Sampler, Samples
+from convae.tasks.merits import Figures
+from convae.ui import caches, long_work, pickers
+from convae.ui.escape import sentence
+
+KEPT = dict(bind="query-params", persist_state="session")
+TOGETHER, EACH = -1, -2  # all classes in one prior; one prior for each class
+KINDS = tuple(generation.PRIORS)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A prior and how it is sampled. condition: TOGETHER, EACH or one class."""
+
+    kind: str = "gmm"
+    components: int = generation.COMPONENTS
+    neighbors: int = generation.NEIGHBORS
+    temperature: float = 1.0
+    seed: int = 0
+    condition: int = TOGETHER
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A model, the images that its priors are fitted to, and the real ones to compare with."""
+
+    checkpoint: object
+    train: ImageSet
+    real: ImageSet
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.checkpoint.sha256, self.train.fingerprint, self.real.fingerprint
+
+    @property
+    def apart(self) -> bool:
+        """Whether the real images are others than those that the prior is fitted to."""
+        return self.train.split != self.real.split
+
+
+def setting(checkpoint, images: ImageSet) -> Setting:
+    """As `generation.fit_and_real`, of the chosen images; uploads are both at once."""
+    train = images
+    if images.name != pickers.UPLOADS:
+        try:
+            train = caches.image_set(images.name, "train")
+        except DataError:  # a set of test images alone
+            train = images
+    train, real = caches.sample(train, generation.TRAINING), caches.sample(images, generation.COUNT)
+    return Setting(caches.corrected(checkpoint, 0), train, real)
+
+
+def pick_choice(setting: Setting, compare: bool = False) -> Choice:
+    """The prior, its parameters and the seed; ConfigError for a prior that this model lacks.
+    compare: all priors are shown, so none is chosen."""
+    kind, condition, config = "gmm", TOGETHER, setting.checkpoint.config
+    components, neighbors = generation.COMPONENTS, generation.NEIGHBORS
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if not compare:
+            kind = _pick_kind("vae" if "vae" in generation.kinds_for(config) else "gmm")
+        if compare or kind == "gmm":
+            components = st.slider(
+                "Gaussians", 1, 50, components, key="generate-components", width=130,
+                help="How many Gaussians the mixture has; fewer where there are few images.",
+                **KEPT,
+            )  # fmt: skip
+        if compare or kind == "jitter":
+            neighbors = st.slider(
+                "Neighbors", 1, 50, neighbors, key="generate-neighbors", width=130,
+                help="How many nearest codes shape the noise of kNN jitter.", **KEPT,
+            )  # fmt: skip
+        temperature = st.slider(
+            "Temperature", 0.0, 1.5, 1.0, 0.05, key="generate-temperature", width=150,
+            help="Scales the spread of the prior, in standard deviations: 1 is as fitted; 0 gives "
+            "the means alone, or training codes themselves (kNN jitter).", **KEPT,
+        )  # fmt: skip
+        if not compare and kind not in ("normal", "vae"):
+            condition = _pick_condition(setting.train.class_names)
+        seed = st.number_input(
+            "Seed", 0, 9999, 0, key="generate-seed", width=110,
+            help="Of the fit and of the samples: another number draws other codes.", **KEPT,
+        )  # fmt: skip
+    generation.check_prior(kind, setting.checkpoint.name, config)
+    return Choice(kind, components, neighbors, temperature, seed, condition)
+
+
+def _pick_kind(default: str) -> str:
+    return st.selectbox(
+        "Prior",
+        KINDS,
+        KINDS.index(default),
+        format_func=generation.NAMES.get,
+        key="generate-prior",
+        width=170,
+        help="Where new codes are drawn from.\n"
+        + "\n".join(f"* {generation.NAMES[kind]}: {generation.PRIORS[kind]}" for kind in KINDS),
+        **KEPT,
+    )
+
+
+def _pick_condition(class_names: tuple[str, ...]) -> int:
+    if len(class_names) < 2:
+        return TOGETHER
+    words = {TOGETHER: "all together", EACH: "one prior each"}
+    return st.selectbox(
+        "Classes",
+        [TOGETHER, EACH, *range(len(class_names))],
+        format_func=lambda label: words.get(label) or f"only {class_names[label]}",
+        key="generate-classes",
+        width=150,
+        help="Fit one prior to all codes, one to the codes of each class (samples are drawn as "
+        "often as the class occurs), or only one of a single class.",
+        **KEPT,
+    )
+
+
+def material_of(setting: Setting) -> Material:
+    # the codes have a bar of their own, and their place is there in every run
+    codes = caches.codes_of(setting.checkpoint, setting.train)
+    caches.pca_of(setting.train)  # with a spinner, and the one that `prepare` finds on disk
+    return _material(*setting.key, setting, codes)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Describing the images")
+def _material(sha256: str, train: str, real: str, _setting: Setting, _codes) -> Material:
+    return generation.prepare(_setting.checkpoint, _setting.train, _codes, _setting.real)
+
+
+def prior_of(setting: Setting, material: Material, choice: Choice) -> Sampler:
+    return _prior(
+        setting.key, choice.kind, choice.components, choice.neighbors, choice.condition,
+        choice.seed, material,
+    )  # fmt: skip
+
+
+@st.cache_resource(max_entries=24, show_spinner="Fitting the prior")
+def _prior(
+    key: tuple, kind: str, components: int, neighbors: int, condition: int, seed: int, _material
+) -> Sampler:
+    codes, labels = _material.codes, _material.train.labels
+    if condition >= 0:
+        codes = codes[labels == condition]
+        if not len(codes):
+            name = _material.train.class_names[condition]
+            raise DataError(f"There is no training image of the class {name}: choose another.")
+    labels = labels if condition == EACH else None
+    return generation.fit_prior(
+        kind, codes, labels, components=components, neighbors=neighbors, seed=seed
+    )
+
+
+def samples_of(setting: Setting, material: Material, choice: Choice) -> Samples:
+    """generation.COUNT samples of the chosen prior."""
+    slot = _slot_of_samples(setting.key, astuple(choice))
+    return long_work.fill(slot, lambda report: _generated(setting, material, choice, report))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _slot_of_samples(key: tuple, choice: tuple) -> long_work.Slot:
+    return long_work.Slot()
+
+
+def _generated(setting, material, choice, report=None) -> Samples:
+    prior = prior_of(setting, material, choice)
+    return generation.generate(
+        material, prior, generation.COUNT, choice.seed, choice.temperature, report
+    )
+
+
+def figures_of(setting: Setting, material: Material, choice: Choice, images) -> Figures | None:
+    """The figures of merit of these samples; None where there are too few real images."""
+    return _figures(setting.key, astuple(choice), material, images)
+
+
+def ceiling_of(setting: Setting, material: Material) -> Figures | None:
+    """The same of training images in the place of samples."""
+    images = generation.ceiling_images(material, generation.COUNT)
+    return _figures(setting.key, (generation.CEILING,), material, images)
+
+
+@st.cache_resource(max_entries=200, show_spinner="Measuring the samples")
+def _figures(key: tuple, choice: tuple, _material: Material, _images) -> Figures | None:
+    try:
+        return generation.measure(_material, _images)
+    except DataError:
+        return None
+
+
+def comparison(setting: Setting, material: Material, choice: Choice) -> dict[str, Figures]:
+    """The figures of every prior that this model has, of the baselines and of training images; the
+    parameters are those of `choice`, with all classes together. DataError for too few images."""
+    kinds = generation.kinds_for(setting.checkpoint.config)
+    choices = {kind: replace(choice, kind=kind, condition=TOGETHER) for kind in kinds}
+    slot = _slot_of_comparison(setting.key, astuple(replace(choice, kind="", condition=TOGETHER)))
+
+    count, seed = generation.COUNT, choice.seed
+    makers = {
+        kind: lambda each=each: _generated(setting, material, each).images
+        for kind, each in choices.items()
+    }
+    for name in generation.BASELINES:
+        makers[name] = lambda name=name: generation.baseline_images(
+            material, name, count, seed, choice.components
+        )
+    makers[generation.CEILING] = lambda: generation.ceiling_images(material, count)
+
+    def make(report) -> dict[str, Figures]:
+        rows: dict[str, Figures] = {}
+        for place, (kind, images) in enumerate(makers.items()):
+            report(place, len(makers), "measuring priors")
+            rows[kind] = generation.measure(material, images())
+        return rows
+
+    return long_work.fill(slot, make)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _slot_of_comparison(key: tuple, choice: tuple) -> long_work.Slot:
+    return long_work.Slot()
+
+
+def command(setting: Setting, choice: Choice) -> str:
+    """The command that prints the same figures; "" for uploads and single classes, which the
+    command line lacks."""
+    if setting.real.name == pickers.UPLOADS or choice.condition >= 0:
+        return ""
+    words = ["python", "-m", "convae", "generate", setting.checkpoint.name]
+    words += ["--prior", choice.kind, "--data", setting.real.name, "--seed", str(choice.seed)]
+    if choice.kind == "gmm" and choice.components != generation.COMPONENTS:
+        words += ["--components", str(choice.components)]
+    if choice.kind == "jitter" and choice.neighbors != generation.NEIGHBORS:
+        words += ["--neighbors", str(choice.neighbors)]
+    if choice.temperature != 1:
+        words += ["--temperature", f"{choice.temperature:g}"]
+    return shlex.join(words + (["--by-class"] if choice.condition == EACH else []))
+
+
+def why_it_fails(material: Material) -> str:
+    """Why N(0, I) does not fit the codes of a model that is not variational."""
+    spread = material.codes.std(axis=0)
+    off = np.abs(material.codes.mean(axis=0)).max()
+    return sentence(
+        f"Nothing has made these codes follow N(0, I): the standard deviations of their values "
+        f"range from {spread.min():.3g} to {spread.max():.3g}, and their means reach "
+        f"{off:.3g}. Samples of N(0, I) lie elsewhere."
+    )

@@ -1,0 +1,27 @@
+"""Generate: new images, decoded from codes that a prior draws."""
+
+import streamlit as st
+
+from convae import ui
+from convae.ui.generate import panels, sampling
+
+ui.page("Generate")
+st.markdown(
+    "A decoder makes an image of any code. **Draw a code from a prior** that is fitted to the "
+    "codes of training images, and the image is new. Does it look like one, and is it a copy?"
+)
+
+checkpoint = ui.pick_checkpoint()
+images = ui.pick_set()
+
+part = panels.pick_part()
+with ui.error_boundary():
+    setting = sampling.setting(checkpoint, images)
+    choice = sampling.pick_choice(setting, compare=part == "Priors compared")
+    material = sampling.material_of(setting)
+    if part == "Samples":
+        panels.samples(setting, material, choice)
+    if part == "Priors compared":
+        panels.priors(setting, material, choice)
+    if part == "Random walk":
+        panels.walk(setting, material, choice)
