@@ -183,7 +183,7 @@ def baseline_images(
 
 
 def ceiling_images(material: Material, count: int) -> np.ndarray:
-    """Training images in the place of samples: what a perfect generator would score."""
+    """Training images in the place of samples: what a generator as good as they are scores."""
     return material.train.sample(count).images
 
 

@@ -169,8 +169,8 @@ def priors(setting: Setting, material: Material, choice: Choice) -> None:
         "The baselines fit the same priors to "
         f"{setting.checkpoint.config.latent_dim} principal components of the pixels: where they "
         "are as good, it is the prior that makes the samples good, and not the network. "
-        f"{NAMES[CEILING].capitalize()} in the place of samples are what a perfect generator "
-        f"would score, and no more. {measured_on(setting)}"
+        f"{NAMES[CEILING].capitalize()} in the place of samples show what a generator as "
+        f"good as the training set scores. {measured_on(setting)}"
     )
     frame.download(
         "Table (CSV)",
