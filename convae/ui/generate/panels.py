@@ -99,7 +99,7 @@ def _show_figures(setting: Setting, material: Material, choice: Choice, drawn: S
     values = {name: f"{value:.2f}" for name, value in zip(NOTES, figures[:4], strict=False)}
     frame.figures(values | {"Near copies": f"{figures.nearest_copies:,}"}, NOTES)
     st.caption(f"{measured_on(setting)} {ceiling(sampling.ceiling_of(setting, material))}")
-    if choice.kind == "normal":
+    if choice.kind == "normal" and not setting.variational:
         st.markdown(sampling.why_it_fails(material))
     _show_command(setting, choice)
 

@@ -44,6 +44,10 @@ class Setting:
         return self.checkpoint.sha256, self.train.fingerprint, self.real.fingerprint
 
     @property
+    def variational(self) -> bool:
+        return "vae" in generation.kinds_for(self.checkpoint.config)
+
+    @property
     def apart(self) -> bool:
         """Whether the real images are others than those that the prior is fitted to."""
         return self.train.split != self.real.split
@@ -64,11 +68,11 @@ def setting(checkpoint, images: ImageSet) -> Setting:
 def pick_choice(setting: Setting, compare: bool = False) -> Choice:
     """The prior, its parameters and the seed; ConfigError for a prior that this model lacks.
     compare: all priors are shown, so none is chosen."""
-    kind, condition, config = "gmm", TOGETHER, setting.checkpoint.config
+    kind, condition = "gmm", TOGETHER
     components, neighbors = generation.COMPONENTS, generation.NEIGHBORS
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if not compare:
-            kind = _pick_kind("vae" if "vae" in generation.kinds_for(config) else "gmm")
+            kind = _pick_kind("vae" if setting.variational else "gmm")
         if compare or kind == "gmm":
             components = st.slider(
                 "Gaussians", 1, 50, components, key="generate-components", width=130,
@@ -91,7 +95,7 @@ def pick_choice(setting: Setting, compare: bool = False) -> Choice:
             "Seed", 0, 9999, 0, key="generate-seed", width=110,
             help="Of the fit and of the samples: another number draws other codes.", **KEPT,
         )  # fmt: skip
-    generation.check_prior(kind, setting.checkpoint.name, config)
+    generation.check_prior(kind, setting.checkpoint.name, setting.checkpoint.config)
     return Choice(kind, components, neighbors, temperature, seed, condition)
 
 
@@ -201,6 +205,8 @@ def comparison(setting: Setting, material: Material, choice: Choice) -> dict[str
     """The figures of every prior that this model has, of the baselines and of training images; the
     parameters are those of `choice`, with all classes together. DataError for too few images."""
     kinds = generation.kinds_for(setting.checkpoint.config)
+    if setting.variational:
+        kinds.remove("normal")  # it draws the same codes as `vae`
     choices = {kind: replace(choice, kind=kind, condition=TOGETHER) for kind in kinds}
     slot = _slot_of_comparison(setting.key, astuple(replace(choice, kind="", condition=TOGETHER)))
 
