@@ -132,7 +132,7 @@ def score_histogram(
 def merits(rows: Mapping[str, Mapping[str, float]]) -> go.Figure:
     """Figures of merit of several generators: a group of bars for each figure, a bar for each
     generator. rows: generator -> figure -> value; all with the same figures."""
-    figure = style.figure("", "Value", height=360)
+    figure = style.figure("", "Value", height=420)
     figure.update_layout(bargap=0.2, bargroupgap=0.05)
     colours = style.colours(rows)
     for name, values in rows.items():
