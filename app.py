@@ -28,7 +28,7 @@ ui.figures(
         "Fewer numbers": f"{image.size / config.latent_dim:.3g} : 1",
         "This image": f"{psnr:.1f} dB",
         "Test images": "-" if test_psnr is None else f"{test_psnr:.1f} dB",
-        "Parameters learnt": f"{checkpoint.model.parameter_count:,}",
+        "Parameters learned": f"{checkpoint.model.parameter_count:,}",
     },
     {"This image": "PSNR: 10 log10(1 / mean squared error). +1 dB means about 20 % lower error."},
 )
@@ -97,7 +97,7 @@ with entropy:
     st.latex(r"L_{BCE} = -\frac{1}{n}\sum_i x_i\ln\hat{x}_i + (1-x_i)\ln(1-\hat{x}_i)")
     st.markdown(
         "**Binary cross-entropy**, for values between 0 and 1. It is least where both agree, but "
-        f"never zero for greys: for this image no model gets below "
+        f"never zero for grays: for this image no model gets below "
         f"{metrics.pixel_entropy(image[None]):.3f}."
     )
 

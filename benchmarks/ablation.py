@@ -62,7 +62,7 @@ class Autocast(Encoder):
 
 
 def folded(model):
-    """A copy whose encoder has its batch normalisation inside the convolutions before it."""
+    """A copy whose encoder has its batch normalization inside the convolutions before it."""
     model = copy.deepcopy(model)
     layers = []
     for layer in model.encoder.children():

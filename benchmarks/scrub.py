@@ -2,7 +2,7 @@
 
     python -m benchmarks.scrub [--moves 200] [--checkpoint FOLDER] [--max-ms 150]
 
-Starts the app (with an untrained model, unless a checkpoint is named: what it has learnt does not
+Starts the app (with an untrained model, unless a checkpoint is named: what it has learned does not
 matter here), opens the page in a headless Chromium and moves the slider as a visitor would, with
 the arrow keys and with the mouse. The time is taken in the page: from the time stamp of the input
 event to the first task after the paint that follows. Each move must have changed the frame.

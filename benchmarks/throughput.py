@@ -54,7 +54,7 @@ def loader(images, training):
     return DataLoader(data, batch_size=BATCH, shuffle=training, drop_last=training)
 
 
-def synchronise(device):
+def synchronize(device):
     if device.type == "cuda":
         torch.cuda.synchronize()
 
@@ -132,10 +132,10 @@ def speeds(variants, work, count, device, rounds):
     found = {name: [] for name in variants}
     for round_ in range(rounds + 1):
         for name, variant in variants.items():
-            synchronise(device)
+            synchronize(device)
             began = time.perf_counter()
             work(variant)
-            synchronise(device)
+            synchronize(device)
             if round_:
                 found[name].append(count / (time.perf_counter() - began))
     return {name: statistics.median(values) for name, values in found.items()}

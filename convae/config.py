@@ -97,7 +97,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is learnt from."""
+    """What is learned from."""
 
     spec: str = setting(
         "shapes",
@@ -228,7 +228,7 @@ class TrainConfig:
         check(self)
         if self.noise_std and self.model.corrections:
             raise ConfigError(
-                f"`corrections` (={self.model.corrections}) would pull codes towards the noise: "
+                f"`corrections` (={self.model.corrections}) would pull codes toward the noise: "
                 "take 0 where `noise_std` is above 0."
             )
 

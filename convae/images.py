@@ -41,7 +41,7 @@ def contact_sheet(
 ) -> np.ndarray:
     """Images uint8 (N, H, W, 3) row by row on one sheet, uint8 (height, width, 3).
 
-    Each pixel becomes `scale` x `scale` (nearest neighbour: nothing is smoothed over); `gap` pixels
+    Each pixel becomes `scale` x `scale` (nearest neighbor: nothing is smoothed over); `gap` pixels
     lie between images and around them. No images give a sheet of background.
     """
     count, height, width, _ = images.shape
@@ -59,12 +59,12 @@ def contact_sheet(
 
 
 def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
-    """uint8 (..., H, W, 3) -> (..., H * scale, W * scale, 3), nearest neighbour."""
+    """uint8 (..., H, W, 3) -> (..., H * scale, W * scale, 3), nearest neighbor."""
     return np.asarray(images).repeat(scale, axis=-3).repeat(scale, axis=-2)
 
 
 def map_pictures(maps: np.ndarray, count: int, size: int = 32) -> np.ndarray:
-    """The `count` feature maps of float (C, H, W) that vary most, as grey pictures.
+    """The `count` feature maps of float (C, H, W) that vary most, as gray pictures.
 
     uint8 (count, size, size, 3), each from its own darkest to its own brightest value; black where
     there are fewer maps. H and W must divide `size`.
@@ -72,9 +72,9 @@ def map_pictures(maps: np.ndarray, count: int, size: int = 32) -> np.ndarray:
     order = np.sort(np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:count])
     chosen = maps[order]
     low, high = (f(chosen, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
-    grey = (chosen - low) / np.maximum(high - low, 1e-12) * 255
+    gray = (chosen - low) / np.maximum(high - low, 1e-12) * 255
     pictures = np.zeros((count, size, size, 3), np.uint8)
-    large = grey.repeat(size // maps.shape[1], axis=1).repeat(size // maps.shape[2], axis=2)
+    large = gray.repeat(size // maps.shape[1], axis=1).repeat(size // maps.shape[2], axis=2)
     pictures[: len(chosen)] = np.rint(large)[..., None]
     return pictures
 
@@ -91,9 +91,9 @@ def png_bytes(image: np.ndarray, small: bool = True) -> bytes:
 def gif_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 0) -> bytes:
     """uint8 (N, H, W, 3), N >= 1 -> an animated GIF. `loop` 0 repeats for ever.
 
-    A GIF holds 256 colours a frame (each frame gets its own) and times in 1/100 s.
+    A GIF holds 256 colors a frame (each frame gets its own) and times in 1/100 s.
     """
-    # 256 colours are chosen before enlarging: the same choice at 1/scale^2 of the work
+    # 256 colors are chosen before enlarging: the same choice at 1/scale^2 of the work
     small = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in frames]
     pictures = [
         image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)

@@ -10,7 +10,7 @@ from convae.ui.latent_map import view as map_view
 ui.page("Latent map")
 st.markdown(
     "Every dot is an image, placed by its code. **Hover** to see it, **click** it to meet its "
-    "neighbours, click **where nothing is** to see what could live there, **draw a loop** around a "
+    "neighbors, click **where nothing is** to see what could live there, **draw a loop** around a "
     "group."
 )
 

@@ -56,7 +56,7 @@ if part == "Bits":
 if part == "What is lost":
     tables.show_loss(held, beside)
     st.markdown(
-        "Most of what an image holds is in its large shapes. A code that minimises squared error "
+        "Most of what an image holds is in its large shapes. A code that minimizes squared error "
         "spends its values there first; fine detail would cost many values and mend little error, "
         "so it is left out. That is the blur."
     )

@@ -22,7 +22,7 @@ def own_folders(tmp_path, monkeypatch):
 
 @pytest.fixture
 def tiny_data(tmp_path):
-    """SPEC of 160 training and 24 test images of two classes: bright or dark squares on grey."""
+    """SPEC of 160 training and 24 test images of two classes: bright or dark squares on gray."""
     rng = np.random.default_rng(0)
 
     def squares(count):
@@ -103,8 +103,8 @@ def waves():
     rng, n = np.random.default_rng(0), 300
     grid = np.arange(32) / 32
     u, v = rng.uniform(-2, 2, (2, n, 4, 1, 1, 1))
-    phase, colour = rng.uniform(0, 6.3, (n, 4, 1, 1, 1)), rng.normal(0, 30, (n, 4, 1, 1, 3))
-    waves = np.cos(6.3 * (u * grid[:, None, None] + v * grid[None, :, None]) + phase) * colour
+    phase, color = rng.uniform(0, 6.3, (n, 4, 1, 1, 1)), rng.normal(0, 30, (n, 4, 1, 1, 3))
+    waves = np.cos(6.3 * (u * grid[:, None, None] + v * grid[None, :, None]) + phase) * color
     return (128 + waves.sum(axis=1)).clip(0, 255).astype(np.uint8)
 
 

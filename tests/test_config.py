@@ -78,6 +78,6 @@ def test_settings_of_runs_are_told_apart():
     assert config.compared({"a": one, "c": one})[0] == {}
 
 
-def test_a_denoiser_does_not_correct_codes_towards_the_noise():
+def test_a_denoiser_does_not_correct_codes_toward_the_noise():
     with pytest.raises(ConfigError, match="corrections.*noise_std"):
         TrainConfig(model=ModelConfig(corrections=1), noise_std=0.1)

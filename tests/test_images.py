@@ -57,7 +57,7 @@ def test_a_film_has_every_frame_at_its_pace(make):
         film.load()
         assert film.info["duration"] == 100
         shown = np.asarray(film.convert("RGB"))[::2, ::2].astype(int)
-        limit = 0 if make is pixels.webp_bytes else 1  # a GIF has 256 colours a frame
+        limit = 0 if make is pixels.webp_bytes else 1  # a GIF has 256 colors a frame
         assert np.abs(shown - frame).mean() <= limit
 
 

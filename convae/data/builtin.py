@@ -7,7 +7,7 @@ names), the same ones every time. No image of one split is in the other.
 import numpy as np
 from PIL import Image
 
-FAVOURITE_HUE = {  # of 1; unevenly spaced, as the eye tells more yellows apart than greens
+FAVORITE_HUE = {  # of 1; unevenly spaced, as the eye tells more yellows apart than greens
     "arrow": 0.89,
     "circle": 0.07,
     "cross": 0.25,
@@ -19,7 +19,7 @@ FAVOURITE_HUE = {  # of 1; unevenly spaced, as the eye tells more yellows apart 
     "star": 0.14,
     "triangle": 0.37,
 }
-SHAPES = tuple(FAVOURITE_HUE)
+SHAPES = tuple(FAVORITE_HUE)
 SHAPE_COUNTS = {"train": 10_000, "test": 2_000}
 
 
@@ -33,8 +33,8 @@ def shapes(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str
 def draw_shapes(count: int, seed: int = 0, progress=None) -> tuple[np.ndarray, np.ndarray]:
     """`count` shapes: (images uint8 (N, 32, 32, 3), labels int64 (N,), indices into SHAPES).
 
-    Position, size, tilt, colours and background vary from image to image. Each class has a
-    favourite hue, from which it strays: as in the world, colour hints at the class and does not
+    Position, size, tilt, colors and background vary from image to image. Each class has a
+    favorite hue, from which it strays: as in the world, color hints at the class and does not
     decide it.
     """
     rng = np.random.default_rng([20, seed])
@@ -66,12 +66,12 @@ def _draw(label: int, count: int, rng: np.random.Generator) -> np.ndarray:
     v = (np.cos(tilt) * dy - np.sin(tilt) * dx) / radius
     distance = _distance(SHAPES[label], u, v) * radius  # pixels, negative inside
 
-    hue = FAVOURITE_HUE[SHAPES[label]] + rng.normal(0, 0.03, (count, 1, 1))
-    bright = _colour(hue, vary(0.6, 0.9), vary(0.85, 1.0))
-    deep = _colour(hue + vary(-0.06, 0.06), vary(0.75, 1.0), vary(0.55, 0.8))
+    hue = FAVORITE_HUE[SHAPES[label]] + rng.normal(0, 0.03, (count, 1, 1))
+    bright = _color(hue, vary(0.6, 0.9), vary(0.85, 1.0))
+    deep = _color(hue + vary(-0.06, 0.06), vary(0.75, 1.0), vary(0.55, 0.8))
     sky_hue, sky_value = vary(0, 1), vary(0.55, 1.0)
-    sky = _colour(sky_hue, vary(0.05, 0.35), sky_value)
-    ground = _colour(sky_hue + vary(-0.15, 0.15), vary(0.05, 0.4), sky_value * vary(0.6, 1.0))
+    sky = _color(sky_hue, vary(0.05, 0.35), sky_value)
+    ground = _color(sky_hue + vary(-0.15, 0.15), vary(0.05, 0.4), sky_value * vary(0.6, 1.0))
 
     angle = vary(0, 2 * np.pi)
     slope = ((np.cos(angle) * x + np.sin(angle) * y) / 44 + 0.5)[..., None]
@@ -84,7 +84,7 @@ def _draw(label: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def _colour(hue, saturation, value) -> np.ndarray:
+def _color(hue, saturation, value) -> np.ndarray:
     """HSV in [0, 1], each (N, 1, 1), hue modulo 1 -> RGB float32 (N, 1, 1, 3) in [0, 1]."""
     sixth = np.concatenate([(np.asarray(hue) * 6 + k) % 6 for k in (5, 3, 1)], axis=-1)
     sixth = sixth[:, :, None, :]
@@ -138,7 +138,7 @@ def _polygon(u: np.ndarray, v: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _wheel(*radii: float, turns: int) -> np.ndarray:
-    """Corners around a centre, from the top, the radii taken in turn."""
+    """Corners around a center, from the top, the radii taken in turn."""
     count = turns * len(radii)
     angles = np.pi / 2 + 2 * np.pi * np.arange(count) / count
     around = np.resize(radii, count)
@@ -170,7 +170,7 @@ _CORNERS = {
 
 
 def digits(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """scikit-learn's 1,797 handwritten digits, 8x8 greys smoothly enlarged into 32x32 RGB.
+    """scikit-learn's 1,797 handwritten digits, 8x8 grays smoothly enlarged into 32x32 RGB.
 
     The first 1,437 are to train on, the last 360 to test on.
     """
@@ -178,8 +178,8 @@ def digits(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str
 
     found = load_digits()
     part = slice(None, 1437) if split == "train" else slice(1437, None)
-    greys = (found.images[part] * (255 / 16)).round().astype(np.uint8)
-    large = [Image.fromarray(grey).resize((28, 28), Image.Resampling.BICUBIC) for grey in greys]
+    grays = (found.images[part] * (255 / 16)).round().astype(np.uint8)
+    large = [Image.fromarray(gray).resize((28, 28), Image.Resampling.BICUBIC) for gray in grays]
     framed = np.pad(np.stack(large), ((0, 0), (2, 2), (2, 2)))  # ink reaches the edge of the 8x8
     images = np.repeat(framed[..., None], 3, axis=3)
     return images, found.target[part].astype(np.int64), tuple("0123456789")
@@ -244,7 +244,7 @@ def outside(image: np.ndarray) -> dict[str, np.ndarray]:
     gradient = np.stack(np.broadcast_arrays(ramp, ramp[:, None], np.uint8(128)), axis=2)
     return {
         "noise": noise,
-        "flat colour": np.full((32, 32, 3), (230, 60, 150), np.uint8),
+        "flat color": np.full((32, 32, 3), (230, 60, 150), np.uint8),
         "checks of 1 pixel": fine,
         "checks of 4 pixels": coarse,
         "gradient": gradient,

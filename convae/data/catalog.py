@@ -20,7 +20,7 @@ SPLITS = ("train", "test")
 MAX_CLASSES = 10_000  # of an npz without class_names
 SPECS = {
     "cifar10": "60,000 photographs of ten kinds of things; a download of 170 MB.",
-    "shapes": "12,000 drawings of ten shapes in many colours; made on the spot.",
+    "shapes": "12,000 drawings of ten shapes in many colors; made on the spot.",
     "digits": "1,797 handwritten digits, enlarged from 8x8; comes with scikit-learn.",
     "photos": "Thousands of small pieces of two photographs; comes with scikit-learn.",
 }

@@ -34,7 +34,7 @@ _TRANSPOSE = {
 
 
 def fit_square(image: Image.Image, size: int = SIZE) -> Image.Image:
-    """The largest centred square of `image`, at `size` x `size` pixels."""
+    """The largest centered square of `image`, at `size` x `size` pixels."""
     width, height = image.size
     if width == height == size:
         return image
@@ -131,7 +131,7 @@ def _notes(image: Image.Image) -> list[str]:
 
 
 def _decoded(image: Image.Image) -> Image.Image:
-    """An opened image, decoded: upright, the centred square, RGB, 32x32."""
+    """An opened image, decoded: upright, the centered square, RGB, 32x32."""
     if image.format in ("JPEG", "MPO"):  # decodes a large photograph at 1/2, 1/4 or 1/8 of its size
         image.draft("RGB", (2 * SIZE, 2 * SIZE))
     image.load()
@@ -149,7 +149,7 @@ def _decoded(image: Image.Image) -> Image.Image:
 
 
 def _reduced_by_bands(image: Image.Image) -> Image.Image:
-    """The centred square of a large image at 32x32, in L, RGB or RGBA: as `fit_square`, but only
+    """The centered square of a large image at 32x32, in L, RGB or RGBA: as `fit_square`, but only
     a few rows at a time are converted."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2

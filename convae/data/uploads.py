@@ -23,7 +23,7 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
 def decode_upload(data: bytes) -> np.ndarray:
-    """The bytes of one uploaded image -> uint8 (32, 32, 3): centre crop, resized, on white.
+    """The bytes of one uploaded image -> uint8 (32, 32, 3): center crop, resized, on white.
 
     DataError, of one sentence that begins "The image", for whatever it is that cannot be used.
     """

@@ -27,9 +27,9 @@ def jpeg(images: np.ndarray, quality: int) -> tuple[np.ndarray, float]:
 
     images: uint8 (N, 32, 32, 3). All are packed into one sheet, and the bytes are those of the
     whole file over N: of the header (about 300 bytes) an image carries next to nothing. Where there
-    are fewer than 256 they are repeated up to that, so that it stays so. Colour is not subsampled
+    are fewer than 256 they are repeated up to that, so that it stays so. Color is not subsampled
     (4:4:4): in RGB that gives the better PSNR from about 70 bytes an image, and as every block of
-    8 x 8 pixels lies inside one tile, no image touches its neighbour. Huffman tables are optimised.
+    8 x 8 pixels lies inside one tile, no image touches its neighbor. Huffman tables are optimized.
     """
     return _coded(images, "JPEG", quality=int(quality), subsampling=0, optimize=True)
 
@@ -37,7 +37,7 @@ def jpeg(images: np.ndarray, quality: int) -> tuple[np.ndarray, float]:
 def webp(images: np.ndarray, quality: int) -> tuple[np.ndarray, float]:
     """What lossy WebP makes of images at a quality of 0 to 100, and the bytes it needs for each.
 
-    images: uint8 (N, 32, 32, 3), packed into one sheet as in `jpeg`. WebP always halves the colour
+    images: uint8 (N, 32, 32, 3), packed into one sheet as in `jpeg`. WebP always halves the color
     (4:2:0); its blocks of 16 x 16 lie inside the tiles, but it predicts from and smooths across
     their edges a little. Method 4, the default of libwebp; 6 takes twice the time for 0.1 dB.
     """

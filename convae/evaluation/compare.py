@@ -223,11 +223,11 @@ def misleading(image: np.ndarray, rebuilt: np.ndarray) -> dict[str, np.ndarray]:
     half = image.copy()
     half[16:] = 128
     noise = np.random.default_rng(0).standard_normal(image.shape)
-    towards = 1 if image.mean() < 128 else -1
+    toward = 1 if image.mean() < 128 else -1
     return {
         "rebuilt": rebuilt,
         "noise": _pixels(image + spread * noise),
-        "brightness": _pixels(image + towards * spread),
+        "brightness": _pixels(image + toward * spread),
         "shifted by a pixel": np.concatenate([image[:, :1], image[:, :-1]], axis=1),
         "half masked": half,
     }

@@ -9,10 +9,10 @@ from convae.data import ImageSet
 from convae.evaluation import codecs, metrics, quantization
 from convae.evaluation.pca import PCA, pca_for
 
-FLOAT = 16  # bits of a value that is not quantised: counted as float16, which costs < 0.001 dB
+FLOAT = 16  # bits of a value that is not quantized: counted as float16, which costs < 0.001 dB
 GUESS = "Guess"  # the encoder alone, of a checkpoint whose codes are corrected
 BITS = (1, 2, 3, 4, 5, 6, 7, 8, FLOAT)
-REFERENCE = 1_000  # training images whose codes give the range of each quantised value
+REFERENCE = 1_000  # training images whose codes give the range of each quantized value
 
 
 class Method(NamedTuple):
@@ -40,7 +40,7 @@ def model_method(checkpoint, reference: ImageSet, bits: int = FLOAT) -> Method:
     d, key = checkpoint.config.latent_dim, f"model-{checkpoint.sha256}-{bits}"
     if bits == FLOAT:
         return Method(checkpoint.name, key, d, code_bytes(d, bits), checkpoint.reconstruct, "")
-    rebuild = _quantised(checkpoint.encode, checkpoint.decode, reference.images, bits)
+    rebuild = _quantized(checkpoint.encode, checkpoint.decode, reference.images, bits)
     key += f"-{reference.fingerprint}"
     told = f"{bits} bits a value"
     return Method(checkpoint.name, key, d, code_bytes(d, bits), rebuild, told)
@@ -52,7 +52,7 @@ def stored_codes(checkpoint, images: np.ndarray, reference: ImageSet, bits: int)
     if bits == FLOAT:
         return codes
     low, high = quantization.code_range(checkpoint.encode(reference.images), bits)
-    return quantization.dequantise(quantization.quantise(codes, bits, low, high), bits, low, high)
+    return quantization.dequantize(quantization.quantize(codes, bits, low, high), bits, low, high)
 
 
 def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT) -> Method:
@@ -65,18 +65,18 @@ def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT
         return pca.decode(encode(images))
 
     if bits != FLOAT:
-        rebuild = _quantised(encode, pca.decode, fitted_on.sample(REFERENCE).images, bits)
+        rebuild = _quantized(encode, pca.decode, fitted_on.sample(REFERENCE).images, bits)
     key = f"pca-{fitted_on.fingerprint}-{latent_dim}-{bits}"
     told = f"{fitted_on.name}, {len(fitted_on):,} images"
     return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, told)
 
 
-def _quantised(encode, decode, reference, bits):
+def _quantized(encode, decode, reference, bits):
     low, high = quantization.code_range(encode(reference), bits)
 
     def rebuild(images):
-        packed = quantization.quantise(encode(images), bits, low, high)
-        return decode(quantization.dequantise(packed, bits, low, high))
+        packed = quantization.quantize(encode(images), bits, low, high)
+        return decode(quantization.dequantize(packed, bits, low, high))
 
     return rebuild
 
@@ -105,7 +105,7 @@ def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
 
 
 def reference_of(test: ImageSet, fitted_on: ImageSet | None) -> ImageSet:
-    """The images whose codes tell the range of each quantised value: of the training split, and
+    """The images whose codes tell the range of each quantized value: of the training split, and
     only where none is at hand those measured themselves."""
     return (fitted_on or test).sample(REFERENCE)
 

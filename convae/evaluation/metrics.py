@@ -50,7 +50,7 @@ def _blocks(n: int, size: int = BLOCK):
 
 
 def _squared_error(images: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
-    """Sum of squared differences of each image in grey levels, exact: int64 (N,)."""
+    """Sum of squared differences of each image in gray levels, exact: int64 (N,)."""
     _pair(images, rebuilt)
     total = np.empty(len(images), np.int64)
     for block in _blocks(len(images)):
@@ -116,7 +116,7 @@ def ssim(images: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     values = np.empty(len(images), np.float32)
     for block in _blocks(len(images), 64):
-        # centred, so that the variances survive the subtraction of two large numbers
+        # centered, so that the variances survive the subtraction of two large numbers
         x, y = (np.moveaxis(each[block], 3, 1) - 127.5 for each in (images, rebuilt))
         mean_x, mean_y, xx, yy, xy = (
             rows @ each @ columns.T for each in (x, y, x * x, y * y, x * y)

@@ -40,7 +40,7 @@ class PCA(NamedTuple):
             raise ValueError(f"latent_dim (={latent_dim}) is above the {known} components kept")
         directions = self.components[:latent_dim].T
         codes = np.zeros((len(images), latent_dim), np.float32)
-        for block, pixels in _centred(images, self.mean):
+        for block, pixels in _centered(images, self.mean):
             codes[block, :known] = pixels @ directions
         return codes
 
@@ -58,7 +58,7 @@ class PCA(NamedTuple):
         return self.decode(self.encode(images, latent_dim))
 
 
-def _centred(images: np.ndarray, mean: np.ndarray):
+def _centered(images: np.ndarray, mean: np.ndarray):
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
         pixels = images[block].reshape(len(images[block]), -1).astype(np.float32)
@@ -88,7 +88,7 @@ def fit_pca(
         report(1.0)
         return PCA(mean, np.zeros((0, pixels), np.float32), np.zeros(0), n)
     find = _from_inner_products if n <= pixels else _from_covariance
-    values, vectors = find(_centred(images, mean), n, keep, report)
+    values, vectors = find(_centered(images, mean), n, keep, report)
     directions = vectors.T[::-1].astype(np.float32)
     largest = np.abs(directions).argmax(axis=1)
     directions *= np.sign(directions[np.arange(keep), largest])[:, None]
@@ -101,7 +101,7 @@ def squared_errors(pca: PCA, images: np.ndarray, latent_dim: int) -> np.ndarray:
     (latent_dim,). images: those that the PCA was fitted on, uint8 (N, 32, 32, 3)."""
     total = sum(
         float(np.einsum("np,np->", pixels, pixels, dtype=np.float64))
-        for _, pixels in _centred(images, pca.mean)
+        for _, pixels in _centered(images, pca.mean)
     )
     explained = np.zeros(latent_dim)
     known = min(latent_dim, len(pca.variances))

@@ -19,7 +19,7 @@ def code_range(codes: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     return low.astype(np.float32), high.astype(np.float32)
 
 
-def quantise(codes: np.ndarray, bits: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def quantize(codes: np.ndarray, bits: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Codes in whole steps of `bits` bits (1 to 8), packed: uint8 (N, ceil(d * bits / 8)).
 
     codes: (N, d). low, high: (d,), the range of each value, cut into 2^bits equal cells; what lies
@@ -32,8 +32,8 @@ def quantise(codes: np.ndarray, bits: int, low: np.ndarray, high: np.ndarray) ->
     return np.packbits(ones.reshape(len(codes), -1), axis=1)
 
 
-def dequantise(packed: np.ndarray, bits: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """The middle of each value's cell: codes float32 (N, d). The inverse of `quantise`."""
+def dequantize(packed: np.ndarray, bits: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The middle of each value's cell: codes float32 (N, d). The inverse of `quantize`."""
     cells, d = _cells(bits), len(low)
     ones = np.unpackbits(packed, axis=1, count=d * bits).reshape(len(packed), d, bits)
     cell = ones @ (1 << np.arange(bits)[::-1])
@@ -53,7 +53,7 @@ def rate_distortion(
     reference: np.ndarray,
     bits: Iterable[int] = range(1, 9),
 ) -> list[tuple[int, float]]:
-    """What quantising a code costs: (bytes an image, PSNR of the set in dB) at each of the bits.
+    """What quantizing a code costs: (bytes an image, PSNR of the set in dB) at each of the bits.
 
     images: uint8 (N, 32, 32, 3) and their codes (N, d); decode turns codes into images, of a PCA or
     of a network; reference: codes (M, d) of other images, for the range of each value.
@@ -61,7 +61,7 @@ def rate_distortion(
     points = []
     for each in bits:
         low, high = code_range(reference, each)
-        packed = quantise(codes, each, low, high)
-        rebuilt = decode(dequantise(packed, each, low, high))
+        packed = quantize(codes, each, low, high)
+        rebuilt = decode(dequantize(packed, each, low, high))
         points.append((packed.shape[1], set_psnr(images, rebuilt)))
     return points

@@ -1,4 +1,4 @@
-"""What a map can be coloured by, from the codes alone: groups, and how odd a code is."""
+"""What a map can be colored by, from the codes alone: groups, and how odd a code is."""
 
 import numpy as np
 

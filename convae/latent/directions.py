@@ -46,7 +46,7 @@ def principal_knobs(codes: np.ndarray, most: int = 10) -> Knobs:
 
 
 def class_knobs(codes: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Knobs:
-    """From the mean of all other codes towards the mean of each class, where there are both.
+    """From the mean of all other codes toward the mean of each class, where there are both.
 
     codes: (N, d); labels: (N,). One spread is the standard deviation of all codes along it.
     """

@@ -24,29 +24,29 @@ PATHS = {
 }
 FADE, LINE, SPHERE, REAL, SPLINE = PATHS
 _KINDS = {LINE: "lerp", SPHERE: "slerp", SPLINE: "spline"}
-NEIGHBOURS = 10
+NEIGHBORS = 10
 
 
 class RealCodes(NamedTuple):
     """Codes of real images, what walks are held against: float32 (N, d).
 
-    graph: their nearest neighbours, sparse (N, N). typicality: what is typical of them. centre:
+    graph: their nearest neighbors, sparse (N, N). typicality: what is typical of them. center:
     (d,). spread: root mean square distance from it.
     """
 
     codes: np.ndarray
     graph: object
     typicality: Typicality
-    centre: np.ndarray
+    center: np.ndarray
     spread: float
 
 
 def real_codes(codes: np.ndarray) -> RealCodes:
     """About half a second for 3,000 codes of 128 values: worth keeping. N at least 1."""
-    graph = neighbors.neighbour_graph(codes, NEIGHBOURS)
-    centre = codes.mean(axis=0)
-    spread = float(np.sqrt(np.square(codes - centre).sum(axis=1).mean()))
-    return RealCodes(codes, graph, typicality.fit(codes), centre, spread)
+    graph = neighbors.neighbor_graph(codes, NEIGHBORS)
+    center = codes.mean(axis=0)
+    spread = float(np.sqrt(np.square(codes - center).sum(axis=1).mean()))
+    return RealCodes(codes, graph, typicality.fit(codes), center, spread)
 
 
 class Walk(NamedTuple):
@@ -97,7 +97,7 @@ def walk(
         at = through_real(codes, real, steps, loop, easing)
         frames = checkpoint.decode(at)
     else:
-        at = paths.path(codes, steps, _KINDS[way], loop, easing, real.centre)
+        at = paths.path(codes, steps, _KINDS[way], loop, easing, real.center)
         frames = checkpoint.decode(at)
     # a cross-fade has no code to come back to but that of its pixels: what decoding loses of it
     again = checkpoint.encode(checkpoint.decode(at) if way == FADE else frames)
@@ -161,7 +161,7 @@ def through_real(
     for start, end in zip(stops, stops[1:], strict=False):
         way, _ = neighbors.shortest_path(graph, start, end)
         # islands: rare, and slow to join, so only where they are
-        way = way or neighbors.graph_path(nodes, start, end, 2 * NEIGHBOURS).indices
+        way = way or neighbors.graph_path(nodes, start, end, 2 * NEIGHBORS).indices
         legs.append(along(nodes[way], shares))
     return np.concatenate(legs if loop else [*legs, codes[-1:]])
 
@@ -170,7 +170,7 @@ def _with_more(real: RealCodes, codes: np.ndarray):
     """The graph of the real codes with each of `codes` joined to its nearest ones."""
     from scipy.sparse import csr_array
 
-    distances, indices = nearest_neighbors(real.codes, codes, NEIGHBOURS)
+    distances, indices = nearest_neighbors(real.codes, codes, NEIGHBORS)
     lengths = np.maximum(distances.ravel().astype(np.float64), 1e-12)
     old, total = real.graph, len(real.codes) + len(codes)
     ends = old.indptr[-1] + indices.shape[1] * np.arange(1, len(codes) + 1)

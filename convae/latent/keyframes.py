@@ -106,8 +106,8 @@ def named(keyframe: Keyframe, test: ImageSet) -> str:
     """What people call it: `frog`, `your image 1`, `generated 7`, `mean frog`, `mean image`."""
     kind, number = keyframe
     if kind == "":
-        labelled = len(test.class_names) > 1
-        return test.class_names[test.labels[number]] if labelled else f"image {number}"
+        labeled = len(test.class_names) > 1
+        return test.class_names[test.labels[number]] if labeled else f"image {number}"
     if kind == "c":
         return f"mean {test.class_names[number]}"
     return {"u": f"your image {number}", "g": f"generated {number}", "m": "mean image"}[kind]

@@ -9,15 +9,15 @@ from convae.evaluation.metrics import _blocks
 
 class GraphPath(NamedTuple):
     """indices: the codes on the way, both ends among them. length: the sum of the steps between
-    them. k: how many neighbours each code needed for the ends to be connected."""
+    them. k: how many neighbors each code needed for the ends to be connected."""
 
     indices: list[int]
     length: float
     k: int
 
 
-def neighbour_graph(codes: np.ndarray, k: int):
-    """The k-nearest-neighbour graph of codes (N, d): a sparse (N, N) matrix of distances.
+def neighbor_graph(codes: np.ndarray, k: int):
+    """The k-nearest-neighbor graph of codes (N, d): a sparse (N, N) matrix of distances.
 
     About 3 s for 10,000 codes on two cores: worth keeping.
     """
@@ -25,13 +25,13 @@ def neighbour_graph(codes: np.ndarray, k: int):
 
     distances, indices = nearest_neighbors(codes, codes, k, skip_self=True)
     rows = np.arange(len(codes) + 1) * indices.shape[1]
-    # equal codes are neighbours too, and a zero would mean no edge
+    # equal codes are neighbors too, and a zero would mean no edge
     lengths = np.maximum(distances.ravel().astype(np.float64), 1e-12)
     return csr_array((lengths, indices.ravel(), rows), shape=(len(codes),) * 2)
 
 
 def shortest_path(graph, start: int, end: int) -> tuple[list[int], float]:
-    """The shortest way from start to end along a graph of `neighbour_graph`, and its length.
+    """The shortest way from start to end along a graph of `neighbor_graph`, and its length.
 
     Edges count in both directions. An empty list and inf where there is no way.
     """
@@ -47,15 +47,15 @@ def shortest_path(graph, start: int, end: int) -> tuple[list[int], float]:
 
 
 def graph_path(codes: np.ndarray, start: int, end: int, k: int = 10) -> GraphPath:
-    """From code to code through real codes alone, along the k-nearest-neighbour graph.
+    """From code to code through real codes alone, along the k-nearest-neighbor graph.
 
-    codes: (N, d); start, end: indices. Where k neighbours do not connect the two, k is doubled
+    codes: (N, d); start, end: indices. Where k neighbors do not connect the two, k is doubled
     until they are connected.
     """
     if k < 1 or not (0 <= start < len(codes) and 0 <= end < len(codes)):
         raise ValueError(f"start (={start}), end (={end}) or k (={k}) is out of range")
     while True:
-        way, length = shortest_path(neighbour_graph(codes, k), start, end)
+        way, length = shortest_path(neighbor_graph(codes, k), start, end)
         if way:
             return GraphPath(way, length, k)
         k = min(2 * k, len(codes) - 1)
@@ -81,7 +81,7 @@ METRICS = ("Euclidean", "Cosine")
 def nearest_codes(
     codes: np.ndarray, queries: np.ndarray, k: int, metric: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`neighbours` by one of METRICS: (distances, indices), (M, k) each. Cosine: 1 - cos of the
+    """`neighbors` by one of METRICS: (distances, indices), (M, k) each. Cosine: 1 - cos of the
     angle at the origin, in [0, 2]; a zero vector is at distance 0.5."""
     if metric not in METRICS:
         raise ValueError(f"metric (={metric!r}) must be one of {', '.join(METRICS)}")
@@ -104,7 +104,7 @@ def nearest_neighbors(
 
     codes: (N, d); queries: (M, d). Returns Euclidean distances float32 (M, k) and indices into
     codes int64 (M, k); k is cut to what there is. skip_self: queries are the codes themselves,
-    and none is its own neighbour.
+    and none is its own neighbor.
     """
     codes, queries = np.asarray(codes, np.float64), np.asarray(queries, np.float64)
     if codes.ndim != 2 or queries.ndim != 2 or codes.shape[1] != queries.shape[1]:
@@ -114,8 +114,8 @@ def nearest_neighbors(
     indices = np.empty((len(queries), k), np.int64)
     if not k:
         return distances, indices
-    centre = codes.mean(axis=0)
-    codes, queries = codes - centre, queries - centre
+    center = codes.mean(axis=0)
+    codes, queries = codes - center, queries - center
     squares = (codes * codes).sum(axis=1)
     for block in _blocks(len(queries), max(1, 2**23 // len(codes))):
         ranked = queries[block] @ codes.T

@@ -1,7 +1,7 @@
-"""Moving about among codes: paths, neighbours, directions and priors. Codes are float32 (N, d).
+"""Moving about among codes: paths, neighbors, directions and priors. Codes are float32 (N, d).
 
-The codes of an autoencoder are not drawn from a unit normal, nor centred, nor equally wide in every
-direction. Nothing here assumes that they are.
+The codes of an autoencoder do not follow a unit normal: they are neither centered nor equally wide in
+every direction. Nothing here assumes that they are.
 """
 
 from typing import Literal
@@ -17,14 +17,14 @@ def lerp(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
     return _straight(a, b, _shares(steps))
 
 
-def slerp(a: np.ndarray, b: np.ndarray, steps: int, centre: np.ndarray | None = None) -> np.ndarray:
+def slerp(a: np.ndarray, b: np.ndarray, steps: int, center: np.ndarray | None = None) -> np.ndarray:
     """From a to b along an arc: float32 (steps, d), both ends exact. a, b: (d,).
 
-    The direction, seen from `centre` (default: the origin), turns at an even rate in the plane of
+    The direction, seen from `center` (default: the origin), turns at an even rate in the plane of
     the two (Shoemake 1985), while the length goes from one to the other in a straight line. Where
     there is no such plane, as the two are parallel, opposite or zero, it is `lerp`.
     """
-    return _arc(a, b, _shares(steps), centre)
+    return _arc(a, b, _shares(steps), center)
 
 
 def _shares(steps: int) -> np.ndarray:
@@ -39,11 +39,11 @@ def _straight(a, b, shares) -> np.ndarray:
     return _exact_ends(a, b, shares, (1 - shares) * a.astype(np.float64) + shares * b)
 
 
-def _arc(a, b, shares, centre=None) -> np.ndarray:
+def _arc(a, b, shares, center=None) -> np.ndarray:
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
-    centre = np.zeros(len(a)) if centre is None else np.asarray(centre, np.float64)
+    center = np.zeros(len(a)) if center is None else np.asarray(center, np.float64)
     shares = np.asarray(shares)[:, None]
-    arms = np.stack([a, b]) - centre
+    arms = np.stack([a, b]) - center
     lengths = np.linalg.norm(arms, axis=1)
     if lengths.min() < 1e-9 * max(1e-30, lengths.max()):
         return _straight(a, b, shares[:, 0])
@@ -54,7 +54,7 @@ def _arc(a, b, shares, centre=None) -> np.ndarray:
         return _straight(a, b, shares[:, 0])
     turned = np.sin((1 - shares) * angle) * start + np.sin(shares * angle) * end
     length = (1 - shares) * lengths[0] + shares * lengths[1]
-    return _exact_ends(a, b, shares, centre + length * turned / np.sin(angle))
+    return _exact_ends(a, b, shares, center + length * turned / np.sin(angle))
 
 
 def _exact_ends(a, b, shares, codes) -> np.ndarray:
@@ -86,12 +86,12 @@ def path(
     kind: Kind = "lerp",
     loop: bool = False,
     easing: Easing = "linear",
-    centre: np.ndarray | None = None,
+    center: np.ndarray | None = None,
 ) -> np.ndarray:
     """A path through 2 to 6 keyframes, (K, d): keyframe i is frame i * steps, to the last bit.
 
     Returns float32 ((K - 1) * steps + 1, d), or with loop, where the last leg leads back to the
-    first keyframe without repeating it, (K * steps, d). kind: lerp and slerp (around centre) turn
+    first keyframe without repeating it, (K * steps, d). kind: lerp and slerp (around center) turn
     sharply at the keyframes, spline (Catmull and Rom 1974) does not, but swings out a little.
     easing acts on each leg.
     """
@@ -111,7 +111,7 @@ def path(
         legs = [_spline(*controls[i : i + 4], shares) for i in range(len(stops) - 1)]
     else:
         legs = [
-            _arc(a, b, shares, centre) if kind == "slerp" else _straight(a, b, shares)
+            _arc(a, b, shares, center) if kind == "slerp" else _straight(a, b, shares)
             for a, b in zip(stops, stops[1:], strict=False)
         ]
     return np.concatenate(legs if loop else [*legs, stops[-1][None]])

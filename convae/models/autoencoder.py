@@ -5,7 +5,7 @@ float32 (N, 3, 32, 32), clamped to [0, 1] wherever it is shown or measured.
 
 classic: the well-known notebook model. Convolutions, max-pooling, a dense ReLU code, up-sampling.
 
-strided: the field's teaching network. Strided convolutions, a linear code, no normalisation.
+strided: the field's teaching network. Strided convolutions, a linear code, no normalization.
 
 residual: ours. The code is linear, and starts as PCA: the best a linear code can do. Around it
 stand two small convolutional networks that work on pictures, not on codes: one prepares the image
@@ -67,7 +67,7 @@ class ConvAutoencoder(nn.Module):
     ) -> None:
         """Make a `residual` model exactly PCA, where training then starts.
 
-        mean (3072,), directions (K, 3072), K >= 1, pixels in (row, column, colour) order. Where K <
+        mean (3072,), directions (K, 3072), K >= 1, pixels in (row, column, color) order. Where K <
         latent_dim the other values of the code keep their random directions.
 
         A variational model divides each value by its standard deviation, from variances (K,): its

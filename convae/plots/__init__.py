@@ -1,4 +1,4 @@
-"""Arrays in, plotly figures out. One colour table, one style, readable on light and on dark pages.
+"""Arrays in, plotly figures out. One color table, one style, readable on light and on dark pages.
 
 Each figure comes from a few plain numbers, made by the private function above it. No data is a
 normal case: it gives the empty figure with its axes. Text from outside is escaped, as plotly reads
@@ -7,7 +7,7 @@ some HTML.
 
 from convae.plots.latent import code_bars, latent_scatter, path_inspector
 from convae.plots.quality import bands, compare_runs, histogram, rate_distortion, spectrum
-from convae.plots.style import CLEAR, COLOURS, GREY, PALETTE, TEAL
+from convae.plots.style import CLEAR, COLORS, GRAY, PALETTE, TEAL
 from convae.plots.tasks import (
     accuracies,
     confusion,
@@ -23,8 +23,8 @@ from convae.plots.tasks import (
 
 __all__ = [
     "CLEAR",
-    "COLOURS",
-    "GREY",
+    "COLORS",
+    "GRAY",
     "PALETTE",
     "TEAL",
     "accuracies",

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from convae.plots import style
-from convae.plots.style import BLUE, FAINT, GREY, PALETTE, SPIKE, STYLE, Series
+from convae.plots.style import BLUE, FAINT, GRAY, PALETTE, SPIKE, STYLE, Series
 
 
 def code_bars(code) -> go.Figure:
@@ -44,12 +44,12 @@ def _marker(count: int, dimensions: int) -> tuple[float, float]:
 
 
 def latent_scatter(
-    points, labels=None, class_names: Sequence[str] = (), ids=None, colour=None, label: str = ""
+    points, labels=None, class_names: Sequence[str] = (), ids=None, color=None, label: str = ""
 ) -> go.Figure:
-    """A map of codes: points (N, 2) or (N, 3), a colour for each class, or by a number.
+    """A map of codes: points (N, 2) or (N, 3), a color for each class, or by a number.
 
     labels: (N,) indices into class_names, or None. ids: (N,), what a selection gives back in
-    customdata; by default the rows. colour: (N,) numbers instead of classes; label: what they are.
+    customdata; by default the rows. color: (N,) numbers instead of classes; label: what they are.
     """
     points = np.asarray(points, np.float32)
     points = points if points.ndim == 2 and points.shape[1] in (2, 3) else points.reshape(-1, 2)
@@ -61,21 +61,21 @@ def latent_scatter(
     figure.update_layout(legend=dict(itemsizing="constant"))
     if points.shape[1] == 3:
         # a scene does not blend its grid with the page: no transparency here
-        plane = dict(gridcolor=GREY, showbackground=False, **hidden)
+        plane = dict(gridcolor=GRAY, showbackground=False, **hidden)
         # a step back from plotly's 1.25 each: on a phone the map would reach beyond the picture
         camera = dict(eye=dict(x=1.5, y=1.5, z=1.2))
         axes = dict(xaxis=plane, yaxis=plane, zaxis=plane)
         figure.update_layout(scene=dict(**axes, aspectmode="data", camera=camera))
     size, opacity = _marker(len(points), points.shape[1])
-    groups = _groups(None if colour is not None else labels, class_names, len(points))
+    groups = _groups(None if color is not None else labels, class_names, len(points))
     hues = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(map(str, class_names))}
     for name, rows in groups:
         marker = dict(
-            size=size, opacity=opacity, color=hues.get(name, GREY if labels is not None else BLUE)
+            size=size, opacity=opacity, color=hues.get(name, GRAY if labels is not None else BLUE)
         )
-        if colour is not None:
+        if color is not None:
             bar = dict(title=dict(text=label, side="right"), thickness=12)
-            marker |= dict(color=np.asarray(colour), colorscale="Viridis", colorbar=bar)
+            marker |= dict(color=np.asarray(color), colorscale="Viridis", colorbar=bar)
         options = dict(
             mode="markers",
             marker=marker,
@@ -114,20 +114,20 @@ def path_inspector(
     figure.update_xaxes(SPIKE | dict(unifiedhovertitle_text="Frame: %{x}"))
     for i, (quantity, by_path) in enumerate(zip(names, values.values(), strict=True)):
         several = isinstance(by_path, Mapping)
-        colours = style.colours(by_path) if several else {quantity: PALETTE[i % len(PALETTE)]}
+        colors = style.colors(by_path) if several else {quantity: PALETTE[i % len(PALETTE)]}
         for name, numbers in by_path.items() if several else [(quantity, by_path)]:
             numbers = np.asarray(numbers, float).tolist()
             series = Series(name, list(range(len(numbers))), numbers)
             form = "%{y:.4g}" + ("" if several else "<extra></extra>")
             where = dict(xaxis=f"x{i + 1}", yaxis=f"y{i + 1}") if i else {}
             shown = dict(legendgroup=name, showlegend=several and i == 0, hovertemplate=form)
-            figure.add_trace(style.line(series, colours[name], **where, **shown))
+            figure.add_trace(style.line(series, colors[name], **where, **shown))
         if several:
             legend = dict(yref="container", y=1, yanchor="top")
             figure.update_layout(showlegend=True, margin_t=76, legend=legend)
     figure.update_xaxes(title_text="Frame", row=len(values), col=1)
     lines = [(mark, dict(color=FAINT, width=1)) for mark in marks]
-    lines += [] if frame is None else [(frame, dict(color=GREY, width=1, dash="dot"))]
+    lines += [] if frame is None else [(frame, dict(color=GRAY, width=1, dash="dot"))]
     # through all rows at once: plotly's own add_vline takes 15 ms for each
     across = dict(type="line", xref="x", yref="paper", y0=0, y1=1, layer="below")
     figure.update_layout(shapes=[across | dict(x0=x, x1=x, line=line) for x, line in lines])

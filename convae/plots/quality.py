@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from convae.plots import style
-from convae.plots.style import BLUE, GREY, Series
+from convae.plots.style import BLUE, GRAY, Series
 
 History = Sequence[Mapping[str, Any]]
 By = Literal["epoch", "step", "elapsed_s"]
@@ -45,10 +45,10 @@ def compare_runs(
     x_title = {"epoch": "Epoch", "step": "Step", "elapsed_s": time_title}[by]
     figure = style.figure(x_title, "PSNR (dB)" if show == "psnr" else "Loss")
     form = "%{y:.2f}" if show == "psnr" else "%{y:.5f}"
-    colours = style.colours(histories)
+    colors = style.colors(histories)
     for name, history in histories.items():
         series = _curve(history, name, by, show, unit)
-        figure.add_trace(style.line(series, colours[name], hovertemplate=form))
+        figure.add_trace(style.line(series, colors[name], hovertemplate=form))
     return figure
 
 
@@ -78,7 +78,7 @@ def histogram(values, label: str, bins: int = 40) -> go.Figure:
     figure = style.figure(label, "Images")
     figure.update_yaxes(rangemode="nonnegative")
     figure.update_layout(barmode="overlay", bargap=0.04, showlegend=len(groups) > 1)
-    colours = style.colours(groups) if len(groups) > 1 else dict.fromkeys(groups, BLUE)
+    colors = style.colors(groups) if len(groups) > 1 else dict.fromkeys(groups, BLUE)
     middles = [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
     for name, heights in counts.items():
         opacity = 0.65 if len(groups) > 1 else 1.0
@@ -89,12 +89,12 @@ def histogram(values, label: str, bins: int = 40) -> go.Figure:
             x=middles,
             y=heights,
             name=style.plain(with_median),
-            marker=dict(color=colours[name], line_width=0),
+            marker=dict(color=colors[name], line_width=0),
             opacity=opacity,
             hovertemplate="%{y}<extra>" + style.plain(name) + "</extra>",
         )
         if median is not None:
-            line = dict(color=colours[name] if len(groups) > 1 else GREY, dash="dash", width=1.5)
+            line = dict(color=colors[name] if len(groups) > 1 else GRAY, dash="dash", width=1.5)
             text = dict(text=f"median {median:.3g}", yref="paper", y=1, yanchor="bottom")
             figure.add_vline(median, line=line, annotation=text if len(groups) == 1 else None)
     return figure
@@ -112,11 +112,11 @@ def rate_distortion(
     figure.update_xaxes(type="log", dtick=math.log10(2), tick0=0, tickformat=",d")
     if not any(series.values()):
         figure.update_xaxes(range=[math.log10(16), math.log10(1024)])
-    colours = style.colours([*series, *(marked or {})])
+    colors = style.colors([*series, *(marked or {})])
     form = "%{x:.0f} bytes<br>%{y:.2f} dB"
     for name, points in series.items():
         sizes, quality = _columns(sorted(points))
-        line = style.line(Series(name, sizes, quality), colours[name], mode="lines+markers")
+        line = style.line(Series(name, sizes, quality), colors[name], mode="lines+markers")
         figure.add_trace(line.update(hovertemplate=form, marker_size=5))
     for name, (size, quality) in (marked or {}).items():
         figure.add_scatter(
@@ -124,7 +124,7 @@ def rate_distortion(
             y=[quality],
             name=style.plain(name),
             mode="markers",
-            marker=dict(color=colours[name], size=15, line=dict(color=GREY, width=2)),
+            marker=dict(color=colors[name], size=15, line=dict(color=GRAY, width=2)),
             hovertemplate=form,
             showlegend=False,
         )
@@ -147,10 +147,10 @@ def spectrum(spectra: Mapping[str, tuple[Any, Any]]) -> go.Figure:
         ticktext=[f"1/{1 / tick:.0f}" for tick in ticks],
     )
     figure.update_yaxes(type="log", exponentformat="power", dtick=1)
-    colours = style.colours(spectra)
+    colors = style.colors(spectra)
     for name, (frequencies, power) in spectra.items():
         series = Series(name, *_columns(zip(frequencies, power, strict=True)))
-        figure.add_trace(style.line(series, colours[name], hovertemplate="%{y:.2e}"))
+        figure.add_trace(style.line(series, colors[name], hovertemplate="%{y:.2e}"))
     return figure
 
 
@@ -172,14 +172,14 @@ def bands(errors: Mapping[str, Sequence[Any]]) -> go.Figure:
     figure = style.figure("Spatial frequency (cycles per pixel)", "Lost (% of the signal)")
     figure.update_layout(bargap=0.25, bargroupgap=0.05)
     figure.update_xaxes(type="category", unifiedhovertitle_text="%{x}")
-    colours = style.colours(errors)
+    colors = style.colors(errors)
     for name, each in errors.items():
         names, lost = _lost(each)
         figure.add_bar(
             x=names,
             y=lost,
             name=style.plain(name),
-            marker=dict(color=colours[name], line_width=0),
+            marker=dict(color=colors[name], line_width=0),
             hovertemplate="%{y:.1f} %",
         )
     return figure

@@ -1,4 +1,4 @@
-"""What all figures have in common: the colour table, the template, how a line is drawn."""
+"""What all figures have in common: the color table, the template, how a line is drawn."""
 
 import html
 from typing import NamedTuple
@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 
 # ten hues that keep a contrast of at least 3 to white and to near-black
 PALETTE = "#3b7dd8 #d9730d #2e9e5b #e0454f #9b6bdf #1a9aa8 #d6559f #a9743f #8f9320 #7f8794".split()
-BLUE, ORANGE, GREEN, RED, PURPLE, TEAL, PINK, BROWN, OLIVE, GREY = PALETTE
-COLOURS = {
-    "original": GREY,
+BLUE, ORANGE, GREEN, RED, PURPLE, TEAL, PINK, BROWN, OLIVE, GRAY = PALETTE
+COLORS = {
+    "original": GRAY,
     "PCA": ORANGE,
     "JPEG": BROWN,
     "WebP": OLIVE,
@@ -17,7 +17,7 @@ COLOURS = {
     "validation": BLUE,
     "normal": BLUE,
     "odd": RED,
-    "Cross-fade": GREY,
+    "Cross-fade": GRAY,
     "Straight line": BLUE,
     "Sphere": ORANGE,
     "Through real images": GREEN,
@@ -37,7 +37,7 @@ AXIS = dict(
 # width of -2 the halo is gone, and browsers draw the line itself one pixel wide.
 SPIKE = dict(
     showspikes=True,
-    spikecolor=GREY,
+    spikecolor=GRAY,
     spikethickness=-2,
     spikedash="solid",
     spikemode="across",
@@ -48,7 +48,7 @@ STYLE = go.layout.Template(
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         colorway=PALETTE,
-        font=dict(color=GREY, size=13),
+        font=dict(color=GRAY, size=13),
         hoverlabel=dict(bgcolor="#2b303b", bordercolor="#2b303b", font=dict(color="#f2f4f8")),
         xaxis=AXIS,
         yaxis=AXIS,
@@ -83,19 +83,19 @@ def plain(text: str) -> str:
     return html.escape(str(text), quote=False)
 
 
-def colours(names) -> dict[str, str]:
-    """A colour for each name: its own where it has one, otherwise the next that is free."""
+def colors(names) -> dict[str, str]:
+    """A color for each name: its own where it has one, otherwise the next that is free."""
     names = list(dict.fromkeys(names))
-    taken = {COLOURS[name] for name in names if name in COLOURS}
-    free = [colour for colour in PALETTE if colour not in taken] or PALETTE
-    others = [name for name in names if name not in COLOURS]
+    taken = {COLORS[name] for name in names if name in COLORS}
+    free = [color for color in PALETTE if color not in taken] or PALETTE
+    others = [name for name in names if name not in COLORS]
     spread = {name: free[i % len(free)] for i, name in enumerate(others)}
-    return {name: COLOURS.get(name) or spread[name] for name in names}
+    return {name: COLORS.get(name) or spread[name] for name in names}
 
 
-def line(series: Series, colour: str, **options) -> go.Scatter:
-    """A series in a colour, or its one point; options: any of plotly's Scatter."""
-    line = dict(color=colour, width=2) | options.pop("line", {})
+def line(series: Series, color: str, **options) -> go.Scatter:
+    """A series in a color, or its one point; options: any of plotly's Scatter."""
+    line = dict(color=color, width=2) | options.pop("line", {})
     mode = options.pop("mode", "lines" if len(series.x) > 1 else "markers")
     return go.Scatter(
         x=series.x, y=series.y, name=plain(series.name), mode=mode, line=line, **options

@@ -7,10 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from convae.plots import style
-from convae.plots.style import BLUE, FAINT, GREY, RED, Series
+from convae.plots.style import BLUE, FAINT, GRAY, RED, Series
 
 MOST_POINTS = 300  # of one curve: more cannot be told apart
-DASHED = dict(color=GREY, dash="dash", width=1.5)
+DASHED = dict(color=GRAY, dash="dash", width=1.5)
 MOST_NAMES = 20  # classes whose names fit on the axes of a matrix
 DIVERGING = [[0, "#2166ac"], [0.5, "#f7f7f7"], [1, "#b2182b"]]
 
@@ -28,16 +28,16 @@ def psnr_over_strength(
     names of methods that are drawn thicker.
     """
     figure = style.figure(label, "PSNR (dB)", height=400)
-    colours = style.colours(psnr)
+    colors = style.colors(psnr)
     for name, values in psnr.items():
         series = Series(name, list(map(float, strengths)), list(map(float, values)))
         line = style.line(
-            series, colours[name], mode="lines+markers", hovertemplate="%{y:.2f} dB",
+            series, colors[name], mode="lines+markers", hovertemplate="%{y:.2f} dB",
             line=dict(width=3.5 if name in emphasized else 1.75),
         )  # fmt: skip
         figure.add_trace(line.update(marker_size=7 if name in emphasized else 5))
     if marked is not None and psnr:
-        figure.add_vline(marked, line=dict(color=GREY, dash="dot", width=1.5), layer="below")
+        figure.add_vline(marked, line=dict(color=GRAY, dash="dot", width=1.5), layer="below")
     return figure
 
 
@@ -55,11 +55,11 @@ def _rates(
     figure = style.figure(x_title, y_title, hovermode="closest", height=420)
     figure.update_xaxes(range=[-0.02, 1.02], constrain="domain")
     figure.update_yaxes(range=[-0.02, 1.02], scaleanchor="x", constrain="domain")
-    colours = style.colours(curves)
+    colors = style.colors(curves)
     for name, curve in curves.items():
         form = f"%{{x:.3f}}, %{{y:.3f}}<extra>{style.plain(name)}</extra>"
         width = 3 if name in emphasized else 1.5
-        line = style.line(Series(name, *_thinned(*curve)), colours[name], hovertemplate=form)
+        line = style.line(Series(name, *_thinned(*curve)), colors[name], hovertemplate=form)
         figure.add_trace(line.update(line_width=width))
     return figure
 
@@ -116,9 +116,9 @@ def score_histogram(
     figure.update_yaxes(rangemode="nonnegative")
     figure.update_layout(barmode="overlay", bargap=0.04)
     middles, shares = _bars(normal, suspects, bins)
-    for name, colour, heights in zip(("normal", "suspects"), (BLUE, RED), shares, strict=True):
+    for name, color, heights in zip(("normal", "suspects"), (BLUE, RED), shares, strict=True):
         figure.add_bar(
-            x=middles, y=heights, name=name, opacity=0.65, marker=dict(color=colour, line_width=0),
+            x=middles, y=heights, name=name, opacity=0.65, marker=dict(color=color, line_width=0),
             hovertemplate="%{y:.1f} %<extra>" + name + "</extra>",
         )  # fmt: skip
     if threshold is not None and middles:
@@ -134,13 +134,13 @@ def merits(rows: Mapping[str, Mapping[str, float]]) -> go.Figure:
     generator. rows: generator -> figure -> value; all with the same figures."""
     figure = style.figure("", "Value", height=420)
     figure.update_layout(bargap=0.2, bargroupgap=0.05)
-    colours = style.colours(rows)
+    colors = style.colors(rows)
     for name, values in rows.items():
         figure.add_bar(
             x=list(values),
             y=[float(value) for value in values.values()],
             name=style.plain(name),
-            marker=dict(color=colours[name], line_width=0),
+            marker=dict(color=colors[name], line_width=0),
             hovertemplate="%{y:.3f}",
         )
     return figure
@@ -158,7 +158,7 @@ def accuracies(
     figure.update_layout(bargap=0.3, bargroupgap=0.08)
     figure.update_yaxes(rangemode="tozero")
     probes = list(dict.fromkeys(probe for row in values.values() for probe in row))
-    colours = style.colours(probes)
+    colors = style.colors(probes)
     for probe in probes:
         found = [(space, *row[probe]) for space, row in values.items() if probe in row]
         errors = [100 * error for _, _, error in found]
@@ -166,9 +166,9 @@ def accuracies(
             x=[style.plain(space) for space, _, _ in found],
             y=[100 * accuracy for _, accuracy, _ in found],
             customdata=errors,
-            error_y=dict(type="data", array=errors, color=GREY, thickness=1.5, width=4),
+            error_y=dict(type="data", array=errors, color=GRAY, thickness=1.5, width=4),
             name=style.plain(probe),
-            marker=dict(color=colours[probe], line_width=0),
+            marker=dict(color=colors[probe], line_width=0),
             hovertemplate="%{y:.1f} % ± %{customdata:.1f}",
         )
     _chance_line(figure, chance if values else None)
@@ -192,12 +192,12 @@ def label_curves(
     counts = sorted({count for points in curves.values() for count, _, _ in points})
     figure.update_xaxes(type="log", tickvals=counts, ticktext=[f"{count:,}" for count in counts])
     figure.update_yaxes(rangemode="tozero")
-    colours = style.colours(curves)
+    colors = style.colors(curves)
     for name, points in curves.items():
         series = Series(name, [p[0] for p in points], [100 * p[1] for p in points])
         errors = [100 * p[2] for p in points]
-        line = style.line(series, colours[name], mode="lines+markers", customdata=errors)
-        bars = dict(type="data", array=errors, color=colours[name], thickness=1.5, width=4)
+        line = style.line(series, colors[name], mode="lines+markers", customdata=errors)
+        bars = dict(type="data", array=errors, color=colors[name], thickness=1.5, width=4)
         form = "%{y:.1f} % ± %{customdata:.1f}"
         figure.add_trace(line.update(error_y=bars, hovertemplate=form))
     _chance_line(figure, chance if curves else None)
@@ -237,11 +237,11 @@ def explained_variance(spectra: Mapping[str, Sequence[float]]) -> go.Figure:
     """Share of the variance in the first 1, 2, ... principal directions, by name: rising to 1."""
     figure = style.figure("Principal directions", "Explained variance (%)", height=340)
     figure.update_xaxes(type="log", dtick=1)
-    colours = style.colours(spectra)
+    colors = style.colors(spectra)
     for name, shares in spectra.items():
         shares = 100 * np.asarray(shares, np.float64)
         series = Series(name, list(range(1, len(shares) + 1)), shares.tolist())
-        figure.add_trace(style.line(series, colours[name], hovertemplate="%{y:.1f} %"))
+        figure.add_trace(style.line(series, colors[name], hovertemplate="%{y:.1f} %"))
     return figure
 
 

@@ -96,10 +96,10 @@ def spec(
     x["scale"] = {"zero": by != "epoch", "nice": False}
     y = {"field": "y", "type": "quantitative", "title": y_title}
     y["scale"] = {"type": "log" if log and show == "loss" else "linear", "zero": False}
-    colour = {
+    color = {
         "field": "name", "type": "nominal", "title": None,
         "scale": {"domain": ["training", "validation"],
-                  "range": [plots.COLOURS["training"], plots.COLOURS["validation"]]},
+                  "range": [plots.COLORS["training"], plots.COLORS["validation"]]},
         "legend": {"orient": "top"} if show == "loss" else None,
     }  # fmt: skip
     told = [
@@ -107,7 +107,7 @@ def spec(
         {"field": "x", "type": "quantitative", "title": x_title.lower()},
         {"field": "y", "type": "quantitative", "title": y_title, "format": ".4~f"},
     ]
-    grey = plots.GREY
+    gray = plots.GRAY
     # flags of neighboring steps do not cover each other: three heights in turn
     flag = {"value": {"expr": "10 + (toNumber(datum.name) - 1) % 3 * 19"}}
 
@@ -118,7 +118,7 @@ def spec(
         {
             "transform": only("curve"),
             "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 16}, "clip": True},
-            "encoding": {"x": x, "y": y, "color": colour},
+            "encoding": {"x": x, "y": y, "color": color},
         },
         {
             "transform": only("curve"),
@@ -127,23 +127,23 @@ def spec(
         },
         {
             "transform": only("rung"),
-            "mark": {"type": "rule", "strokeDash": [5, 4], "color": grey},
+            "mark": {"type": "rule", "strokeDash": [5, 4], "color": gray},
             "encoding": {"y": y},
         },
         {
             "transform": only("rung"),
             "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -3,
-                     "color": grey, "fontSize": 12},
+                     "color": gray, "fontSize": 12},
             "encoding": {"x": {"value": 4}, "y": y, "text": {"field": "name"}},
         },
         {
             "transform": only("event"),
-            "mark": {"type": "rule", "strokeDash": [2, 3], "color": grey},
+            "mark": {"type": "rule", "strokeDash": [2, 3], "color": gray},
             "encoding": {"x": x},
         },
         {
             "transform": only("event"),
-            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 240, "color": grey},
+            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 240, "color": gray},
             "encoding": {"x": x, "y": flag},
         },
         {

@@ -13,7 +13,7 @@ QUERIES = 1_000
 class Truth(NamedTuple):
     """A map beside the code space it is drawn from.
 
-    trustworthiness: 1 where all neighbours on the map are neighbours in fact (k = 15). kept: for
+    trustworthiness: 1 where all neighbors on the map are neighbors in fact (k = 15). kept: for
     each k the share of a code's k nearest codes that are among its k nearest on the map.
     accuracy_codes, accuracy_map: how often the 15 nearest others vote for the right class, in code
     space and on the map; nan where there is one class.
@@ -57,7 +57,7 @@ def shares(near_codes: np.ndarray, near_points: np.ndarray, k: int) -> np.ndarra
     return (first == second).any(axis=2).mean(axis=1).astype(np.float32)
 
 
-def kept_neighbours(codes: np.ndarray, points: np.ndarray, k: int = 15) -> np.ndarray:
+def kept_neighbors(codes: np.ndarray, points: np.ndarray, k: int = 15) -> np.ndarray:
     """For each code the share of its k nearest codes that are among its k nearest on the map,
     float32 (N,). About 4 s for 10,000 codes."""
     everyone = np.arange(len(codes))

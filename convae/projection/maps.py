@@ -40,7 +40,7 @@ class Settings:
     method: str = setting("PCA", "PCA turns, UMAP unfolds.", choices=("PCA", "UMAP"))
     dimensions: int = setting(2, "Dimensions of the map.", low=2, high=3)
     n_neighbors: int = setting(
-        15, "Neighbours that count: few show detail, many the whole.", low=2, high=200
+        15, "Neighbors that count: few show detail, many the whole.", low=2, high=200
     )
     min_dist: float = setting(
         0.1, "How close points may lie: 0 packs groups tightly.", low=0.0, high=1.0
@@ -114,7 +114,7 @@ class Map:
         """Where codes (M, d) lie on this map: points (M, 2 or 3).
 
         PCA: exact. Otherwise the mean of the points of the k nearest codes, weighted by how likely
-        they are neighbours: where UMAP's own transform begins (McInnes 2018, section 3.1, with
+        they are neighbors: where UMAP's own transform begins (McInnes 2018, section 3.1, with
         the bandwidth simplified to the mean distance beyond the nearest).
         """
         if self.axes is not None:
@@ -166,7 +166,7 @@ class Map:
 
 
 def pca_map(codes: np.ndarray, dimensions: int = 2) -> Map:
-    """The codes seen along their widest directions; the points are centred."""
+    """The codes seen along their widest directions; the points are centered."""
     mean, directions, _ = latent_directions.principal_directions(codes)
     axes = np.zeros((dimensions, codes.shape[1]), np.float32)
     kept = directions[:dimensions]
@@ -179,8 +179,8 @@ def check_umap(count: int, settings: Settings) -> None:
     needed = max(settings.n_neighbors + 1, settings.dimensions + 3, 16)
     if count < needed:
         raise ConvaeError(
-            f"UMAP with {settings.n_neighbors} neighbours needs at least {needed} images, these "
-            f"are {count}: take more images, or fewer neighbours."
+            f"UMAP with {settings.n_neighbors} neighbors needs at least {needed} images, these "
+            f"are {count}: take more images, or fewer neighbors."
         )
 
 
@@ -188,8 +188,8 @@ class _Report:
     """Stands where umap prints: its stages and the epochs of its bar become a share done."""
 
     STAGES = {
-        "fuzzy simplicial": (0.1, "Finding neighbours"),
-        "Finding Nearest": (0.1, "Finding neighbours"),
+        "fuzzy simplicial": (0.1, "Finding neighbors"),
+        "Finding Nearest": (0.1, "Finding neighbors"),
         "Construct embedding": (0.4, "Laying out"),
     }
 

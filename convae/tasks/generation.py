@@ -195,7 +195,7 @@ def random_walk(
     Along arcs around `center` (d,), the mean of the codes: between two samples the distance from it
     goes from that of one to that of the other, so no frame is an average image.
     """
-    return path(prior.sample(6, seed, temperature), steps, "slerp", loop=True, centre=center)
+    return path(prior.sample(6, seed, temperature), steps, "slerp", loop=True, center=center)
 
 
 NAMES = {

@@ -1,4 +1,4 @@
-"""What happens to a batch in training and not afterwards: drawn codes and shortened ones."""
+"""What happens to a batch in training and not afterward: drawn codes and shortened ones."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What is minimised, and how: losses, optimizers, schedules."""
+"""What is minimized, and how: losses, optimizers, schedules."""
 
 import math
 
@@ -89,7 +89,7 @@ def make_optimizer(
     began.
 
     The linear code of `residual` learns slowly and without decay, which would pull it away from PCA
-    and towards nothing.
+    and toward nothing.
     """
     slow, fast = [], []
     for name, parameter in model.named_parameters():
@@ -107,7 +107,7 @@ def make_optimizer(
     if config.optimizer != "sgd" and config.model.architecture == "classic":
         extra["eps"] = 1e-7  # Keras' default
     elif config.optimizer != "sgd":
-        extra["betas"] = (0.9, 0.99)  # without normalisation layers, a short memory is a calm one
+        extra["betas"] = (0.9, 0.99)  # without normalization layers, a short memory is a calm one
     return kind[config.optimizer](
         groups, lr=config.learning_rate, weight_decay=config.weight_decay,
         fused=device.type in ("cpu", "cuda"), **extra,

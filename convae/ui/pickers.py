@@ -18,7 +18,7 @@ from convae.ui.uploads import offer_cifar10, uploads
 
 
 def is_cifar10(entry: Entry) -> bool:
-    """Whether a model learnt from CIFAR-10, wherever the images lay."""
+    """Whether a model learned from CIFAR-10, wherever the images lay."""
     classes = entry.card.get("classes") or []
     return entry.config.data.spec == "cifar10" or {"airplane", "frog", "truck"} <= set(classes)
 
@@ -99,7 +99,7 @@ def models_table() -> None:
             "Architecture": entry.config.model.architecture,
             "Code": entry.config.model.latent_dim,
             "Fewer numbers": f"{entry.config.compression:.3g} : 1",
-            "Learnt from": trained_on(entry),
+            "Learned from": trained_on(entry),
             "Test PSNR (dB)": psnr_of(entry),
             "Measured on": measured_on(entry) or None,
             "Parameters": entry.card.get("parameters"),
@@ -202,7 +202,7 @@ def _exists(spec: str) -> bool:
 
 
 def default_source(entry: Entry | None, sources: list[str]) -> str:
-    """The images that the model has learnt from, if they are here; else some that are."""
+    """The images that the model has learned from, if they are here; else some that are."""
     if entry is None:
         return "shapes"
     spec = entry.config.data.spec
@@ -336,8 +336,8 @@ def many_images(limit: int = 500) -> ImageSet:
 
 
 def training_images(checkpoint: Checkpoint) -> ImageSet | None:
-    """What PCA is fitted on: the images the model has learnt from, where they are at hand; else the
-    training split of those shown; None where there is neither."""
+    """What PCA is fitted on: the model's training images where they are available, else the
+    training split of the images shown; None where there is neither."""
     entry = checkpoint_options().get(checkpoint.name)
     own = entry.config.data.spec if entry else ""
     specs = [own if own in sources_of(entry) else ""]

@@ -1,4 +1,4 @@
-"""Images as people see them: enlarged without smoothing, aligned, labelled; on any screen.
+"""Images as people see them: enlarged without smoothing, aligned, labeled; on any screen.
 
 A call sends one PNG at its own size (a sheet, one pixel a pixel) and the browser cuts and enlarges
 it: less to send than enlarged images, crisp at every width, and captions stay text.
@@ -185,25 +185,25 @@ NEGATIVE, NEUTRAL, POSITIVE = np.array([[33, 102, 172], [247, 247, 247], [178, 2
 
 
 def code_picture(code: np.ndarray) -> np.ndarray:
-    """A code, float32 (latent_dim,), as coloured cells: uint8 (rows, columns, 3), taller than wide.
+    """A code, float32 (latent_dim,), as colored cells: uint8 (rows, columns, 3), taller than wide.
 
-    Blue is below zero, red above, the strongest colour at three times the code's own spread.
+    Blue is below zero, red above, the strongest color at three times the code's own spread.
     """
     columns = max(1, 2 ** round(math.log2(math.sqrt(len(code)) / 2)))
     rows = math.ceil(len(code) / columns)
     spread = 3 * float(np.sqrt(np.mean(np.square(code)))) or 1.0
     strength = np.clip(np.asarray(code, float) / spread, -1, 1)[:, None]
-    colours = np.where(
+    colors = np.where(
         strength < 0,
         NEUTRAL + (NEUTRAL - NEGATIVE) * strength,
         NEUTRAL + (POSITIVE - NEUTRAL) * strength,
     )
     cells = np.full((rows * columns, 3), 255.0)
-    cells[: len(code)] = colours
+    cells[: len(code)] = colors
     return cells.round().astype(np.uint8).reshape(rows, columns, 3)
 
 
-# dark where nothing is lost, through red to white: black-body colours, brighter is worse
+# dark where nothing is lost, through red to white: black-body colors, brighter is worse
 HEAT = np.array([[10, 10, 20], [96, 12, 64], [214, 58, 38], [250, 170, 52], [255, 255, 235]], float)
 
 
@@ -211,7 +211,7 @@ def error_picture(images: np.ndarray, rebuilt: np.ndarray, *, full: float = 0.5)
     """Where images differ: uint8 (N, 32, 32, 3) each, and so is what comes back.
 
     The mean absolute difference of the three channels; `full`, as a share of the pixel range, is
-    the brightest colour.
+    the brightest color.
     """
     return heat_picture(np.abs(images.astype(np.float32) - rebuilt).mean(axis=3) / 255, full=full)
 

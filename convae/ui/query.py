@@ -72,7 +72,7 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     "latent-dimensions": lambda: ("2", "3"),
     "latent-metric": lambda: ("euclidean", "cosine", "manhattan"),
     "latent-distance": lambda: ("Euclidean", "Cosine"),
-    "latent-colour": lambda: ("Class", "PSNR", "Oddness", "Neighbours kept", "Cluster"),
+    "latent-color": lambda: ("Class", "PSNR", "Oddness", "Neighbors kept", "Cluster"),
 }
 
 

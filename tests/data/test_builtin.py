@@ -54,11 +54,11 @@ def test_the_classes_of_shapes_can_be_told_apart(sets):
     assert model.score(pca.transform(flat[1]), test[1][:2000]) > 0.8
 
 
-def test_colour_alone_does_not_tell_the_class(sets):
+def test_color_alone_does_not_tell_the_class(sets):
     images, labels, _ = sets["shapes", "train"]
     means = images.mean(axis=(1, 2))
     spread = np.array([means[labels == label].std(axis=0).mean() for label in range(10)])
-    assert spread.min() > 15  # of 255: each class comes in many colours and on many grounds
+    assert spread.min() > 15  # of 255: each class comes in many colors and on many grounds
 
 
 @pytest.mark.parametrize("shape", builtin.SHAPES)
@@ -73,11 +73,11 @@ def test_distances_are_distances(shape):
     assert 0.85 < covered.max() < 1.1  # every shape fills about the same circle
 
 
-def test_colours_are_those_of_the_standard_library():
+def test_colors_are_those_of_the_standard_library():
     import colorsys
 
     hsv = np.random.default_rng(0).uniform(0, 1, (3, 50, 1, 1))
-    ours = builtin._colour(*hsv).reshape(-1, 3)
+    ours = builtin._color(*hsv).reshape(-1, 3)
     theirs = [colorsys.hsv_to_rgb(*column) for column in hsv.reshape(3, -1).T]
     assert np.allclose(ours, theirs, atol=1e-6)
 
@@ -120,4 +120,4 @@ def test_images_from_outside_are_images_and_the_last_is_shifted():
         assert each.shape == (32, 32, 3) and each.dtype == np.uint8
     assert (found["shifted by a pixel"][:, 1:] == image[:, :-1]).all()
     assert len(np.unique(found["checks of 1 pixel"])) == 2
-    assert np.ptp(found["flat colour"], axis=(0, 1)).max() == 0
+    assert np.ptp(found["flat color"], axis=(0, 1)).max() == 0

@@ -19,8 +19,8 @@ def encoded(image, kind="PNG", **options):
     return buffer.getvalue()
 
 
-def plain(colour=RED, size=(40, 40), kind="PNG", mode="RGB", **options):
-    return encoded(Image.new(mode, size, colour), kind, **options)
+def plain(color=RED, size=(40, 40), kind="PNG", mode="RGB", **options):
+    return encoded(Image.new(mode, size, color), kind, **options)
 
 
 def zipped(*members, compression=zipfile.ZIP_DEFLATED):
@@ -103,7 +103,7 @@ def test_photographs_stand_upright():
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_of_an_animation_the_first_frame_is_used_and_said(kind):
-    frames = [Image.new("RGB", (32, 32), colour) for colour in (RED, GREEN)]
+    frames = [Image.new("RGB", (32, 32), color) for color in (RED, GREEN)]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     image, notes = uploads.decode_upload_with_notes(data)
     assert image[0, 0, 0] > 240 and image[0, 0, 1] < 15
@@ -180,7 +180,7 @@ def test_a_zip_among_images_is_unpacked_in_memory():
 
 
 def test_animations_among_uploads_are_named_by_their_place():
-    frames = [Image.new("RGB", (32, 32), colour) for colour in (RED, GREEN)]
+    frames = [Image.new("RGB", (32, 32), color) for color in (RED, GREEN)]
     film = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     _, problems = uploads.decode_uploads([plain(), film])
     assert problems == ["Image 2 is an animation; its first frame is used."]

@@ -96,7 +96,7 @@ def test_hover_shows_the_image_of_the_point(crowd):
     assert np.abs(seen - expected)[4:-4, 4:-4].mean() < 12
 
 
-def test_click_shows_the_point_its_neighbours_and_lines_to_them(crowd):
+def test_click_shows_the_point_its_neighbors_and_lines_to_them(crowd):
     page = crowd()
     n = clear_point(page)
     page.mouse.click(*place(page, n))
@@ -324,7 +324,7 @@ def test_the_downloaded_chart_shows_images_with_nothing_but_itself(crowd, browse
     context.close()
 
 
-def test_umap_shows_its_progress_and_can_be_cancelled(latent_map, open_page):
+def test_umap_shows_its_progress_and_can_be_canceled(latent_map, open_page):
     page = latent_map("latent-method=UMAP&data=Digits")
     page.get_by_role("button", name="Make the UMAP").click()
     page.locator(".st-key-latent-making").wait_for()
@@ -346,7 +346,7 @@ def test_umap_takes_the_place_of_pca_when_it_is_ready(latent_map):
     "query",
     [
         "latent-point=999999&latent-from=-4",
-        "latent-dimensions=7&latent-method=tsne&latent-colour=x",
+        "latent-dimensions=7&latent-method=tsne&latent-color=x",
         "latent-n_neighbors=9999&latent-min_dist=nan&latent-classes=nothing",
     ],
 )

@@ -47,7 +47,7 @@ def test_first_screen_shows_an_image_its_code_and_what_comes_back(open_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_follows_the_colours_of_the_system(open_page, scheme):
+def test_page_follows_the_colors_of_the_system(open_page, scheme):
     page = open_page("train", scheme=scheme)
     brightness = np.median(pixels(page.locator('[data-testid="stMain"]')))
     assert brightness > 200 if scheme == "light" else brightness < 60
@@ -69,7 +69,7 @@ def test_pixels_are_enlarged_without_smoothing(open_page):
     tile = page.locator(".cv-tile").first
     assert tile.bounding_box()["width"] == 96
     inside = pixels(tile)[6:-6, 6:-6].reshape(-1, 3)
-    assert len(np.unique(inside, axis=0)) <= 32 * 32, "smoothing makes new colours"
+    assert len(np.unique(inside, axis=0)) <= 32 * 32, "smoothing makes new colors"
 
 
 def choose(page, key: str, option: str) -> None:

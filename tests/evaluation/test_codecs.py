@@ -20,7 +20,7 @@ def test_a_single_image_carries_no_header_of_its_own(codec, waves):
     assert np.mean(alone) == pytest.approx(codec(waves[:20], 40)[1], rel=0.1)
 
 
-def test_no_image_touches_its_neighbour_in_jpeg(waves):
+def test_no_image_touches_its_neighbor_in_jpeg(waves):
     beside_black, beside_white = waves[:4].copy(), waves[:4].copy()
     beside_black[1:], beside_white[1:] = 0, 255
     assert (codecs.jpeg(beside_black, 20)[0][0] == codecs.jpeg(beside_white, 20)[0][0]).all()
@@ -49,32 +49,32 @@ def test_a_budget_below_the_lowest_quality_gives_that_and_its_real_bytes(waves):
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
-def test_quantised_codes_come_back_within_half_a_cell(bits):
+def test_quantized_codes_come_back_within_half_a_cell(bits):
     codes = np.random.default_rng(bits).normal(3, 5, (40, 13)).astype(np.float32)
     low, high = codes.min(axis=0), codes.max(axis=0)
-    packed = quantization.quantise(codes, bits, low, high)
+    packed = quantization.quantize(codes, bits, low, high)
     assert packed.shape == (40, -(-13 * bits // 8)) and packed.dtype == np.uint8
-    back = quantization.dequantise(packed, bits, low, high)
+    back = quantization.dequantize(packed, bits, low, high)
     assert (np.abs(back - codes) <= (high - low) / 2**bits / 2 * 1.0001).all()
 
 
 def test_two_bits_by_hand():
     low, high = np.zeros(4, np.float32), np.full(4, 4, np.float32)
-    packed = quantization.quantise(np.array([[0.2, 1.9, 2.5, 99.0]]), 2, low, high)
+    packed = quantization.quantize(np.array([[0.2, 1.9, 2.5, 99.0]]), 2, low, high)
     assert packed.tolist() == [[0b00_01_10_11]]
-    assert quantization.dequantise(packed, 2, low, high).tolist() == [[0.5, 1.5, 2.5, 3.5]]
+    assert quantization.dequantize(packed, 2, low, high).tolist() == [[0.5, 1.5, 2.5, 3.5]]
 
 
 def test_a_value_that_never_changes_keeps_its_value():
     dead = np.full((3, 2), 7, np.float32)
-    packed = quantization.quantise(dead, 3, dead[0], dead[0])
-    assert (quantization.dequantise(packed, 3, dead[0], dead[0]) == 7).all()
+    packed = quantization.quantize(dead, 3, dead[0], dead[0])
+    assert (quantization.dequantize(packed, 3, dead[0], dead[0]) == 7).all()
 
 
 @pytest.mark.parametrize("bits", [0, 9])
 def test_bits_out_of_range_are_refused(bits):
     with pytest.raises(ValueError, match=rf"bits \(={bits}\) must be 1 to 8"):
-        quantization.quantise(np.zeros((1, 2)), bits, np.zeros(2), np.ones(2))
+        quantization.quantize(np.zeros((1, 2)), bits, np.zeros(2), np.ones(2))
 
 
 def test_more_bits_cost_more_bytes_and_lose_less(waves, pca_of_waves):

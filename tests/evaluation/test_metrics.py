@@ -190,14 +190,14 @@ def test_roc_needs_finite_scores_of_both_kinds():
         metrics.roc([1.0], [np.nan])
 
 
-def test_neighbours_by_hand():
+def test_neighbors_by_hand():
     codes = np.array([[0.0], [1.0], [3.0], [7.0]])
     distances, indices = neighbors.nearest_neighbors(codes, np.array([[2.1], [100.0]]), 2)
     assert indices.tolist() == [[2, 1], [3, 2]]
     np.testing.assert_allclose(distances, [[0.9, 1.1], [93, 97]], rtol=1e-6)
 
 
-def test_neighbours_are_exact_far_from_the_origin():
+def test_neighbors_are_exact_far_from_the_origin():
     rng = np.random.default_rng(0)
     codes = 1e5 + rng.normal(0, 1e-2, (3000, 5))
     distances, indices = neighbors.nearest_neighbors(codes, codes[:50], 4)
@@ -206,7 +206,7 @@ def test_neighbours_are_exact_far_from_the_origin():
     assert (indices == np.argsort(direct, axis=1, kind="stable")[:, :4]).all()
 
 
-def test_neighbours_do_not_depend_on_the_blocks(monkeypatch):
+def test_neighbors_do_not_depend_on_the_blocks(monkeypatch):
     codes = np.random.default_rng(0).normal(size=(70, 3))
     whole = neighbors.nearest_neighbors(codes, codes, 5, skip_self=True)[1]
     singly = [neighbors.nearest_neighbors(codes, code[None], 6)[1][0, 1:] for code in codes]
@@ -214,7 +214,7 @@ def test_neighbours_do_not_depend_on_the_blocks(monkeypatch):
     assert (whole != np.arange(70)[:, None]).all()
 
 
-def test_there_are_no_more_neighbours_than_codes():
+def test_there_are_no_more_neighbors_than_codes():
     codes = np.zeros((3, 2))
     assert neighbors.nearest_neighbors(codes, codes[:1], 9)[1].tolist() == [[0, 1, 2]]
     assert neighbors.nearest_neighbors(codes, codes, 9, skip_self=True)[0].shape == (3, 2)

@@ -6,7 +6,7 @@ from tests.latent.test_keyframes import Halves, flat
 
 
 def cloud(n=300, d=5, seed=0):
-    """Codes off centre, and wider in some directions than in others."""
+    """Codes off center, and wider in some directions than in others."""
     rng = np.random.default_rng(seed)
     return (3 + rng.normal(size=(n, d)) * np.geomspace(5, 0.1, d)).astype(np.float32)
 
@@ -29,7 +29,7 @@ def ends(ring):
 
 def test_center_and_spread_by_hand():
     real = interpolation.real_codes(np.array([[0, 0], [3, 4], [3, 5]], np.float32))
-    np.testing.assert_allclose(real.centre, [2, 3])
+    np.testing.assert_allclose(real.center, [2, 3])
     assert real.spread == pytest.approx(np.sqrt((13 + 2 + 5) / 3))
 
 
@@ -121,7 +121,7 @@ def test_the_middle_of_a_straight_line_is_off_the_manifold(ring):
 def test_the_mean_of_all_codes_is_off_the_manifold():
     """However near real codes are: the distance to the nearest of them cannot see an average."""
     real = interpolation.real_codes(cloud(500, 64))
-    rows, off = interpolation.nearest_real(real.centre, real, 3, np.array([0]))
+    rows, off = interpolation.nearest_real(real.center, real, 3, np.array([0]))
     assert off == 100 and len(rows) == 3
 
 

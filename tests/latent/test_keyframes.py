@@ -21,8 +21,8 @@ class Halves:
         return (rows * np.ones((1, 1, 32, 3)) + 0.5).astype(np.uint8)
 
 
-def flat(*greys):
-    return np.array(greys, np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
+def flat(*grays):
+    return np.array(grays, np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from convae.latent.neighbors import nearest_neighbors
 
 
 def codes_of(n=200, d=6, seed=0):
-    """Codes as a network makes them: off centre, and wider in some directions than in others."""
+    """Codes as a network makes them: off center, and wider in some directions than in others."""
     rng = np.random.default_rng(seed)
     return (5 + rng.normal(size=(n, d)) * np.geomspace(30, 0.01, d)).astype(np.float32)
 
@@ -39,10 +39,10 @@ def test_slerp_turns_evenly_and_its_length_changes_in_a_straight_line():
     np.testing.assert_allclose(lengths, [1, 5 / 3, 7 / 3, 3], rtol=1e-6)
 
 
-def test_slerp_around_a_centre_is_slerp_moved_there():
-    a, b, centre = codes_of(3)
-    moved = paths.slerp(a - centre, b - centre, 7) + centre
-    np.testing.assert_allclose(paths.slerp(a, b, 7, centre=centre), moved, rtol=1e-4, atol=1e-4)
+def test_slerp_around_a_center_is_slerp_moved_there():
+    a, b, center = codes_of(3)
+    moved = paths.slerp(a - center, b - center, 7) + center
+    np.testing.assert_allclose(paths.slerp(a, b, 7, center=center), moved, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -144,15 +144,15 @@ def test_the_way_is_as_long_in_both_directions():
     assert forth.indices[0] == 3 and forth.indices[-1] == 90
 
 
-def test_two_islands_are_joined_by_more_neighbours():
+def test_two_islands_are_joined_by_more_neighbors():
     islands = np.array([[0.0], [1], [2], [100], [101], [102]])
-    graph = neighbors.neighbour_graph(islands, 2)
+    graph = neighbors.neighbor_graph(islands, 2)
     assert neighbors.shortest_path(graph, 0, 5) == ([], np.inf)
     found = neighbors.graph_path(islands, 0, 5, k=2)
     assert found.k == 4 and found.length == pytest.approx(102, abs=1e-6)
 
 
-def test_a_code_is_at_home_where_it_is_and_equal_codes_are_neighbours():
+def test_a_code_is_at_home_where_it_is_and_equal_codes_are_neighbors():
     codes = np.array([[1.0], [1.0], [1.0], [5.0]])
     assert neighbors.graph_path(codes, 2, 2, k=1).indices == [2]
     assert neighbors.graph_path(codes, 0, 3, k=3).length == pytest.approx(4)
@@ -240,6 +240,6 @@ def test_percentiles_of_distances_by_hand():
     assert np.isnan(neighbors.percentile_of_distance([1.0], [])).all()
 
 
-def test_neighbours_are_those_of_the_metrics():
+def test_neighbors_are_those_of_the_metrics():
     codes = codes_of(20)
     assert nearest_neighbors(codes, codes[3:4], 1)[1].tolist() == [[3]]

@@ -56,7 +56,7 @@ FIGURES = {
     "code": plots.code_bars(np.array([1, -2, 3])),
     "map": plots.latent_scatter(POINTS, [0, 1, 1, -1], NAMES),
     "map in 3-D": plots.latent_scatter(np.ones((4, 3)), [0, 1, 1, 2], NAMES, ids=[9, 8, 7, 6]),
-    "map by number": plots.latent_scatter(POINTS, colour=[1, 2, 3, 4], label="PSNR (dB)"),
+    "map by number": plots.latent_scatter(POINTS, color=[1, 2, 3, 4], label="PSNR (dB)"),
     "path": plots.path_inspector({"one": [1, 2], "two": [3, 4], "three": [5, 6]}, frame=1),
 }
 
@@ -71,26 +71,26 @@ def test_a_figure_is_transparent_keeps_its_zoom_and_sets_no_drag_mode(name):
     assert "NaN" not in figure.to_json()
 
 
-def test_every_colour_reads_on_white_and_on_near_black():
-    def luminance(colour):
-        parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+def test_every_color_reads_on_white_and_on_near_black():
+    def luminance(color):
+        parts = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         return linear @ [0.2126, 0.7152, 0.0722] + 0.05
 
     dark = luminance("#0e1117")
     assert len(set(plots.PALETTE)) == 10
-    for colour in plots.PALETTE:
-        assert 1.05 / luminance(colour) >= 3 and luminance(colour) / dark >= 3
-    assert set(plots.COLOURS.values()) <= set(plots.PALETTE)
+    for color in plots.PALETTE:
+        assert 1.05 / luminance(color) >= 3 and luminance(color) / dark >= 3
+    assert set(plots.COLORS.values()) <= set(plots.PALETTE)
 
 
-def test_a_name_keeps_its_colour_and_no_other_takes_it():
-    assert style.colours(["PCA", "mine", "yours"]) == {
+def test_a_name_keeps_its_color_and_no_other_takes_it():
+    assert style.colors(["PCA", "mine", "yours"]) == {
         "PCA": style.ORANGE,
         "mine": style.BLUE,
         "yours": style.GREEN,
     }
-    assert len(style.colours([f"model {i}" for i in range(25)])) == 25
+    assert len(style.colors([f"model {i}" for i in range(25)])) == 25
 
 
 def test_curves_of_a_run():
@@ -204,11 +204,11 @@ def test_a_point_on_the_map_knows_its_image():
     ]
 
 
-def test_a_class_keeps_its_colour_when_another_is_missing():
+def test_a_class_keeps_its_color_when_another_is_missing():
     with_cats = plots.latent_scatter(POINTS, [0, 1, 1, 2], NAMES)
     without = plots.latent_scatter(POINTS, [1, 1, 1, 2], NAMES)
-    colour = {t.name: t.marker.color for t in with_cats.data}
-    assert {t.name: t.marker.color for t in without.data} == {n: colour[n] for n in NAMES[1:]}
+    color = {t.name: t.marker.color for t in with_cats.data}
+    assert {t.name: t.marker.color for t in without.data} == {n: color[n] for n in NAMES[1:]}
 
 
 def test_a_map_in_three_dimensions_is_one_in_space():
@@ -225,7 +225,7 @@ def test_the_path_inspector_has_a_row_for_each_value():
     assert [note.text for note in figure.layout.annotations[:3]] == ["one", "two", "three"]
 
 
-def test_a_name_that_is_also_marked_keeps_the_first_free_colour():
+def test_a_name_that_is_also_marked_keeps_the_first_free_color():
     figure = plots.rate_distortion({"mine": [(16, 10.0)]}, marked={"mine": (16, 10.0)})
     assert [trace.marker.color or trace.line.color for trace in figure.data] == [style.BLUE] * 2
 
@@ -236,7 +236,7 @@ def test_the_path_inspector_compares_paths_in_each_row():
     assert [trace.name for trace in figure.data] == [*paths, *paths]
     assert [trace.yaxis for trace in figure.data] == [None, None, "y2", "y2"]
     assert [trace.showlegend for trace in figure.data] == [True, True, False, False]
-    assert figure.data[0].line.color == figure.data[2].line.color == plots.COLOURS["Cross-fade"]
+    assert figure.data[0].line.color == figure.data[2].line.color == plots.COLORS["Cross-fade"]
     assert [shape.x0 for shape in figure.layout.shapes] == [0, 2]
 
 

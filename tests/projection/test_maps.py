@@ -55,7 +55,7 @@ def test_a_known_code_is_placed_on_its_own_point(codes):
     assert found.inverse([0, 0]) is None
 
 
-def test_a_new_code_is_placed_among_its_neighbours(codes):
+def test_a_new_code_is_placed_among_its_neighbors(codes):
     flat = maps.pca_map(codes[0])
     found = Map(codes[0], flat.points)
     middle = codes[0][codes[1] == 1].mean(axis=0, keepdims=True)
@@ -159,19 +159,19 @@ def test_truth_of_a_map_agrees_with_scikit_learn(codes):
         assert ours > 0.5
 
 
-def test_neighbours_kept_by_hand():
+def test_neighbors_kept_by_hand():
     codes = np.array([[0.0], [1], [3], [7]], np.float32)
     points = np.array([[0.0], [1], [9], [3]], np.float32)
     # nearest codes: 1 0 1 2; nearest points: 1 0 3 1
-    assert fidelity.kept_neighbours(codes, points, 1).tolist() == [1, 1, 0, 0]
-    assert fidelity.kept_neighbours(codes[:1], points[:1], 1).tolist() == [1]
+    assert fidelity.kept_neighbors(codes, points, 1).tolist() == [1, 1, 0, 0]
+    assert fidelity.kept_neighbors(codes[:1], points[:1], 1).tolist() == [1]
 
 
-def test_a_turned_map_keeps_every_neighbour_and_a_shuffled_one_few():
+def test_a_turned_map_keeps_every_neighbor_and_a_shuffled_one_few():
     codes = np.random.default_rng(0).normal(size=(200, 2))
     turned = 3 * codes @ np.array([[0.6, -0.8], [0.8, 0.6]]) + 5
-    assert fidelity.kept_neighbours(codes, turned, 10).mean() == 1
-    assert fidelity.kept_neighbours(codes, codes[::-1], 10).mean() < 0.15
+    assert fidelity.kept_neighbors(codes, turned, 10).mean() == 1
+    assert fidelity.kept_neighbors(codes, codes[::-1], 10).mean() < 0.15
 
 
 def test_a_map_that_is_the_code_space_is_wholly_true(codes):
@@ -179,10 +179,10 @@ def test_a_map_that_is_the_code_space_is_wholly_true(codes):
     found = fidelity.measure(flat, flat, codes[1])
     assert found.trustworthiness == 1
     assert set(found.kept.values()) == {1.0}
-    assert fidelity.kept_neighbours(flat, flat).min() == 1
+    assert fidelity.kept_neighbors(flat, flat).min() == 1
 
 
-def test_equal_codes_are_their_own_neighbours_all_the_same():
+def test_equal_codes_are_their_own_neighbors_all_the_same():
     same = np.zeros((80, 4), np.float32)
     found = fidelity.measure(same, same[:, :2], np.zeros(80, np.int64))
     assert 0 <= found.kept[5] <= 1
@@ -193,7 +193,7 @@ def test_equal_codes_are_their_own_neighbours_all_the_same():
 def test_truth_of_next_to_nothing_is_not_an_error(count):
     few = np.random.default_rng(0).standard_normal((count, 4)).astype(np.float32)
     assert np.isnan(fidelity.measure(few, few[:, :2], np.arange(count)).trustworthiness)
-    assert len(fidelity.kept_neighbours(few, few[:, :2])) == count
+    assert len(fidelity.kept_neighbors(few, few[:, :2])) == count
 
 
 def test_nothing_imports_umap_or_torch_until_it_is_asked():
@@ -267,7 +267,7 @@ def test_a_map_whose_lock_is_held_is_one_sentence_and_leaves_the_slot_free(codes
     os.close(held)
 
 
-def test_worker_that_is_cancelled_leaves_nothing_and_makes_room(codes, quick_umap):
+def test_worker_that_is_canceled_leaves_nothing_and_makes_room(codes, quick_umap):
     umap_job.start("a" * 24, codes[0], Settings("UMAP"))
     umap_job.cancel("a" * 24)
     assert umap_job.status("a" * 24).state == "none"

@@ -4,7 +4,7 @@ from convae.runs import snapshots
 
 
 class Mirror:
-    """A model that rebuilds perfectly; its code is the mean colour."""
+    """A model that rebuilds perfectly; its code is the mean color."""
 
     training = False
 

@@ -19,7 +19,7 @@ SMALL = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=1
 
 
 def blobs(count, seed=0):
-    """Images one can learn: a bright square somewhere on grey."""
+    """Images one can learn: a bright square somewhere on gray."""
     rng = np.random.default_rng(seed)
     images = np.full((count, 32, 32, 3), 90, np.uint8)
     for image in images:

@@ -1,4 +1,4 @@
-"""Stop: the model first, figures afterwards, and an answer in time."""
+"""Stop: the model first, figures afterward, and an answer in time."""
 
 import json
 import os

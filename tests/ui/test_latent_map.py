@@ -29,13 +29,13 @@ def columns_of_the_table(app) -> list[str]:
     return table.splitlines()[0].strip("|").split("|")
 
 
-@pytest.mark.parametrize("colour", ["Class", "PSNR", "Oddness", "Neighbours kept", "Cluster"])
-def test_map_is_drawn_in_every_colour(colour, tiny_checkpoint):
-    app = healthy(visit(PAGE, **{"latent-colour": colour, "data": "Digits"}))
+@pytest.mark.parametrize("color", ["Class", "PSNR", "Oddness", "Neighbors kept", "Cluster"])
+def test_map_is_drawn_in_every_color(color, tiny_checkpoint):
+    app = healthy(visit(PAGE, **{"latent-color": color, "data": "Digits"}))
     assert "Image 0: " in headings(app)[0]
 
 
-def test_first_view_shows_a_point_its_neighbours_and_how_true_the_map_is(tiny_checkpoint):
+def test_first_view_shows_a_point_its_neighbors_and_how_true_the_map_is(tiny_checkpoint):
     app = healthy(visit(PAGE, data="Digits"))
     assert headings(app)[1:] and "How true is this map?" in headings(app)
     assert columns_of_the_table(app) == ["PCA", "The codes"]
@@ -226,7 +226,7 @@ def test_a_handful_of_uploads_has_a_map_too(count, tiny_checkpoint):
     assert "needs at least 16 images" in app.run().error[0].value
 
 
-def test_an_upload_gets_its_neighbours_and_a_bad_one_a_sentence(tiny_checkpoint):
+def test_an_upload_gets_its_neighbors_and_a_bad_one_a_sentence(tiny_checkpoint):
     app = healthy(visit(PAGE, data="Digits"))
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     buffer = io.BytesIO()

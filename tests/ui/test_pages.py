@@ -38,9 +38,9 @@ def shown(app: AppTest) -> str:
     return " ".join(element.proto.body for element in app.get("html"))
 
 
-def png(colour: int = 200, size: int = 40) -> bytes:
+def png(color: int = 200, size: int = 40) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.full((size, size, 3), colour, np.uint8)).save(buffer, "PNG")
+    Image.fromarray(np.full((size, size, 3), color, np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

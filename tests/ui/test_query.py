@@ -59,7 +59,7 @@ CHOICES = {
     "features-part": {}, "features-count": {}, "features-space": {"features-part": "Confusion"},
     "features-probe": {"features-part": "Confusion"},
     "latent-method": {}, "latent-dimensions": {}, "latent-metric": {}, "latent-distance": {},
-    "latent-colour": {},
+    "latent-color": {},
 }  # fmt: skip
 
 

@@ -145,7 +145,7 @@ def test_what_is_told_of_pca_is_what_it_was_fitted_on(digits_model):
 def test_the_first_view_fits_no_pca(digits_model, monkeypatch):
     monkeypatch.setattr("convae.ui.caches.pca_for", None)
     monkeypatch.setattr("convae.evaluation.compressors.pca_for", None)
-    comparison._quantised_pca.clear()
+    comparison._quantized_pca.clear()
     healthy(open_at())
     healthy(open_at("One image"))
 

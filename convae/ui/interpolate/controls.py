@@ -150,18 +150,18 @@ def square_picture(tiles: np.ndarray, label: str) -> None:
 
 
 def pick_knobs(ground: Ground, key: str) -> Knobs:
-    """Ten principal directions, and one towards a class where there are classes."""
+    """Ten principal directions, and one toward a class where there are classes."""
     sample, codes = ground.known.sample, ground.known.codes
     knobs = _principal(ground.checkpoint.sha256, sample.fingerprint, codes)
-    towards = directions.class_knobs(codes, sample.labels, sample.class_names)
+    toward = directions.class_knobs(codes, sample.labels, sample.class_names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if towards.names:
+        if toward.names:
             name = st.selectbox(
-                "Towards a class", towards.names, key=f"{key}-towards", width=200,
+                "Toward a class", toward.names, key=f"{key}-toward", width=200,
                 help="The direction from the mean of all other codes to the mean of this class.",
                 **KEPT,
             )  # fmt: skip
-            move = towards.moves[towards.names.index(name)]
+            move = toward.moves[toward.names.index(name)]
             knobs = Knobs((*knobs.names, f"More {name}"), np.vstack([knobs.moves, move]))
         keys = _knob_keys(knobs, key)
         st.button(

@@ -70,7 +70,7 @@ def pick_ground(checkpoint: Checkpoint, key: str, count: int = 24) -> Ground:
 
 
 def _seen_by(checkpoint: Checkpoint) -> ImageSet:
-    """The images around those that a visitor uploads: what the model has learnt from."""
+    """The images around those that a visitor uploads: what the model has learned from."""
     entry = pickers.checkpoint_options().get(checkpoint.name)
     sources = [source for source in pickers.sources_of(entry) if source != pickers.UPLOADS]
     with frame.error_boundary():

@@ -1,4 +1,4 @@
-"""The chart on the Latent map page: its colours, and what is clicked or looped on it."""
+"""The chart on the Latent map page: its colors, and what is clicked or looped on it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from convae.ui.latent_map.view import BOUND, View
 
 def figure_of(view: View) -> go.Figure:
     """The figure as one keeps it: `show` changes what only a live one needs."""
-    labels, names, values, said = _coloured(view)
+    labels, names, values, said = _colored(view)
     rows = view.shown
     return plots.latent_scatter(
         view.map.points[rows],
@@ -54,12 +54,12 @@ def show(
     figure.update_layout(legend=dict(y=-0.02, yanchor="top"), margin=dict(t=36))
     flat = view.settings.dimensions == 2
     if flat:
-        figure.update_traces(unselected=dict(marker=dict(color=plots.GREY, opacity=0.25)))
+        figure.update_traces(unselected=dict(marker=dict(color=plots.GRAY, opacity=0.25)))
         figure.update_layout(dragmode="lasso")
         _restore(figure, view, selection)
         if view.settings.method == "UMAP":  # its distances have no unit: let it fill the chart
             figure.update_yaxes(scaleanchor=False)
-    what = f"{view.settings.method} map of {len(rows):,} codes, coloured by {view.colour.lower()}"
+    what = f"{view.settings.method} map of {len(rows):,} codes, colored by {view.color.lower()}"
     map_overlay.chart(figure, what, flat)
     map_overlay.marks(list(lines), list(dots), partial(_happened, view))
     map_overlay.hover(_thumbnails(view.images.fingerprint, view.images))
@@ -68,7 +68,7 @@ def show(
 def _restore(figure: go.Figure, view: View, selection: np.ndarray | None) -> None:
     """Gray out what is not selected, as the figure was first drawn: the browser does it from then
     on, and a figure that changed would lose zoom and hidden classes."""
-    identity = (view.key, view.colour, view.shown.tobytes())
+    identity = (view.key, view.color, view.shown.tobytes())
     drawn = st.session_state.get("latent-drawn")
     if drawn is None or drawn[0] != identity:
         drawn = st.session_state["latent-drawn"] = (identity, selection)
@@ -82,22 +82,22 @@ def _thumbnails(fingerprint: str, _images: ImageSet) -> bytes:
     return map_overlay.thumbnails(_images.images)
 
 
-def _coloured(view: View):
-    """(labels, class names) or (values, what they are), whichever colours the points."""
-    if view.colour == "Class":
+def _colored(view: View):
+    """(labels, class names) or (values, what they are), whichever colors the points."""
+    if view.color == "Class":
         return view.images.labels, view.images.class_names, None, ""
-    if view.colour == "Cluster":
+    if view.color == "Cluster":
         labels = _clusters(view.checkpoint.sha256, view.images.fingerprint, view.codes)
         return labels, [f"cluster {i + 1}" for i in range(labels.max() + 1)], None, ""
-    if view.colour == "PSNR":
+    if view.color == "PSNR":
         rebuilt = caches.rebuilt_of(view.checkpoint, view.images)
         values = metrics.psnr(view.images.images, rebuilt)
         return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "PSNR (dB)"
-    if view.colour == "Oddness":
+    if view.color == "Oddness":
         values = _oddness(view.checkpoint.sha256, view.images.fingerprint, view.codes)
         return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "Distance (spreads)"
     kept = _kept(view.key, view.map)
-    return None, (), kept, "Neighbours kept (share)"
+    return None, (), kept, "Neighbors kept (share)"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking for groups")
@@ -110,9 +110,9 @@ def _oddness(sha256: str, fingerprint: str, _codes) -> np.ndarray:
     return clustering.oddness(_codes)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Comparing neighbours")
+@st.cache_resource(max_entries=8, show_spinner="Comparing neighbors")
 def _kept(key: str, _map: Map) -> np.ndarray:
-    return fidelity.kept_neighbours(_map.codes, _map.points)
+    return fidelity.kept_neighbors(_map.codes, _map.points)
 
 
 def _happened(view: View, event: dict) -> None:

@@ -34,15 +34,15 @@ def how_true(view: View) -> None:
     rows = {"Trustworthiness": [*trusted, "1.000"]}
     for k in fidelity.KS:
         shares = [_said(each.kept[k]) for each in measured]
-        rows[f"Neighbours kept, k = {k}"] = [*shares, _said(1)]
+        rows[f"Neighbors kept, k = {k}"] = [*shares, _said(1)]
     right = [_said(each.accuracy_map) for each in measured]
-    rows["Right class by 15 neighbours"] = [*right, _said(codes)]
+    rows["Right class by 15 neighbors"] = [*right, _said(codes)]
     # a table of text: Streamlit's grid would cost a fresh browser 0.2 to 0.9 s
     lines = [["", *found, "The codes"], ["---", *["---:"] * (len(found) + 1)]]
     lines += [[f"**{measure}**", *cells] for measure, cells in rows.items()]
     st.markdown("\n".join(f"|{'|'.join(cells)}|" for cells in lines))
     st.caption(
-        "Trustworthiness is 1 where all neighbours on the map are neighbours in fact. Kept: of "
+        "Trustworthiness is 1 where all neighbors on the map are neighbors in fact. Kept: of "
         "the k nearest codes, the share that is still among the k nearest on the map. Measured on "
         "up to 1,000 images against all."
     )

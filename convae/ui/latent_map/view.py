@@ -15,7 +15,7 @@ from convae.ui.escape import sentence
 from convae.ui.latent_map import address
 from convae.ui.latent_map.address import ISOLATED, PROJECTED, SELECTION, SPOT
 
-COLOURS = ("Class", "PSNR", "Oddness", "Neighbours kept", "Cluster")
+COLORS = ("Class", "PSNR", "Oddness", "Neighbors kept", "Cluster")
 BOUND = dict(bind="query-params", persist_state="session")
 
 
@@ -23,7 +23,7 @@ BOUND = dict(bind="query-params", persist_state="session")
 class View:
     """What is on the map: a model, images, their codes (N, d) and points, and how it was made.
 
-    key: the name the map is kept under. colour: one of COLOURS. shown: the rows that are drawn.
+    key: the name the map is kept under. color: one of COLORS. shown: the rows that are drawn.
     places: where each row lies in the whole test split. whole: the images before anything was
     isolated; rows: where each image lies in it. neighbors: how many are listed; metric: by which
     distance, one of `metrics.METRICS`.
@@ -34,7 +34,7 @@ class View:
     map: Map
     settings: Settings
     key: str
-    colour: str
+    color: str
     shown: np.ndarray
     places: np.ndarray
     whole: ImageSet
@@ -58,7 +58,7 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
         codes = caches.codes_of(checkpoint, images)
     with st.container(horizontal=True, vertical_alignment="bottom", key="latent-controls"):
         settings = _settings(checkpoint, images)
-        colour = _colour()
+        color = _color()
         classes = _classes(images)
     key = maps.key(checkpoint.sha256, images.fingerprint, settings)
     found = map_of(checkpoint, key, codes, settings)
@@ -72,7 +72,7 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     if classes:
         chosen = [images.class_names.index(name) for name in classes]
         shown = shown[np.isin(images.labels[shown], chosen)]
-    return View(checkpoint, images, found, settings, key, colour, shown, places[rows], whole, rows)
+    return View(checkpoint, images, found, settings, key, color, shown, places[rows], whole, rows)
 
 
 def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
@@ -85,7 +85,7 @@ def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
         key="latent-method",
         required=True,
         help="PCA turns the codes until they spread most, at once. UMAP unfolds them so that "
-        "neighbours stay neighbours; it takes a minute the first time.",
+        "neighbors stay neighbors; it takes a minute the first time.",
         **BOUND,
     )
     dimensions = st.segmented_control(
@@ -193,14 +193,14 @@ def _follow(key: str) -> None:
             st.rerun()
 
 
-def _colour() -> str:
+def _color() -> str:
     return st.selectbox(
-        "Colour by",
-        COLOURS,
-        key="latent-colour",
+        "Color by",
+        COLORS,
+        key="latent-color",
         width=190,
         help="PSNR: how well each image is rebuilt (dB). Oddness: how far a code lies from the "
-        "middle, in spreads. Neighbours kept: the share of the 15 nearest codes that are among the "
+        "middle, in spreads. Neighbors kept: the share of the 15 nearest codes that are among the "
         "15 nearest on the map. Cluster: ten groups that k-means finds in the codes.",
         **BOUND,
     )

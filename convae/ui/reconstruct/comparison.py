@@ -77,7 +77,7 @@ class Contest:
 
 def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) -> Contest:
     """The checkpoint and its straw men on `measured`; of `beside` those that are checkpoints, and
-    always the well-known model, where one is shipped that has learnt the same classes."""
+    always the well-known model, where one is shipped that has learned the same classes."""
     others = [name for name in beside if name not in (checkpoint.name, GUESS, *STRAW)]
     others = list(dict.fromkeys([*others, *_classics(checkpoint)]))
     for name in others:
@@ -97,11 +97,11 @@ def _classics(checkpoint: Checkpoint) -> list[str]:
 
 
 def _pca(fitted_on: ImageSet, latent_dim: int, bits: int) -> Method:
-    return _quantised_pca(fitted_on.fingerprint, latent_dim, bits, fitted_on)
+    return _quantized_pca(fitted_on.fingerprint, latent_dim, bits, fitted_on)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _quantised_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on) -> Method:
+def _quantized_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on) -> Method:
     return compressors.pca_method(caches.pca_of(_fitted_on), _fitted_on, latent_dim, bits)
 
 

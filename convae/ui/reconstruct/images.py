@@ -32,7 +32,7 @@ KINDS = {
     "Best": "rebuilt best of all measured",
     "Median": "rebuilt as well as most",
     "Worst": "rebuilt worst of all measured",
-    "Outside": "images unlike any the model has learnt from",
+    "Outside": "images unlike any the model has learned from",
     "Camera": "yourself, 32 pixels wide",
 }
 

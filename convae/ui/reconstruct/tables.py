@@ -161,7 +161,7 @@ def show_bits(held: Contest, beside) -> None:
     seen = pickers.trained_on(options[held.checkpoint.name])
     alike = [name for name, entry in options.items() if pickers.trained_on(entry) == seen]
     if len({*names, *alike}) > len(names) and st.toggle(
-        f"All {len({*names, *alike})} models that learnt from {plain(seen)}",
+        f"All {len({*names, *alike})} models that learned from {plain(seen)}",
         key="reconstruct-all",
         help="Each is measured at nine sizes the first time: seconds a model.",
         bind="query-params",

@@ -137,7 +137,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
 
 
 def image_specs() -> list[str]:
-    """What can be learnt from: the built-in sets, and places that runs of our own have used."""
+    """What can be learned from: the built-in sets, and places that runs of our own have used."""
     own = []
     for run in runs.listing()[:50]:
         with suppress(RunError):  # a damaged run

@@ -74,7 +74,7 @@ def _row(run: Run) -> dict[str, Any]:
     return {
         "Run": run.id,
         "State": watch.STATES.get(status.state, (status.state,))[0],
-        "Learnt from": pickers.spec_name(made.data.spec),
+        "Learned from": pickers.spec_name(made.data.spec),
         "Architecture": made.model.architecture,
         "Code": made.model.latent_dim,
         "Best PSNR": max(psnr) if psnr else card.get("val_psnr"),

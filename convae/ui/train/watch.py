@@ -111,7 +111,7 @@ def _watch(run: Run) -> None:
         left, right = st.columns([10, 11], gap="medium")
         with right:
             st.caption(
-                "The same test images after every epoch, and the codes of 500 as a map, coloured "
+                "The same test images after every epoch, and the codes of 500 as a map, colored "
                 "by class. Drag to go back in time."
             )
             epoch = time_machine(run)
@@ -120,11 +120,11 @@ def _watch(run: Run) -> None:
 
 
 def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) -> None:
-    word, colour, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
+    word, color, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
     with st.container(horizontal=True, vertical_alignment="center", key="train-headline"):
-        st.badge(plain(word), color=colour, icon=icon)
+        st.badge(plain(word), color=color, icon=icon)
         st.markdown(_facts(run))
-    if colour == "red":
+    if color == "red":
         st.error(sentence(status.message) or "It ended without a word.", icon=":material/error:")
     elif status.message:
         st.caption(sentence(status.message))
@@ -225,7 +225,7 @@ def _peak_rate(run: Run) -> float:
 def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="train-chart-options"):
         names = {"psnr": "PSNR", "loss": "Loss"}
-        told = "PSNR: 10 log10(1 / mean squared error), higher is better. Loss: what is minimised."
+        told = "PSNR: 10 log10(1 / mean squared error), higher is better. Loss: what is minimized."
         if any(row.get("train_kl") for row in history):
             names |= {"loss": "Reconstruction loss", "kl": "KL divergence"}
             told += " Of a variational model it is the sum of two terms, each a curve of its own."
