@@ -1,7 +1,7 @@
-"""Moving about among codes: paths, neighbors, directions and priors. Codes are float32 (N, d).
+"""Paths between codes: straight lines, arcs, splines. Codes are float32 (N, d).
 
-The codes of an autoencoder do not follow a unit normal: they are neither centered nor equally wide in
-every direction. Nothing here assumes that they are.
+The codes of an autoencoder do not follow a unit normal: they are neither centered nor equally wide
+in every direction. Nothing here assumes that they are.
 """
 
 from typing import Literal
