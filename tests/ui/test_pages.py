@@ -19,7 +19,7 @@ WITH_MODEL = ["app.py", *(page for page in PAGES if page != "pages/train.py")]
 
 
 def visit(page: str = "app.py", **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
     for name, value in query.items():
         app.query_params[name] = value
     if page != "app.py":
@@ -194,7 +194,7 @@ def test_finished_run_is_chosen_on_every_page(add_checkpoint, tiny_weights):
     run = runs.claim(TrainConfig(), "mine")
     for name in ("card.json", "model.safetensors"):
         (run.path / name).write_bytes((tiny_weights / name).read_bytes())
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
     app.session_state["followed"] = "mine"
     healthy(app.run())
     assert app.sidebar.selectbox(key="model").value == "mine"
