@@ -10,7 +10,7 @@ import streamlit as st
 
 from convae import files, runs
 from convae.errors import ConvaeError, os_sentence
-from convae.ui import address, css, query
+from convae.ui import address, query
 from convae.ui.escape import plain, sentence
 
 ROOT = files.app_root()
@@ -41,6 +41,7 @@ MENU = {
 TRAIN = "pages/train.py"
 ICON = Path(__file__).with_name("icon.png")  # a material icon would be fetched from a font host
 BRAND = '<div class="cv-brand">convae</div>'
+STYLE = f"<style>{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>"
 RUN_LOOK_S = 5  # how often the sidebar looks at the training under way
 
 
@@ -54,7 +55,7 @@ def page(title: str, *, wide: bool = True) -> None:
     query.clean(title)
     _settle()
     st.session_state["page"] = title
-    css.style()
+    st.html(STYLE)
     with st.sidebar:
         _menu()
         with steady():

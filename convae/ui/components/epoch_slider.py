@@ -1,7 +1,7 @@
-"""One slider through the epochs of a run: pinned images and map move in the browser, at once.
+"""A slider through the epochs of a run: its reconstructions and its map at each epoch.
 
-The frames of the epochs are sent once each, as they appear; the slider asks the server for nothing
-but the chart's cursor.
+The frame of each epoch is sent to the browser once, when it appears. Moving the slider then needs
+no server, except for the cursor of the charts.
 """
 
 import base64
@@ -14,18 +14,12 @@ from PIL import Image
 
 from convae import plots
 from convae.runs import Run, snapshots
-from convae.ui.components import map_overlay
-from convae.ui.components.epoch_slider_view import CSS, HTML, JS
-
-
-@st.cache_resource(show_spinner=False)
-def _machine():
-    return st.components.v2.component("convae.time_machine", html=HTML, css=CSS, js=JS)
+from convae.ui.components import component, map_overlay
 
 
 def _strip(images: np.ndarray) -> str:
-    """uint8 (N, 32, 32, 3) side by side, lossless, as a data URI. method=0 takes 0.3 ms and not
-    12, for 5 % more bytes."""
+    """uint8 (N, 32, 32, 3) side by side, lossless, as a data URI. method=0 takes 0.3 ms
+    instead of 12, for 5 % more bytes."""
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(list(images), axis=1)).save(
         buffer, "WEBP", lossless=True, method=0
@@ -34,7 +28,8 @@ def _strip(images: np.ndarray) -> str:
 
 
 def packed_points(points: np.ndarray) -> str:
-    """float32 (N, 2) as two bytes each: the middle is 128, the scale fits 98 % of the points."""
+    """float32 (N, 2) as two bytes a point, in base64: 128 is the origin, and the scale is chosen so
+    that 98 % of the points fit."""
     reach = float(np.quantile(np.abs(points), 0.98)) * 1.15 or 1.0
     cells = (points / reach * 127 + 128).clip(0, 255).astype(np.uint8)
     return base64.b64encode(cells.tobytes()).decode()
@@ -42,20 +37,24 @@ def packed_points(points: np.ndarray) -> str:
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def _frame(folder: str, epoch: int, changed: int) -> dict | None:
-    found = snapshots.read(Path(folder), epoch)
-    if found is None or not len(found.rebuilt):
+    snapshot = snapshots.read(Path(folder), epoch)
+    if snapshot is None or not len(snapshot.rebuilt):
         return None
-    return {"epoch": epoch, "image": _strip(found.rebuilt), "points": packed_points(found.points)}
+    return {
+        "epoch": epoch,
+        "image": _strip(snapshot.rebuilt),
+        "points": packed_points(snapshot.points),
+    }
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _pinned(folder: str, changed: int) -> dict | None:
-    found = snapshots.pinned(Path(folder))
-    if found is None:
+    pinned = snapshots.pinned(Path(folder))
+    if pinned is None:
         return None
-    labels = np.asarray(found[1]).astype(int)
+    images, labels = pinned[0], np.asarray(pinned[1]).astype(int)
     names = [name[:40] for name in snapshots.class_names(Path(folder))][: labels.max(initial=0) + 1]
-    return {"original": _strip(found[0]), "labels": labels.tolist(), "names": names}
+    return {"original": _strip(images), "labels": labels.tolist(), "names": names}
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -67,8 +66,8 @@ def _sheet(folder: str, changed: int) -> str | None:
     return "data:image/webp;base64," + base64.b64encode(map_overlay.thumbnails(images)).decode()
 
 
-def time_machine(run: Run, key: str = "train-time") -> int | None:
-    """Draw it; returns the epoch one looks back at, None at the latest one."""
+def epoch_slider(run: Run, key: str = "train-time") -> int | None:
+    """Draw the slider; returns the epoch it stands at, None at the latest."""
     folder = run.path / "snapshots"
     try:
         pinned = _pinned(str(folder), (folder / "pinned.npz").stat().st_mtime_ns)
@@ -80,17 +79,17 @@ def time_machine(run: Run, key: str = "train-time") -> int | None:
     sent: dict = st.session_state.setdefault(f"{key}-sent", {})
     mounted = st.session_state.get(key) or {}
     if sent.get("run") != run.id or mounted.get("missing"):
-        sent.clear()  # a page that was opened anew has nothing yet
+        sent.clear()  # a newly opened page has received nothing yet
         sent |= {"run": run.id, "epochs": {}}
     stamps = {e: _stamp(folder / f"{e:05d}.npz") for e in epochs}
     new = [e for e in epochs if sent["epochs"].get(e) != stamps[e]]
     frames = [f for e in new if (f := _frame(str(folder), e, stamps[e]))]
     sent["epochs"] = stamps
-    once = {}  # with the first frames: it goes again when they are asked for again
+    once = {}  # sent with the first frames, and again when the browser requests frames again
     if frames and not sent.get("sheet"):
         once["sheet"] = _sheet(str(folder), (folder / "pinned.npz").stat().st_mtime_ns)
         sent["sheet"] = True
-    found = _machine()(
+    state = component("epoch_slider", COLUMNS=map_overlay.COLUMNS)(
         key=key,
         data=pinned | once | {"run": run.id, "epochs": epochs, "frames": frames,
                        "palette": plots.PALETTE},
@@ -98,7 +97,7 @@ def time_machine(run: Run, key: str = "train-time") -> int | None:
         on_epoch_change=lambda: None,
         on_missing_change=lambda: None,
     )  # fmt: skip
-    return found.epoch or None
+    return state.epoch or None
 
 
 def _stamp(path) -> int:

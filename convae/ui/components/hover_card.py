@@ -1,68 +1,21 @@
-"""The card with an image under the pointer: on the page, and in the chart that one downloads."""
+"""An exported map: one HTML file with the figure and the card that shows the hovered image."""
 
 import base64
 
 import numpy as np
 import plotly.graph_objects as go
 
-# COLUMNS of the sheet; `cell` gives the place on it of an image by its number
-CARD = """
-const COLUMNS = 100, SIDE = 96;
-const makeCard = (url, cell) => {
-  const sheet = new Image();
-  sheet.src = url;
-  const node = document.createElement('div');
-  node.className = 'cv-hover';
-  node.style.cssText = 'position:fixed;z-index:1000;pointer-events:none;display:none;padding:6px;' +
-    'border-radius:8px;background:#2b303b;color:#f2f4f8;font:12px/1.4 sans-serif;' +
-    'box-shadow:0 4px 16px rgba(0,0,0,.35)';
-  const picture = document.createElement('div');
-  const words = document.createElement('div');
-  words.style.cssText = 'max-width:' + SIDE + 'px;margin-top:4px';
-  node.append(picture, words);
-  document.body.append(node);
-  const show = (event) => {
-    const point = event.points[0], n = point.customdata;
-    if (n === undefined || n === null || !sheet.naturalWidth) return;
-    const at = cell(n);
-    if (at === undefined) return;
-    picture.style.cssText = `width:${SIDE}px;height:${SIDE}px;border-radius:4px;` +
-      'image-rendering:pixelated;' + `background:url(${url}) ` +
-      `-${(at % COLUMNS) * SIDE}px -${Math.floor(at / COLUMNS) * SIDE}px / ` +
-      `${sheet.naturalWidth / 32 * SIDE}px ${sheet.naturalHeight / 32 * SIDE}px no-repeat`;
-    const text = document.createElement('span');
-    text.innerHTML = (point.data.name ? point.data.name + '<br>' : '') + 'image ' + n;
-    words.replaceChildren(text);
-    node.dataset.image = n;
-    node.style.display = 'block';
-    const where = event.event || {}, x = where.clientX || 0, y = where.clientY || 0;
-    const left = x + 20 + node.offsetWidth > innerWidth ? x - 20 - node.offsetWidth : x + 20;
-    node.style.left = Math.max(4, left) + 'px';
-    node.style.top = Math.max(4, Math.min(y - 40, innerHeight - node.offsetHeight - 4)) + 'px';
-  };
-  const hide = () => { node.style.display = 'none'; };
-  return { node, show, hide };
-};
-"""
-
-IN_A_FILE = (
-    CARD
-    + """
-const bytes = Uint8Array.from(atob('{sheet}'), (letter) => letter.charCodeAt(0));
-const url = URL.createObjectURL(new Blob([bytes], { type: 'image/webp' }));
-const cells = new Map({ids}.map((n, i) => [n, i]));
-const card = makeCard(url, (n) => cells.get(n));
-const gd = document.getElementById('{plot_id}');
-gd.on('plotly_hover', card.show);
-gd.on('plotly_unhover', card.hide);
-"""
-)
+from convae.ui.components import map_overlay, script
 
 
 def html_of(figure: go.Figure, sheet: bytes, ids: np.ndarray) -> str:
-    """A page of its own with the figure of `plots.latent_scatter` and all it needs: plotly, and
-    the sheet (WebP, 100 thumbnails in a row) of the images with these ids, in their order."""
+    """A self-contained page with the figure of `plots.latent_scatter`, plotly, and the sheet of
+    thumbnails (WebP, from `map_overlay.thumbnails`) of the images with these ids, in this order."""
     figure.update_traces(hoverinfo="none", hovertemplate=None)
-    script = IN_A_FILE.replace("{sheet}", base64.b64encode(sheet).decode())
-    script = script.replace("{ids}", str(np.asarray(ids).tolist()))
-    return figure.to_html(include_plotlyjs=True, post_script=script)
+    constants = {
+        "COLUMNS": map_overlay.COLUMNS,
+        "SHEET": base64.b64encode(sheet).decode(),
+        "IDS": np.asarray(ids).tolist(),
+    }
+    code = script("hover_card", "hover_export", constants=constants)
+    return figure.to_html(include_plotlyjs=True, post_script=code)

@@ -1,9 +1,9 @@
-"""The chart of a map: plotly draws the points, two small components do what plotly cannot.
+"""The chart of a map: plotly draws the points, two small components add what plotly lacks.
 
 `hover` shows the image under the pointer, from one sheet of all thumbnails. `marks` draws lines and
-rings over the chart and reports clicks, on points and on blank space, and loops drawn around
-points. The figure itself stays the same through all this: Streamlit would otherwise draw it anew,
-and zoom and hidden classes would be lost. The chart is found by the class of its key.
+rings over the chart and reports clicks on points and on blank space, and lasso selections. The
+figure itself never changes meanwhile: Streamlit would draw it anew, and zoom and hidden classes
+would be lost. The scripts find the chart by the class of its key.
 """
 
 import io
@@ -15,214 +15,10 @@ import streamlit as st
 from PIL import Image
 
 from convae import images as pixels
-from convae.ui.components import hover_card
+from convae.ui.components import component
 
-CHART = "latent-chart"  # the browser looks for it under this name
-COLUMNS = 100  # of the sheet; the browser counts on it
-
-FIND = """
-const chart = () => {
-  const gd = document.querySelector('.st-key-latent-chart .js-plotly-plot');
-  return gd && gd.on && gd._fullLayout ? gd : null;
-};
-// Streamlit makes the chart anew when its figure changes: look, and take hold of the new one
-const follow = (attach, release) => {
-  let held = null;
-  const look = () => {
-    const gd = chart();
-    if (gd === held) return;
-    if (held) release(held);
-    held = gd;
-    if (gd) attach(gd);
-  };
-  const timer = setInterval(look, 150);
-  look();
-  return () => { clearInterval(timer); if (held) release(held); };
-};
-"""
-
-HOVER = (
-    FIND
-    + hover_card.CARD
-    + """
-const kept = new WeakMap();
-// called anew whenever the script has run, cleaned up only when the component goes
-export default function ({ data, parentElement }) {
-  const before = kept.get(parentElement);
-  if (before && before.data === data) return before.end;
-  if (before) before.end();
-  const url = URL.createObjectURL(new Blob([data], { type: 'image/webp' }));
-  const { node, show, hide } = makeCard(url, (n) => n);
-  const stop = follow(
-    (gd) => { gd.on('plotly_hover', show); gd.on('plotly_unhover', hide); },
-    (gd) => {
-      hide();
-      if (!gd.removeListener) return;
-      gd.removeListener('plotly_hover', show);
-      gd.removeListener('plotly_unhover', hide);
-    });
-  const end = () => {
-    stop();
-    node.remove();
-    URL.revokeObjectURL(url);
-    kept.delete(parentElement);
-  };
-  kept.set(parentElement, { data, end });
-  return end;
-}
-"""
-)
-
-MARKS = (
-    FIND
-    + """
-const NS = 'http://www.w3.org/2000/svg';
-const make = (kind, attributes) => {
-  const node = document.createElementNS(NS, kind);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
-};
-const times = (m, [x, y, z, w]) =>  // a 4x4 matrix, column by column, and a point
-  [0, 1, 2, 3].map((i) => m[i] * x + m[i + 4] * y + m[i + 8] * z + m[i + 12] * w);
-// from a place in a 3-D scene to pixels of the chart, as its camera sees it now
-const solidView = (solid) => {
-  const { model, view, projection } = solid.glplot.cameraParams, scale = solid.dataScale;
-  const inner = solid.container.getBoundingClientRect();
-  const outer = chart().getBoundingClientRect();
-  const left = inner.left - outer.left, top = inner.top - outer.top;
-  return [
-    (place) => {
-      const at = [...place.map((v, i) => v * scale[i]), 1];
-      const [x, y, , w] = times(projection, times(view, times(model, at)));
-      return [left + (1 + x / w) / 2 * inner.width, top + (1 - y / w) / 2 * inner.height];
-    },
-    { x: left, y: top, width: inner.width, height: inner.height }];
-};
-const kept = new WeakMap();
-export default function ({ data, setTriggerValue, parentElement }) {
-  const before = kept.get(parentElement);
-  if (before) before.end();
-  let seen = '', frame = 0;
-  let svg = null, held = null, down = null, onPoint = 0, waiting = 0;
-  const tell = (what) => setTriggerValue('event', what);
-  const draw = () => {
-    if (!svg || !held) return;
-    const { xaxis, yaxis, scene } = held._fullLayout;
-    const solid = scene && scene._scene, glplot = solid && solid.glplot;
-    if (solid ? !glplot || !glplot.cameraParams : !xaxis) return;
-    const [pixel, area] = solid ? solidView(solid) : [
-      ([a, b]) => [xaxis._offset + xaxis.d2p(a), yaxis._offset + yaxis.d2p(b)],
-      { x: xaxis._offset, y: yaxis._offset, width: xaxis._length, height: yaxis._length }];
-    const clip = make('clipPath', { id: 'cv-clip' });
-    clip.append(make('rect', area));
-    const all = make('g', { 'clip-path': 'url(#cv-clip)' });
-    // marks of a flat map and a solid chart, or the reverse, meet while one replaces the other
-    const size = solid ? 3 : 2;
-    const drawn = (places) => places.every((place) =>
-      place.length === size && pixel(place).every(Number.isFinite));
-    for (const line of data.lines) {
-      if (!drawn(line.points)) continue;
-      const points = line.points.map((place) => pixel(place).join(',')).join(' ');
-      for (const [width, ink] of [[5, 'var(--cv-page)'], [2, 'currentColor']])
-        all.append(make('polyline', { points, fill: 'none', stroke: ink, 'stroke-width': width,
-          'stroke-linejoin': 'round', 'stroke-opacity': width > 2 ? .55 : 1,
-          'stroke-dasharray': line.dashed && width < 3 ? '2 5' : 'none',
-          'stroke-linecap': 'round', class: line.kind }));
-    }
-    for (const dot of data.dots) {
-      if (!drawn([dot.at])) continue;
-      const [cx, cy] = pixel(dot.at), r = dot.small ? 5 : 9;
-      all.append(make('circle', { cx, cy, r, fill: 'none', stroke: 'var(--cv-page)',
-        'stroke-width': 6, 'stroke-opacity': .7 }));
-      all.append(make('circle', { cx, cy, r, class: dot.kind, fill: 'none',
-        stroke: 'currentColor', 'stroke-width': dot.small ? 2 : 3 }));
-      if (dot.kind === 'spot')
-        all.append(make('path', { d: `M${cx - 4},${cy}h8M${cx},${cy - 4}v8`,
-          stroke: 'currentColor', 'stroke-width': 2 }));
-    }
-    svg.replaceChildren(clip, all);
-  };
-  const clicked = (event) => {
-    const point = event.points && event.points[0];
-    if (!point || point.customdata === undefined) return;
-    onPoint = performance.now();
-    clearTimeout(waiting);
-    tell({ kind: 'point', id: point.customdata });
-  };
-  const lassoed = (event) => {
-    if (!event || !event.points || !event.points.length) return;
-    onPoint = performance.now();
-    tell({ kind: 'lasso', ids: event.points.map((p) => p.customdata) });
-  };
-  const cleared = () => tell({ kind: 'clear' });
-  const press = (event) => {
-    const inside = held && held.contains(event.target) && event.target.closest('.draglayer');
-    down = inside && event.button === 0 ? [event.clientX, event.clientY] : null;
-  };
-  const lift = (event) => {
-    if (!down || !held || Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4) return;
-    down = null;
-    const { xaxis, yaxis } = held._fullLayout, box = held.getBoundingClientRect();
-    const px = event.clientX - box.left - xaxis._offset;
-    const py = event.clientY - box.top - yaxis._offset;
-    if (px < 0 || py < 0 || px > xaxis._length || py > yaxis._length) return;
-    // a click on a point is told by plotly, a second click means a double click
-    if (waiting && event.detail > 1) { clearTimeout(waiting); waiting = 0; return; }
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      waiting = 0;
-      if (performance.now() - onPoint < 600) return;
-      tell({ kind: 'spot', at: [xaxis.p2d(px), yaxis.p2d(py)] });
-    }, 320);
-  };
-  window.addEventListener('pointerdown', press, true);
-  window.addEventListener('pointerup', lift, true);
-  const handlers = { plotly_click: clicked, plotly_selected: lassoed, plotly_deselect: cleared,
-    plotly_afterplot: draw, plotly_relayout: draw, plotly_relayouting: draw };
-  const stop = follow(
-    (gd) => {
-      held = gd;
-      svg = make('svg', { class: 'cv-marks',
-        style: 'position:absolute;inset:0;width:100%;height:100%;pointer-events:none;' });
-      const back = getComputedStyle(document.querySelector('.stApp')).backgroundColor;
-      svg.style.setProperty('--cv-page', back);
-      svg.style.color = getComputedStyle(document.querySelector('.stApp')).color;
-      gd.append(svg);
-      for (const [name, handler] of Object.entries(handlers)) gd.on(name, handler);
-      draw();
-    },
-    (gd) => {
-      if (svg) svg.remove();
-      held = svg = null;
-      for (const [name, handler] of Object.entries(handlers))
-        if (gd.removeListener) gd.removeListener(name, handler);
-    });
-  // a scene is turned, and swings on, without a word: look at its camera
-  const watch = () => {
-    frame = requestAnimationFrame(watch);
-    const scene = held && held._fullLayout.scene, glplot = scene && scene._scene?.glplot;
-    if (!glplot || !glplot.cameraParams) return;
-    const { view, projection } = glplot.cameraParams;
-    const now = [...view, ...projection].map((v) => v.toFixed(4)).join();
-    if (now !== seen) { seen = now; draw(); }
-  };
-  watch();
-  const end = () => {
-    stop();
-    cancelAnimationFrame(frame);
-    clearTimeout(waiting);
-    window.removeEventListener('pointerdown', press, true);
-    window.removeEventListener('pointerup', lift, true);
-    kept.delete(parentElement);
-  };
-  kept.set(parentElement, { end });
-  return end;
-}
-"""
-)
-
-_hover = st.components.v2.component("convae_map_hover", js=HOVER)
-_marks = st.components.v2.component("convae_map_marks", js=MARKS)
+CHART = "latent-chart"  # key of the chart; the scripts find it by its class
+COLUMNS = 100  # thumbnails side by side on the sheet
 
 
 def chart(figure: go.Figure, alt: str, flat: bool) -> None:
@@ -239,7 +35,7 @@ def chart(figure: go.Figure, alt: str, flat: bool) -> None:
             "displaylogo": False,
             "displayModeBar": True,
             "toImageButtonOptions": {"filename": "latent-map", "scale": 2},
-            # named one by one, as Streamlit takes the loop away where it reports no selections
+            # listed one by one: Streamlit 1.67 removes the lasso from charts without on_select
             "modeBarButtons": [["toImage"], *groups],
         },
     )
@@ -247,25 +43,28 @@ def chart(figure: go.Figure, alt: str, flat: bool) -> None:
 
 def hover(sheet: bytes) -> None:
     """Show the image of the point under the pointer; sheet: what `thumbnails` made."""
-    _hover(data=sheet, key="latent-hover", height=1)
+    hover_component = component(
+        "map_hover", "follow_chart", "hover_card", CHART=CHART, COLUMNS=COLUMNS
+    )
+    hover_component(data=sheet, key="latent-hover", height=1)
 
 
 def marks(lines: list[dict], dots: list[dict], on_event: Callable[[dict], None]) -> None:
     """Draw over the chart, and report what is done on it.
 
-    lines: points [[x, y], ...], kind, dashed; dots: at [x, y], kind, small; a third coordinate
-    where the map has one. on_event is given a
-    dict: kind point with id, spot with at [x, y], lasso with ids, or clear.
+    lines: points [[x, y], ...], kind, dashed; dots: at [x, y], kind, small; a third coordinate on
+    3-D maps. on_event gets a dict: kind point with id, spot with at [x, y], lasso with ids, or
+    clear.
     """
 
-    def told() -> None:
+    def forward() -> None:
         if event := st.session_state["latent-marks"].get("event"):
             on_event(event)
 
-    _marks(
+    component("map_marks", "follow_chart", CHART=CHART)(
         data={"lines": lines, "dots": dots},
         key="latent-marks",
-        on_event_change=told,
+        on_event_change=forward,
         height=1,
     )
 

@@ -13,13 +13,6 @@ from convae.ui import caches, frame, pickers, pictures
 from convae.ui.escape import sentence
 
 REAL = 3_000  # real codes that walks are held against: 2 s to encode and join on one core
-STYLE = """<style>
-[class*="st-key-slots"] button { padding: 3px 3px 0; height: auto; min-height: 0;
-  border-radius: 9px; }
-[class*="st-key-slots"] button p { font-size: .75rem; line-height: 1.35; max-width: 72px; }
-[class*="st-key-slots"] button img { width: 72px; height: 72px; max-height: none; margin: 0;
-  border-radius: 6px; image-rendering: pixelated; display: block; object-fit: fill; }
-</style>"""
 
 
 class Chosen(NamedTuple):
@@ -91,7 +84,6 @@ def pick_keyframes(
     They are kept in the address, under `key`, in the words of `keyframes.parse`. slots: a letter
     for each place, where each has a role of its own (least = most).
     """
-    st.html(STYLE)
     known, fixed = ground.known, least == most
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.container(key=f"slots-{key}", width="content")

@@ -15,7 +15,7 @@ from convae.runs import Run, Status
 from convae.runs.history import Tail
 from convae.training import reference_levels
 from convae.ui import frame, pickers
-from convae.ui.components.epoch_slider import time_machine
+from convae.ui.components.epoch_slider import epoch_slider
 from convae.ui.escape import plain, sentence
 from convae.ui.train.form import duration
 
@@ -114,7 +114,7 @@ def _watch(run: Run) -> None:
                 "The same test images after every epoch, and the codes of 500 as a map, colored "
                 "by class. Drag to go back in time."
             )
-            epoch = time_machine(run)
+            epoch = epoch_slider(run)
         with left:
             _curve(run, history, epoch)
 

@@ -1,68 +1,11 @@
-"""What the browser runs for the time machine: its markup, its style and its script."""
-
-HTML = """
-<div class="tm">
-  <div class="bar">
-    <button type="button" class="play" aria-label="Play the epochs"></button>
-    <input type="range" min="0" max="0" value="0" step="1" aria-label="Epoch">
-    <output></output>
-  </div>
-  <div class="pane"><div class="pairs">
-    <span>original</span><canvas class="original" role="img" aria-label="Test images"></canvas>
-    <span>rebuilt</span><canvas class="rebuilt" role="img"
-      aria-label="The same images, rebuilt at this epoch"></canvas>
-    <span class="second">original</span><canvas class="original second" role="img"
-      aria-label="More test images"></canvas>
-    <span class="second">rebuilt</span><canvas class="rebuilt second" role="img"
-      aria-label="The same images, rebuilt at this epoch"></canvas>
-  </div>
-  <div class="side"><canvas class="map" role="img" aria-label="Map of test codes at this epoch"
-  ></canvas><ul class="legend" aria-label="Classes on the map"></ul></div></div>
-</div>
-<div class="card" hidden><div></div><span></span></div>
-"""
-
-CSS = """
-.tm { font-family: var(--st-font); color: var(--st-text-color); container-type: inline-size; }
-.bar { display: grid; grid-template-columns: 40px minmax(0, 1fr) 6.5rem; gap: 10px;
-  align-items: center; margin-bottom: 8px; }
-.play { height: 32px; border-radius: 8px; border: 1px solid var(--st-border-color);
-  background: transparent; color: inherit; cursor: pointer; }
-.play::before { content: "\\25B6\\FE0E"; }
-.play.on::before { content: "\\275A\\275A"; font-size: .8em; }
-input { width: 100%; margin: 0; height: 32px; accent-color: var(--st-primary-color); }
-output { font-size: .85rem; text-align: right; font-variant-numeric: tabular-nums; }
-.pairs { display: grid; grid-template-columns: 3.4rem minmax(0, 1fr); gap: 4px 8px;
-  align-items: center; font-size: .78rem; }
-.pairs span { opacity: .75; text-align: right; }
-.pairs canvas { width: 100%; max-width: 512px; image-rendering: pixelated; border-radius: 4px; }
-.pane { display: grid; grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); gap: 14px;
-  align-items: center; }
-.map { display: block; width: min(100%, 260px); aspect-ratio: 1; margin: 0 auto; }
-.legend { list-style: none; display: flex; flex-wrap: wrap; justify-content: center;
-  gap: 2px 10px; margin: 6px 0 0; padding: 0; font-size: .78rem; }
-.legend li { display: flex; align-items: center; gap: 4px; margin: 0; padding: 0;
-  overflow-wrap: anywhere; }
-.legend canvas { width: 12px; height: 12px; flex: none; }
-.card { font-family: var(--st-font); position: fixed; z-index: 1000; pointer-events: none;
-  padding: 6px; border-radius: 8px;
-  background: #2b303b; color: #f2f4f8; font-size: 12px; max-width: 110px;
-  overflow-wrap: anywhere; }
-.card[hidden] { display: none; }
-.card div { width: 96px; height: 96px; image-rendering: pixelated; border-radius: 4px;
-  margin-bottom: 4px; }
-@container (max-width: 420px) { .pane { grid-template-columns: minmax(0, 1fr); } }
-"""
-
-JS = """
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".tm"), at = (s) => root.querySelector(s);
-  const range = at("input"), told = at("output"), play = at(".play");
+  const range = at("input"), label = at("output"), play = at(".play");
   let me = root.me;
   if (!me || me.run !== data.run) {
     if (me) { clearInterval(me.timer); clearTimeout(me.later); }
     me = root.me = { run: data.run, frames: new Map(), follow: true, epoch: 0, drawn: null,
-      asked: 0 };
+      requests: 0 };
     play.classList.remove("on");
   }
   for (const f of data.frames) {
@@ -73,12 +16,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     image.src = f.image;
   }
   me.epochs = data.epochs.filter((e) => me.frames.has(e));
-  // of two answers that come at once only the second is seen here, and an ask may be lost as well:
-  // ask again, later and later, until all frames are here or plainly will not come
-  const ask = () => {
+  // When two responses arrive at once only the second is delivered, and a request can be lost.
+  // So request missing frames again, with increasing delays, a few times.
+  const requestMissing = () => {
     if (me.epochs.length >= me.wanted || me.tries > 4) return;
-    setTriggerValue("missing", ++me.asked);
-    me.later = setTimeout(ask, 1000 * 2 ** me.tries++);
+    setTriggerValue("missing", ++me.requests);
+    me.later = setTimeout(requestMissing, 1000 * 2 ** me.tries++);
   };
   me.wanted = data.epochs.length;
   const newest = data.epochs[me.wanted - 1];
@@ -86,10 +29,10 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     me.newest = newest;
     me.tries = 0;
     clearTimeout(me.later);
-    ask();
+    requestMissing();
   }
   const map = at(".map"), W = 4 * 32, H = 32;
-  const strip = (name, image) => {  // eight images in two lines of four: large enough to see
+  const strip = (name, image) => {  // eight images in two lines of four, so that they are large enough
     if (!image.complete || !image.naturalWidth) return;
     root.querySelectorAll("canvas." + name).forEach((canvas, line) => {
       if (canvas.width !== W || canvas.height !== H) { canvas.width = W; canvas.height = H; }
@@ -108,7 +51,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     me.original.src = data.original;
   }
   strip("original", me.original);
-  const S = 260;
+  const S = 260, SIDE = 96;
   const place = (points, i) => [0, 1].map((k) => 6 + points[2 * i + k] / 255 * (S - 12));
   const nameOf = (label) => data.names[label] ?? "class " + label;
   // a class has a color and a shape: polygons of 0 (a disk) to 5 corners, some turned, and stars
@@ -137,7 +80,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       mark(pen, data.labels[i], ...place(points, i), 2.4);
     }
   };
-  // hover: the nearest point within 12 pixels, its class and, where it was kept, its image
+  // hover: the nearest point within 12 pixels, its class and, if stored, its image
   if (data.sheet) me.sheet = data.sheet;
   const card = parentElement.querySelector(".card"), [picture, words] = card.children;
   const leave = () => { card.hidden = true; };
@@ -152,8 +95,11 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     }
     if (best < 0) { leave(); return; }
     picture.hidden = !me.sheet;
-    if (me.sheet) picture.style.background =
-      `url(${me.sheet}) -${best % 100 * 96}px -${Math.floor(best / 100) * 96}px / 9600px auto`;
+    picture.style.width = picture.style.height = SIDE + "px";
+    if (me.sheet) {
+      const x = best % COLUMNS * SIDE, y = Math.floor(best / COLUMNS) * SIDE;
+      picture.style.background = `url(${me.sheet}) -${x}px -${y}px / ${COLUMNS * SIDE}px auto`;
+    }
     words.textContent = nameOf(data.labels[best]);
     card.dataset.point = best;
     card.hidden = false;
@@ -197,16 +143,16 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     me.epoch = epoch;
     strip("rebuilt", frame.image);
     if (move) glide(frame.points); else dots(me.drawn || frame.points);
-    told.textContent = "epoch " + epoch;
+    label.textContent = "epoch " + epoch;
     root.dataset.epoch = epoch;
   };
-  const tell = () => {
+  const sendEpoch = () => {
     clearTimeout(me.wait);
     me.wait = setTimeout(() => setStateValue("epoch", me.follow ? 0 : me.epoch), 150);
   };
   range.max = Math.max(me.epochs.length - 1, 0);
   range.disabled = play.disabled = me.epochs.length < 2;
-  if (!me.epochs.length) told.textContent = "";
+  if (!me.epochs.length) label.textContent = "";
   else if (me.follow && !play.classList.contains("on")) {
     range.value = range.max;
     if (me.epoch !== me.epochs[me.epochs.length - 1]) show(me.epochs[me.epochs.length - 1]);
@@ -217,12 +163,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const go = () => {
     me.follow = +range.value === +range.max;
     show(me.epochs[+range.value]);
-    tell();
+    sendEpoch();
   };
   const halt = () => { clearInterval(me.timer); play.classList.remove("on"); };
   range.oninput = () => { halt(); go(); };
   play.onclick = () => {
-    if (play.classList.contains("on")) { halt(); tell(); return; }
+    if (play.classList.contains("on")) { halt(); sendEpoch(); return; }
     play.classList.add("on");
     if (+range.value === +range.max) range.value = 0;
     me.follow = false;
@@ -231,7 +177,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       range.value = +range.value + 1;
       me.follow = +range.value === +range.max;
       show(me.epochs[+range.value]);
-      if (me.follow) { halt(); tell(); }
+      if (me.follow) { halt(); sendEpoch(); }
     }, Math.max(120, 4000 / me.epochs.length));
   };
   return () => {
@@ -241,4 +187,3 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     clearTimeout(me.later);
   };
 }
-"""

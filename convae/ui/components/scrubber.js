@@ -1,0 +1,117 @@
+const S = 32;
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".scrubber");
+  const at = (selector) => root.querySelector(selector);
+  const kept = (root.kept ??= { share: 0.25, timer: 0 });
+  const range = at("input"), play = at(".play"), counter = at("output");
+  const { frames, walks, columns } = data;
+  const tiles = Math.min(frames, data.tiles);
+  let ready = false, frame = Math.round(kept.share * (frames - 1));
+
+  root.style.setProperty("--cards", walks.length);
+  root.style.setProperty("--few", Math.min(2, walks.length));
+  root.style.setProperty("--tiles", tiles);
+  const make = (name, className, text) => {
+    const node = document.createElement(name);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+  const canvas = (wide) => {
+    const node = make("canvas");
+    node.width = wide * S; node.height = S;
+    return node;
+  };
+  const draw = (target, sheet, wide, place, column) =>
+    target.getContext("2d").drawImage(sheet, place % wide * S, Math.floor(place / wide) * S, S, S,
+      column * S, 0, S, S);
+
+  const cards = walks.map((walk) => {
+    const card = make("div", "card"), large = canvas(1), near = make("div", "near");
+    large.setAttribute("role", "img");
+    large.className = "large";
+    const off = make("div", "off");
+    off.title = data.help;
+    const beside = Array.from({ length: walk.near[0].length }, () => canvas(1));
+    beside.forEach((node) => node.setAttribute("aria-hidden", "true"));
+    near.append(make("span", "", "nearest real images"), ...beside);
+    card.append(make("p", "name", walk.name), large, near, off);
+    card.title = walk.description;
+    return { walk, card, large, beside, off };
+  });
+  const strips = walks.map((walk) => {
+    const strip = make("div", "strip"), film = make("div", "film"), mark = make("i");
+    const picture = canvas(tiles);
+    picture.setAttribute("aria-hidden", "true");
+    film.append(picture, mark);
+    strip.append(make("div", "label", walk.name), film);
+    const point = (event) => {
+      const box = picture.getBoundingClientRect();
+      const share = ((event.clientX - box.left) / box.width * tiles - 0.5) / (tiles - 1);
+      pause();
+      show(Math.round(Math.min(1, Math.max(0, share)) * (frames - 1)));
+    };
+    film.onpointerdown = (event) => { film.setPointerCapture(event.pointerId); point(event); };
+    film.onpointermove = (event) => { if (event.buttons) point(event); };
+    return { strip, picture, mark };
+  });
+
+  const show = (number) => {
+    frame = number;
+    kept.share = frames > 1 ? frame / (frames - 1) : 0;
+    range.value = frame;
+    counter.textContent = `${frame + 1} of ${frames}`;
+    range.setAttribute("aria-valuetext", `frame ${frame + 1} of ${frames}`);
+    const left = (kept.share * (tiles - 1) + 0.5) / tiles * 100;
+    strips.forEach(({ mark }) => { mark.style.left = `${left}%`; });
+    if (!ready) return;
+    cards.forEach(({ walk, large, beside, off }, row) => {
+      draw(large, sheet, columns, row * frames + frame, 0);
+      beside.forEach((node, i) => draw(node, real, columns, walk.near[frame][i], 0));
+      const share = walk.off[frame];  // null: too few real codes
+      off.textContent = share === null ? data.unknown : data.sentence.replace("{}", share);
+      large.setAttribute("aria-label", `${walk.name}, frame ${frame + 1}`);
+    });
+    root.dataset.frame = frame;
+  };
+  const pause = () => {
+    clearInterval(kept.timer);
+    kept.timer = 0;
+    play.classList.remove("on");
+    play.setAttribute("aria-label", "Play");
+  };
+  const start = () => {
+    let step = 1;
+    play.classList.add("on");
+    play.setAttribute("aria-label", "Pause");
+    kept.timer = setInterval(() => {
+      if (data.loop) return show((frame + 1) % frames);
+      if (frame + step < 0 || frame + step >= frames) step = -step;
+      show(frame + step);
+    }, 1000 / data.fps);
+  };
+  const playing = kept.timer !== 0;
+  pause();
+  play.onclick = () => (kept.timer ? pause() : start());
+  range.max = frames - 1;
+  range.oninput = () => { pause(); show(Number(range.value)); };
+
+  const sheet = new Image(), real = new Image();
+  let gone = false;
+  sheet.src = data.sheet; real.src = data.real;
+  Promise.all([sheet.decode(), real.decode()]).then(() => {
+    if (gone) return;
+    ready = true;
+    strips.forEach(({ picture }, row) => {
+      for (let i = 0; i < tiles; i++) {
+        const number = Math.round(i * (frames - 1) / Math.max(1, tiles - 1));
+        draw(picture, sheet, columns, row * frames + number, i);
+      }
+    });
+    at(".cards").replaceChildren(...cards.map(({ card }) => card));
+    at(".strips").replaceChildren(...strips.map(({ strip }) => strip));
+    show(frame);
+    if (playing) start();
+  });
+  return () => { gone = true; clearInterval(kept.timer); };
+}
