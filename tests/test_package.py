@@ -61,6 +61,17 @@ def test_the_wheel_evaluates_a_shipped_model_on_a_built_in_set(command):
     assert result["n"] == 20
 
 
+def test_the_wheel_brings_the_scripts_and_styles_of_the_app(command, installed):
+    scripts, elsewhere = installed
+    code = "import convae.ui as ui, pathlib; print(pathlib.Path(ui.__file__).parent)"
+    there = Path(run(scripts / "python", "-c", code, cwd=elsewhere).strip())
+    assert there.is_relative_to(scripts.parent)
+    here = ROOT / "convae" / "ui"
+    for kind in ("*.js", "*.css", "*.html"):
+        names = {path.relative_to(here) for path in here.rglob(kind)}
+        assert names and names == {path.relative_to(there) for path in there.rglob(kind)}
+
+
 def test_the_wheel_serves_the_app(installed, command):
     from tests.support.browsing import free_port
 
