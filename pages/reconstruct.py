@@ -17,7 +17,7 @@ sample = ui.pick_images(16, key="reconstruct")
 part = images.pick_part(PARTS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     bits = images.pick_bits()
-    checkpoint = images.pick_corrections(checkpoint)
+    checkpoint = images.pick_refinement_steps(checkpoint)
     beside = images.pick_beside(checkpoint)
     measured = ui.many_images(images.pick_many() if part == "The whole set" else 500)
 

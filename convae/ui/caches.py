@@ -18,7 +18,7 @@ from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.ui import frame, long_work
 
-MANY = 300  # images whose codes take a second or more, where they are corrected
+MANY = 300  # images whose codes take a second or more with refinement steps
 QUICK_S = 0.1  # a look at a folder's files that takes no longer is taken in every script run
 LOOK_AGAIN_S = 5.0  # after one that takes longer
 
@@ -41,15 +41,15 @@ def _checkpoint(path: str, weights_changed: int, card_changed: int) -> Checkpoin
     return checkpoints.load(path)
 
 
-def corrected(checkpoint: Checkpoint, steps: int) -> Checkpoint:
-    """The same model, its codes corrected so many times after the encoder."""
+def refined(checkpoint: Checkpoint, steps: int) -> Checkpoint:
+    """The same model with this number of refinement steps after the encoder."""
     if steps == checkpoint.config.corrections:
         return checkpoint
-    return _corrected(checkpoint.name, checkpoint.sha256, steps, checkpoint)
+    return _refined(checkpoint.name, checkpoint.sha256, steps, checkpoint)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _corrected(name: str, sha256: str, steps: int, _checkpoint) -> Checkpoint:
+def _refined(name: str, sha256: str, steps: int, _checkpoint) -> Checkpoint:
     return _checkpoint.with_corrections(steps)
 
 

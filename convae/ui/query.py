@@ -1,12 +1,13 @@
-"""The address, cleaned before any widget reads it.
+"""The address, checked before any widget reads it.
 
-Widgets take their values from the address by themselves, and one that they cannot take (inf, 1e309,
-nothing at all) ends the page in an error. So what no widget can take is removed first, with a note.
+Widgets read their values from the address themselves, and one that they cannot take (inf, 1e309,
+an empty string) raises an error on the page (seen in Streamlit 1.67). So such values are removed
+first, with a note. Names of older versions are replaced by the present ones.
 """
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import streamlit as st
 
@@ -18,6 +19,13 @@ from convae.tasks.generation import NAMES, PRIORS
 from convae.ui.escape import plain
 
 LARGEST = 1e9  # above every number that a page asks for
+# old name of a key -> its present name; what follows the old name (-0, -1, ...) is kept
+RENAMED_KEYS = {
+    "latent-colour": "latent-color",
+    "reconstruct-corrections": "reconstruct-refinement-steps",
+}
+# (present key, old value) -> its present value
+RENAMED_VALUES: dict[tuple[str, str], str] = {}
 NUMBER = re.compile(
     r"(overview|reconstruct|interpolate|denoise)-(count|sample|steps|fps|side|knob-\d+)"
     r"|denoise-(seed|strength-\w+)|anomalies-percentile"
@@ -28,7 +36,7 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     "train-view": lambda: ("New", "Watch", "Runs"),
     "train-run": lambda: {run.id for run in runs.listing()},
     "train-chosen": lambda: {run.id for run in runs.listing()},
-    # as the address says them: in the words of the widget
+    # as the address writes them: the labels of the widget's options
     "reconstruct-part": lambda: ("Images", "One image", "The whole set", "Bits", "What is lost"),
     "reconstruct-many": lambda: ("500 images", "2,000 images"),
     "reconstruct-bits": lambda: (*map(str, range(1, 9)), "float16"),
@@ -77,10 +85,11 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
 
 
 def clean(page: str) -> None:
-    """Remove from the address what no widget can take; the page then starts anew without it.
+    """Rename old keys and values in the address and remove what no widget can take; then rerun.
 
     Call it before the first widget of a page; `notes` says what was removed.
     """
+    _rename()
     found = {key: st.query_params.get_all(key) for key in st.query_params}
     removed = {key: reason for key, values in found.items() if (reason := problem(key, values))}
     if not removed or st.session_state.get("address-cleaned") == (page, found):
@@ -100,15 +109,48 @@ def clean(page: str) -> None:
         try:
             del st.query_params[key]
         except st.errors.StreamlitAPIException:
-            return  # it belongs to a widget already, which has checked it
+            return  # bound to a widget already, which has checked it
     st.rerun()
+
+
+def _rename() -> None:
+    before = {key: st.query_params.get_all(key) for key in st.query_params}
+    after = renamed(before)
+    if after == before:
+        return
+    try:
+        for key in before.keys() - after.keys():
+            del st.query_params[key]
+        for key, values in after.items():
+            if values != before.get(key):
+                st.query_params[key] = values
+    except st.errors.StreamlitAPIException:
+        return  # bound to a widget already, which wrote the present name itself
+    st.rerun()  # widgets read the address as it was when the script started
+
+
+def renamed(address: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The address (key -> values) in present names; a present key wins over its old name."""
+    result: dict[str, list[str]] = {}
+    for key, values in address.items():
+        present = _present_key(key)
+        if present == key or present not in address:
+            result[present] = [RENAMED_VALUES.get((present, value), value) for value in values]
+    return result
+
+
+def _present_key(key: str) -> str:
+    for old, new in RENAMED_KEYS.items():
+        if key == old or key.startswith(f"{old}-"):
+            return new + key[len(old) :]
+    return key
 
 
 EMPTY = "is empty"
 
 
 def problem(key: str, values: list[str]) -> str:
-    """What is wrong with the values of one key, as the end of a sentence; empty: nothing."""
+    """What is wrong with the values of one key, as the end of a sentence; "" if nothing is."""
     if not any(values):
         return EMPTY
     if NUMBER.fullmatch(key):
@@ -118,19 +160,19 @@ def problem(key: str, values: list[str]) -> str:
             except ValueError:
                 return f"(={plain(value, 40)}) is not a number"
             if not math.isfinite(number) or abs(number) > LARGEST:
-                return f"(={plain(value, 40)}) is not a number that fits"
+                return f"(={plain(value, 40)}) is out of range"
     elif key in OPTIONS:
         unknown = [value for value in values if value not in OPTIONS[key]()]
         if unknown:
-            return f"(={plain(unknown[0], 40)}) names nothing that is here"
+            return f"(={plain(unknown[0], 40)}) is not an option here"
     return ""
 
 
 def notes(page: str) -> None:
-    """Say what `clean` has removed from the address of this page."""
-    cleaned, found = st.session_state.get("address-notes", ("", []))
+    """Show what `clean` has removed from the address of this page."""
+    cleaned, messages = st.session_state.get("address-notes", ("", []))
     if cleaned != page:
         st.session_state.pop("address-notes", None)
         return
-    for note in found:
-        st.info(note, icon=":material/info:")
+    for message in messages:
+        st.info(message, icon=":material/info:")

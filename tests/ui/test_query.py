@@ -83,9 +83,7 @@ def test_unknown_choices_are_ignored_with_a_note(key, add_checkpoint):
     add_checkpoint("tiny", "digits")
     app = healthy(visit(page_of(key), **CHOICES[key] | {key: "Nowhere"}))
     notes = [info.value for info in app.info if f"`{key}`" in info.value]
-    assert notes == [
-        f"`{key}` in the address (=Nowhere) names nothing that is here and is ignored."
-    ]
+    assert notes == [f"`{key}` in the address (=Nowhere) is not an option here and is ignored."]
 
 
 @pytest.mark.parametrize("key", CHOICES)
@@ -97,3 +95,22 @@ def test_every_choice_that_a_widget_offers_is_known(key, add_checkpoint):
 
 def test_all_fixed_choices_are_covered():
     assert set(CHOICES) == {key for key in query.OPTIONS if not key.startswith("train-")}
+
+
+def test_a_link_with_old_names_opens_the_same_view(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", **{"reconstruct-corrections-0": "3"}))
+    assert app.select_slider(key="reconstruct-refinement-steps-0").value == 3
+    assert "reconstruct-corrections-0" not in app.query_params and not app.info
+    app = healthy(visit("pages/latent_map.py", **{"latent-colour": "PSNR"}))
+    assert app.session_state["latent-color"] == "PSNR" and not app.info
+
+
+def test_old_names_give_way_to_present_ones(monkeypatch):
+    monkeypatch.setattr(query, "RENAMED_VALUES", {("latent-color", "Old"): "New"})
+    assert query.renamed({"latent-colour": ["Old"], "model": ["a"]}) == {
+        "latent-color": ["New"], "model": ["a"],
+    }  # fmt: skip
+    assert query.renamed({"latent-colour": ["Class"], "latent-color": ["PSNR"]}) == {
+        "latent-color": ["PSNR"]
+    }
+    assert query.renamed({"latent-colours": ["x"]}) == {"latent-colours": ["x"]}

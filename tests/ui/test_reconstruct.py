@@ -40,12 +40,10 @@ def digits_model(add_checkpoint):
     add_checkpoint("tiny", "digits")
 
 
-@pytest.mark.parametrize(("bits", "corrections"), [(1, 0), (5, 2), (compressors.FLOAT, 1)])
-def test_the_table_is_that_of_the_command_line_to_the_last_digit(
-    two_models, capsys, bits, corrections
-):
+@pytest.mark.parametrize(("bits", "steps"), [(1, 0), (5, 2), (compressors.FLOAT, 1)])
+def test_the_table_is_that_of_the_command_line_to_the_last_digit(two_models, capsys, bits, steps):
     told = {} if bits == compressors.FLOAT else {"reconstruct-bits": str(bits)}
-    told["reconstruct-corrections-0"] = str(corrections)
+    told["reconstruct-refinement-steps-0"] = str(steps)
     app = open_at("The whole set", model="first", **{"reconstruct-beside": "second"}, **told)
     table = healthy(app).dataframe[0].value.set_index("Method")
     command = app.code[0].value.split()[3:]
@@ -53,7 +51,7 @@ def test_the_table_is_that_of_the_command_line_to_the_last_digit(
     found = json.loads(capsys.readouterr().out)
     lines = {"first": found, "second": found["beside"][0]}
     lines |= {name: found["baselines"][name.lower()] for name in STRAW}
-    if corrections:
+    if steps:
         lines[compressors.GUESS] = found["first_guess"]
     assert set(lines) == set(table.index)
     for name, line in lines.items():

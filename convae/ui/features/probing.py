@@ -50,7 +50,7 @@ def setting(checkpoint, images: ImageSet, count: int) -> Setting:
         entry = pickers.checkpoint_options().get(checkpoint.name)
         source = pickers.default_source(entry, pickers.sources_of(entry))
     train = caches.sample(caches.image_set(source, "train"), count)
-    return Setting(caches.corrected(checkpoint, 0), train, caches.sample(images, features.TESTED))
+    return Setting(caches.refined(checkpoint, 0), train, caches.sample(images, features.TESTED))
 
 
 def pick_count() -> int:

@@ -62,7 +62,7 @@ def setting(checkpoint, images: ImageSet) -> Setting:
         except DataError:  # a set of test images alone
             train = images
     train, real = caches.sample(train, generation.TRAINING), caches.sample(images, generation.COUNT)
-    return Setting(caches.corrected(checkpoint, 0), train, real)
+    return Setting(caches.refined(checkpoint, 0), train, real)
 
 
 def pick_choice(setting: Setting, compare: bool = False) -> Choice:

@@ -64,7 +64,7 @@ class Contest:
             size = compressors.code_bytes(self.checkpoint.config.latent_dim, self.bits)
             return _codecs(self.measured.fingerprint, size, self.measured)[name]
         if name == GUESS:
-            found = caches.corrected(self.checkpoint, 0)
+            found = caches.refined(self.checkpoint, 0)
         else:
             same = name == self.checkpoint.name
             found = self.checkpoint if same else caches.load_checkpoint(name)

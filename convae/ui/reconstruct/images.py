@@ -14,6 +14,7 @@ from convae.data import builtin
 from convae.data import uploads as image_uploads
 from convae.evaluation import compare, compressors, metrics
 from convae.evaluation.compressors import FLOAT, GUESS
+from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, frame, pickers, pictures, uploads
 from convae.ui.components.before_after import before_after
 from convae.ui.escape import plain
@@ -77,21 +78,21 @@ def pick_bits() -> int:
     )
 
 
-def pick_corrections(checkpoint):
-    """The checkpoint, its codes corrected as often as is asked for; default: as it does itself."""
+def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with the chosen number of refinement steps; default: its own number."""
     own = checkpoint.config.corrections
     steps = st.select_slider(
-        "Corrections of a code",
+        "Refinement steps",
         range(9),
         own,
-        key=f"reconstruct-corrections-{own}",
-        help="The encoder guesses a code at one look. Each correction compares what the decoder "
-        "makes of it with the image and moves the code to where the squared error is less. The "
-        "decoder stays as it is. The error never rises before quantization; at few bits a value "
-        f"it can. This model's own number is {own}.",
+        key=f"reconstruct-refinement-steps-{own}",
+        help="The encoder predicts the code in one forward pass. Each refinement step is a "
+        "conjugate-gradient step on the code that lowers the squared reconstruction error; the "
+        "weights do not change. Before quantization the error never increases; at few bits per "
+        f"value it can. The default of this model is {own}.",
         **KEPT,
     )
-    return caches.corrected(checkpoint, steps)
+    return caches.refined(checkpoint, steps)
 
 
 def pick_beside(checkpoint) -> list[str]:
