@@ -1,84 +1,51 @@
 """Everything Streamlit that pages share: the frame, the pickers, the caches, the pictures.
 
-    frame      page, menu, error_boundary, download, progress: what is around every page
-    pickers    pick_checkpoint, pick_images, pick_one: choices that all pages share and a URL keeps
-    caches     models, image sets, codes and PCAs, shared by all sessions and never changed
-    pictures   image_rows, large_image, journey: images as people see them, crisp on any screen
-    keyframes  pick_ground, pick_keyframes: what to walk between, chosen by clicks
-    walking    settings, walks, knobs and files of the Interpolate page
-    scrubber   walks under a slider that moves in the browser
-    training_form, live, run_table, time_machine: what the Train page is made of
+    frame          page, menu, error_boundary, download, progress: what surrounds every page
+    address        choices shared by all pages, in the session and in the URL
+    query          checks the URL before any widget reads it; names of older versions
+    pickers        pick_checkpoint, pick_images, pick_one: widgets that all pages share
+    model_cards    test figures and training data of each available model; the table of models
+    image_sources  which image sets can be chosen for a model
+    uploads        images that a visitor uploads; the download of CIFAR-10
+    caches         models, image sets, codes and PCAs, read-only and shared by all sessions
+    long_work      cached work with a progress bar
+    pictures       image_rows, large_image, journey: enlarged images without smoothing
+    escape         names and messages made safe for markdown
+    components/    parts drawn by JavaScript; one folder for each page: train/, reconstruct/, ...
 
-A page reads ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
+A page calls ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
 """
 
-from convae.ui.caches import codes_of, image_set, load_checkpoint, pca_of, rebuilt_of, sample
+from convae.ui.caches import codes_of, image_set, load_checkpoint
 from convae.ui.escape import plain
-from convae.ui.frame import (
-    download,
-    error_boundary,
-    figures,
-    follow,
-    link,
-    next_pages,
-    page,
-    progress,
-    section_links,
-)
-from convae.ui.pickers import (
-    checkpoint_options,
-    choose_checkpoint,
-    describe,
-    many_images,
-    measured_on,
-    models_table,
-    offer_cifar10,
-    pick_checkpoint,
-    pick_images,
-    pick_one,
-    pick_rows,
-    pick_set,
-    psnr_of,
-    spec_name,
-    trained_on,
-)
-from convae.ui.pictures import error_picture, image_rows, journey, large_image, sheet_png
+from convae.ui.frame import error_boundary, figures, next_pages, page, section_links
+from convae.ui.model_cards import checkpoint_options, measured_on, models_table, psnr_of
+from convae.ui.pickers import many_images, pick_checkpoint, pick_images, pick_one, pick_set
+from convae.ui.pictures import error_picture, image_rows, journey, large_image
+from convae.ui.uploads import offer_cifar10
 
 __all__ = [
     "checkpoint_options",
-    "choose_checkpoint",
     "codes_of",
-    "describe",
-    "download",
     "error_boundary",
     "error_picture",
     "figures",
-    "follow",
     "image_rows",
     "image_set",
     "journey",
     "large_image",
-    "link",
     "load_checkpoint",
     "many_images",
+    "measured_on",
     "models_table",
     "next_pages",
     "offer_cifar10",
     "page",
-    "pca_of",
     "pick_checkpoint",
     "pick_images",
     "pick_one",
-    "pick_rows",
     "pick_set",
     "plain",
-    "progress",
-    "measured_on",
     "psnr_of",
-    "rebuilt_of",
-    "sample",
     "section_links",
-    "sheet_png",
-    "spec_name",
-    "trained_on",
 ]

@@ -45,12 +45,12 @@ STYLE = f"<style>{Path(__file__).with_name('page.css').read_text(encoding='utf-8
 RUN_LOOK_S = 5  # how often the sidebar looks at the training under way
 
 
-def page(title: str, *, wide: bool = True) -> None:
+def page(title: str) -> None:
     """The first call of every page: its settings, the menu, the training under way, its title."""
     st.set_page_config(
         page_title=f"{title} - convae",
         page_icon=ICON,
-        layout="wide" if wide else "centered",
+        layout="wide",
     )
     query.clean(title)
     _settle()

@@ -8,7 +8,7 @@ import pytest
 from convae import ui
 from convae.models import checkpoints
 from convae.models.checkpoints import Entry
-from convae.ui import pickers
+from convae.ui import model_cards
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 ORIGINAL = "500 original CIFAR-10 test images"
@@ -51,4 +51,4 @@ def test_the_readme_and_the_card_give_the_same_figure(name):
 
 @pytest.mark.parametrize(("name", "epochs"), CIFAR10.items())
 def test_epochs_count_the_whole_chain_of_training(name, epochs):
-    assert pickers.epochs_of(shipped(name)) == epochs
+    assert model_cards.epochs_of(shipped(name)) == epochs

@@ -17,7 +17,7 @@ from convae.errors import RunError
 from convae.models import bundle
 from convae.runs import snapshots
 from convae.training import reference_levels, speed_probe
-from convae.ui import pickers
+from convae.ui import image_sources, model_cards
 from convae.ui.train import form
 from tests.runs.test_snapshots import Mirror
 from tests.ui.test_pages import healthy, visit
@@ -340,11 +340,11 @@ def test_an_uploaded_card_cannot_make_the_app_read_a_folder(put_run, tmp_path, t
     card["config"]["data"]["spec"] = tiny_data
     (run.path / "card.json").write_text(json.dumps(card))
     packed = bundle.export("mine")
-    assert tiny_data in pickers.sources_of(None) and tiny_data in form.image_specs()
+    assert tiny_data in image_sources.sources_of(None) and tiny_data in form.image_specs()
     run.delete()
     taken = bundle.accept(packed)
-    assert pickers.checkpoint_options()[taken.id].config.data.spec == "unknown"
-    assert tiny_data not in pickers.sources_of(pickers.checkpoint_options()[taken.id])
+    assert model_cards.checkpoint_options()[taken.id].config.data.spec == "unknown"
+    assert tiny_data not in image_sources.sources_of(model_cards.checkpoint_options()[taken.id])
     assert tiny_data not in form.image_specs()
 
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from convae import ui
 from convae.models import checkpoints
-from convae.ui import pickers, pictures
+from convae.ui import image_sources, pictures
 from convae.ui.train import form
 
 
@@ -102,9 +102,9 @@ def test_duration_reads_like_speech(seconds, words):
 def test_a_card_from_elsewhere_cannot_name_a_folder_of_this_machine(add_checkpoint, tmp_path):
     folder = add_checkpoint("strange", f"folder:{tmp_path}")
     found = {entry.name: entry for entry in checkpoints.listing()}
-    assert f"folder:{tmp_path}" not in pickers.sources_of(found["strange"])
+    assert f"folder:{tmp_path}" not in image_sources.sources_of(found["strange"])
     (folder / "config.json").write_text("{}")  # what a run of one's own has
-    assert f"folder:{tmp_path}" in pickers.sources_of(found["strange"])
+    assert f"folder:{tmp_path}" in image_sources.sources_of(found["strange"])
 
 
 def test_checkpoint_is_loaded_again_when_its_file_has_changed(tiny_checkpoint):

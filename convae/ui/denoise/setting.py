@@ -14,7 +14,7 @@ from convae.data.corruptions import CORRUPTIONS, Corruption
 from convae.models.checkpoints import Checkpoint
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER, Method, Quality
-from convae.ui import caches, frame, pickers
+from convae.ui import caches, frame, image_sources, pickers
 
 KEPT = dict(bind="query-params", persist_state="session")
 MEASURED = (32, 100, 500)
@@ -125,7 +125,7 @@ def pick_measured() -> int:
 
 def prepare(checkpoint: Checkpoint, chosen: list[str], damage: tuple[str, float, int]) -> Setting:
     """The chosen methods, ready to use. Fits the PCA the first time, with a bar."""
-    fitted_on = pickers.training_images(checkpoint)
+    fitted_on = image_sources.training_images(checkpoint)
     pca = None
     if PCA_WIENER in chosen and fitted_on is not None:
         pca = caches.pca_with_progress(fitted_on)

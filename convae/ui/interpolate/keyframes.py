@@ -9,7 +9,8 @@ from convae.data import ImageSet
 from convae.latent import interpolation, keyframes, priors
 from convae.latent.keyframes import Keyframe, Known
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, frame, pickers, pictures
+from convae.ui import caches, frame, image_sources, model_cards, pickers, pictures
+from convae.ui.address import UPLOADS
 from convae.ui.escape import sentence
 
 REAL = 3_000  # real codes that walks are held against: 2 s to encode and join on one core
@@ -53,7 +54,7 @@ def pick_ground(checkpoint: Checkpoint, key: str, count: int = 24) -> Ground:
     own = st.session_state.get("uploads-set")
     uploads = own.images if own is not None else np.zeros((0, 32, 32, 3), np.uint8)
     with frame.steady():
-        if st.session_state["data"] == pickers.UPLOADS:
+        if whole.name == UPLOADS:
             whole, gallery = _seen_by(checkpoint), [Keyframe("u", int(row) + 1) for row in rows]
         else:
             gallery = [Keyframe("", int(row)) for row in rows]
@@ -64,10 +65,10 @@ def pick_ground(checkpoint: Checkpoint, key: str, count: int = 24) -> Ground:
 
 def _seen_by(checkpoint: Checkpoint) -> ImageSet:
     """The images around those that a visitor uploads: what the model has learned from."""
-    entry = pickers.checkpoint_options().get(checkpoint.name)
-    sources = [source for source in pickers.sources_of(entry) if source != pickers.UPLOADS]
+    entry = model_cards.checkpoint_options().get(checkpoint.name)
+    sources = [source for source in image_sources.sources_of(entry) if source != UPLOADS]
     with frame.error_boundary():
-        return caches.image_set(pickers.default_source(entry, sources), "test")
+        return caches.image_set(image_sources.default_source(entry, sources), "test")
 
 
 def pick_keyframes(

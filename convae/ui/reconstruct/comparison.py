@@ -14,7 +14,7 @@ from convae.evaluation import compare, compressors, metrics
 from convae.evaluation.compressors import GUESS, Method
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, pickers
+from convae.ui import caches, image_sources, model_cards
 
 CURVE = 200  # images that a rate-distortion curve is measured on: 9 times the model each
 STRAW = ("PCA", "JPEG", "WebP")
@@ -35,7 +35,7 @@ class Contest:
 
     @cached_property
     def fitted_on(self) -> ImageSet | None:
-        return pickers.training_images(self.checkpoint)
+        return image_sources.training_images(self.checkpoint)
 
     @cached_property
     def reference(self) -> ImageSet:
@@ -88,7 +88,7 @@ def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) ->
 def _classics(checkpoint: Checkpoint) -> list[str]:
     return [
         entry.name
-        for entry in pickers.checkpoint_options().values()
+        for entry in model_cards.checkpoint_options().values()
         if entry.path.parent == checkpoints.root()
         and entry.config.model.architecture == "classic"
         and entry.card.get("classes") == checkpoint.card.get("classes")

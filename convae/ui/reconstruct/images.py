@@ -15,7 +15,8 @@ from convae.data import uploads as image_uploads
 from convae.evaluation import compare, compressors, metrics
 from convae.evaluation.compressors import FLOAT, GUESS
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, frame, pickers, pictures, uploads
+from convae.ui import caches, frame, model_cards, pickers, pictures, uploads
+from convae.ui.address import spec_name
 from convae.ui.components.before_after import before_after
 from convae.ui.escape import plain
 from convae.ui.reconstruct.comparison import (
@@ -97,7 +98,7 @@ def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
 
 def pick_beside(checkpoint) -> list[str]:
     """Names of straw men and of other models to show beside this one."""
-    others = [name for name in pickers.checkpoint_options() if name != checkpoint.name]
+    others = [name for name in model_cards.checkpoint_options() if name != checkpoint.name]
     guess = [GUESS] if checkpoint.config.corrections else []
     offered = [*guess, *STRAW, *others]
     kept = st.session_state.get("reconstruct-beside")
@@ -191,7 +192,7 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
     codecs = [name for name in STRAW[1:] if name in names]
     if codecs:
         chosen = ", ".join(f"{name} has {held.method(name).told}" for name in codecs)
-        measured = f"{len(held.measured):,} images of {pickers.spec_name(held.measured.name)}"
+        measured = f"{len(held.measured):,} images of {spec_name(held.measured.name)}"
         parts.append(
             f"{chosen}: chosen so that {measured} together take as many bytes as their codes. A "
             "single image can take more or fewer."

@@ -8,7 +8,8 @@ from convae import plots
 from convae.csv_export import to_csv
 from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import FLOAT
-from convae.ui import frame, pickers
+from convae.ui import frame, model_cards
+from convae.ui.address import UPLOADS
 from convae.ui.escape import plain, sentence
 from convae.ui.reconstruct.comparison import (
     STRAW,
@@ -98,7 +99,7 @@ def told(held: Contest) -> str:
 
 def same_on_the_command_line(held: Contest) -> str:
     """The command that prints the same table; none for uploads, which the command line lacks."""
-    if held.measured.name == pickers.UPLOADS:
+    if held.measured.name == UPLOADS:
         return ""
     words = [
         "python",
@@ -157,9 +158,9 @@ def show_spread(held: Contest, beside) -> None:
 def show_bits(held: Contest, beside) -> None:
     """PSNR over bytes of this model, those beside it and the straw men; and what the bits cost."""
     names = [held.checkpoint.name, *held.others]
-    options = pickers.checkpoint_options()
-    seen = pickers.trained_on(options[held.checkpoint.name])
-    alike = [name for name, entry in options.items() if pickers.trained_on(entry) == seen]
+    options = model_cards.checkpoint_options()
+    seen = model_cards.trained_on(options[held.checkpoint.name])
+    alike = [name for name, entry in options.items() if model_cards.trained_on(entry) == seen]
     if len({*names, *alike}) > len(names) and st.toggle(
         f"All {len({*names, *alike})} models that learned from {plain(seen)}",
         key="reconstruct-all",

@@ -1,0 +1,69 @@
+"""Which image sets can be chosen for a model, and which of them PCA is fitted on."""
+
+import streamlit as st
+
+from convae import data, runs
+from convae.data import ImageSet, catalog
+from convae.errors import ConvaeError
+from convae.models.checkpoints import Checkpoint, Entry
+from convae.ui import caches
+from convae.ui.address import UPLOADS
+from convae.ui.model_cards import checkpoint_options, is_cifar10
+
+
+def sources_of(entry: Entry | None) -> list[str]:
+    """The specs to choose from beside this model: the built-in ones, and the folders and files that
+    runs of this machine were trained on, its own first: a card may come from anywhere and name any
+    path, so others do not count, and uploaded ones least of all.
+    """
+    entries = [*([entry] if entry is not None else []), *checkpoint_options().values()]
+    ours = [each.config.data.spec for each in entries if _made_here(each)]
+    own = [spec for spec in dict.fromkeys(ours) if spec not in data.SPECS and _exists(spec)]
+    return [*own, *data.SPECS, UPLOADS]
+
+
+def _made_here(entry: Entry) -> bool:
+    return (entry.path / "config.json").is_file() and not runs.Run(entry.path).uploaded
+
+
+def _exists(spec: str) -> bool:
+    try:
+        data.check_spec(spec)
+    except catalog.DataError:
+        return False
+    return True
+
+
+def default_source(entry: Entry | None, sources: list[str]) -> str:
+    """The images that the model has learned from, if they are here; else some that are."""
+    if entry is None:
+        return "shapes"
+    spec = entry.config.data.spec
+    if spec in sources and (spec != "cifar10" or data.cifar10_present()):
+        return spec
+    if is_cifar10(entry):
+        return "cifar10" if data.cifar10_present() else "photos"
+    return spec if spec in data.SPECS else "shapes"
+
+
+def is_trained_on(entry: Entry | None, spec: str) -> bool:
+    return entry is not None and entry.config.data.spec == spec
+
+
+def training_images(checkpoint: Checkpoint) -> ImageSet | None:
+    """What PCA is fitted on: the model's training images where they are available, else the
+    training split of the images shown; None where there is neither."""
+    entry = checkpoint_options().get(checkpoint.name)
+    own = entry.config.data.spec if entry else ""
+    specs = [own if own in sources_of(entry) else ""]
+    if entry is not None and is_cifar10(entry):
+        specs.append("cifar10")
+    specs.append(st.session_state.get("data", ""))
+    for spec in specs:
+        if spec in ("", UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
+            continue
+        try:
+            return caches.image_set(spec, "train")
+        except ConvaeError:  # a set without a training split
+            continue
+    return None
