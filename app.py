@@ -59,7 +59,10 @@ st.header("Inside this model", anchor=False)
 layers = checkpoint.model.layers(image)
 counts = {half: sum(row[3] for row in layers if row[0] == half) for half in ("encoder", "decoder")}
 parts, table = st.columns([2, 3], gap="medium")
-again = f", corrected {config.corrections} times where the decoder errs" * bool(config.corrections)
+again = (
+    f", then refined by {config.refinement_steps} optimization steps through the decoder"
+    * bool(config.refinement_steps)
+)
 parts.markdown(
     f"""
 * **Encoder** $f$: {counts["encoder"]:,} parameters, from 3,072 pixel values to the code{again}.

@@ -4,7 +4,7 @@
 
 NAMEs are further checkpoints or runs, such as a reference trained by the same budget. PSNR is that
 of the whole set, 10 log10(1 / mean squared error), of 8-bit images; "guess" is that of the encoder
-alone, where codes are corrected after it. --curves adds, for runs here, when each passed PCA and
+alone, where codes are refined after it. --curves adds, for runs here, when each passed PCA and
 the others of its size on its own validation images.
 """
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="further checkpoints or runs")
     parser.add_argument("--data", required=True, help="images to measure on: the test split")
     parser.add_argument("--fit-data", required=True, help="PCA is fitted on the training split")
-    parser.add_argument("--corrections", type=int, help="correct all codes so many times")
+    parser.add_argument("--refinement-steps", type=int, help="refinement steps for all codes")
     parser.add_argument("--curves", action="store_true", help="when each run passed PCA")
     asked = parser.parse_args()
     test = data.load(asked.data, "test")
@@ -79,11 +79,11 @@ def main() -> None:
     curves = []
     for name in dict.fromkeys([*shipped, *asked.names]):
         checkpoint = checkpoints.load(name)
-        if asked.corrections is not None:
-            checkpoint = checkpoint.with_corrections(asked.corrections)
+        if asked.refinement_steps is not None:
+            checkpoint = checkpoint.with_refinement_steps(asked.refinement_steps)
         dims = checkpoint.config.latent_dim
         found = compare.measure(checkpoint, test.images)
-        guess = compare.measure(checkpoint.with_corrections(0), test.images)["psnr"]
+        guess = compare.measure(checkpoint.with_refinement_steps(0), test.images)["psnr"]
         straight = compare.measure(_Linear(pca, dims), test.images)["psnr"]
         epochs, seconds = effort(checkpoint.card)
         print(

@@ -138,7 +138,7 @@ def generate(asked: argparse.Namespace, bars: Bars) -> None:
     row(["model", "prior", *merits.Figures._fields, "seconds"])
     row(["---"] * (len(merits.Figures._fields) + 3))
     for model in models:
-        encoder = model.with_corrections(0)
+        encoder = model.with_refinement_steps(0)
         codes = codes_for(encoder, train.images, train.fingerprint, bars)
         material = generation.prepare(encoder, train, codes, real)
         for name, images in _generators(material, train.labels, encoder.config).items():
@@ -184,7 +184,7 @@ def probe(asked: argparse.Namespace, bars: Bars) -> None:
     row(["---"] * 6)
     curves = {}
     for model in models:
-        encoders = features.encoders(model.with_corrections(0), pca_for(train), bars)
+        encoders = features.encoders(model.with_refinement_steps(0), pca_for(train), bars)
         for name, encode in encoders.items():
             began, labels = time.time(), (train.labels, test.labels)
             points = features.space(encode, train, test)

@@ -17,6 +17,7 @@ from convae.projection.maps import Settings
 from convae.runs import resuming
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
+OLD_FLAGS = {"refinement_steps": "--corrections"}  # still accepted, not shown in the help
 
 
 def add_settings(parser: argparse.ArgumentParser, title: str, described) -> None:
@@ -38,6 +39,10 @@ def add_settings(parser: argparse.ArgumentParser, title: str, described) -> None
                 flag, dest=f.name, type=type(f.default), choices=meta["choices"], default=None,
                 metavar=None if meta["choices"] else f.name.upper(), help=text,
             )  # fmt: skip
+        if old_flag := OLD_FLAGS.get(f.name):
+            group.add_argument(
+                old_flag, dest=f.name, type=type(f.default), default=None, help=argparse.SUPPRESS
+            )
 
 
 def lengths(text: str) -> list[int]:
@@ -101,9 +106,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--limit", type=int, default=0, help="measure on so many images; 0, the default: on all"
     )
     evaluate.add_argument(
-        "--corrections", type=int, metavar="STEPS",
-        help="correct codes so many times after the encoder (0 to 8); default: the model's own",
+        "--refinement-steps", type=int, metavar="STEPS",
+        help="optimization steps on each code after the encoder (0 to 8); default: the model's own",
     )  # fmt: skip
+    evaluate.add_argument(
+        OLD_FLAGS["refinement_steps"], dest="refinement_steps", type=int, help=argparse.SUPPRESS
+    )
     evaluate.add_argument(
         "--keep", type=lengths, default=[], metavar="K,...",
         help="also decode the first K values of each code only, for each of these K, beside PCA "
@@ -212,8 +220,8 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     if asked.limit < 0:
         raise ConvaeError(f"`--limit` (={asked.limit}) must be 0 (all images) or more.")
     checkpoint = checkpoints.load(asked.checkpoint)
-    if asked.corrections is not None:
-        checkpoint = checkpoint.with_corrections(asked.corrections)
+    if asked.refinement_steps is not None:
+        checkpoint = checkpoint.with_refinement_steps(asked.refinement_steps)
     bars = Bars(asked.json)
     spec = asked.data or checkpoint.train_config.data.spec
     test = data.load(spec, "test", bars)

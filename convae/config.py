@@ -11,6 +11,8 @@ from typing import Any
 
 from convae.errors import ConfigError
 
+RENAMED = {"corrections": "refinement_steps"}  # old name of a setting -> its present name
+
 
 def setting(default, help, *, low=None, high=None, choices=None, unit="", advanced=True):
     """A dataclass field that knows its help sentence, unit, inclusive range or choices."""
@@ -63,10 +65,10 @@ class ModelConfig:
         "Channels of the widest resolution; deeper layers have two to four times as many.",
         low=8, high=128, unit="channels",
     )  # fmt: skip
-    corrections: int = setting(
+    refinement_steps: int = setting(
         0,
-        "How often a code is corrected after the encoder, down the gradient of the squared error "
-        "through the decoder; training does not use it.",
+        "Refinement steps at inference: conjugate-gradient steps on the code that lower the "
+        "reconstruction error. Training does not use them.",
         low=0, high=8, unit="steps",
     )  # fmt: skip
     nested_dropout: bool = setting(
@@ -226,12 +228,11 @@ class TrainConfig:
 
     def __post_init__(self):
         check(self)
-        if self.noise_std and self.model.corrections:
+        if self.noise_std and self.model.refinement_steps:
             raise ConfigError(
-                f"`corrections` (={self.model.corrections}) would pull codes toward the noise: "
-                "take 0 where `noise_std` is above 0."
+                f"`refinement_steps` (={self.model.refinement_steps}) would fit codes to the "
+                "noise: use 0 where `noise_std` is above 0."
             )
-
         if self.shortest_code > self.model.latent_dim:
             raise ConfigError(
                 f"`shortest_code` (={self.shortest_code}) must not be above `latent_dim` "
@@ -258,10 +259,12 @@ class TrainConfig:
 def from_dict(kind: type, values: Any):
     """Build a config of this kind from plain values; ConfigError on anything it does not know.
 
-    Nested configs are given as nested dicts, just as ``to_json`` writes them.
+    Nested configs are given as nested dicts, just as ``to_json`` writes them. Keys of older
+    versions (RENAMED) are read under their present name.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"A {kind.__name__} must be a JSON object, not {type(values).__name__}.")
+    values = _present_names(values)
     known = {f.name: f for f in fields(kind)}
     unknown = sorted(set(values) - set(known))
     if unknown:
@@ -273,6 +276,14 @@ def from_dict(kind: type, values: Any):
         nested = known[name].default
         made[name] = from_dict(type(nested), value) if is_dataclass(nested) else value
     return kind(**made)
+
+
+def _present_names(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with old names replaced, unless the present name is given, too."""
+    return {
+        (new if (new := RENAMED.get(name, name)) not in values else name): value
+        for name, value in values.items()
+    }
 
 
 def from_json(text: str | bytes) -> TrainConfig:
@@ -299,6 +310,7 @@ def settings(kind: type = TrainConfig) -> list[Field]:
 def from_flat(values: dict[str, Any]) -> TrainConfig:
     """A TrainConfig from one flat dict, as a form or parser gives it; absent keys keep defaults."""
     nested: dict[str, Any] = {}
+    values = _present_names(values)
     for f in fields(TrainConfig):
         if is_dataclass(f.default):
             inner = {g.name for g in fields(type(f.default))}

@@ -290,7 +290,7 @@ def _encoder(name: str):
     """The checkpoint of this name, its codes those of the encoder alone."""
     from convae.models import checkpoints
 
-    return checkpoints.load(name).with_corrections(0)
+    return checkpoints.load(name).with_refinement_steps(0)
 
 
 def _limit(asked: argparse.Namespace) -> int:

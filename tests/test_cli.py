@@ -56,14 +56,14 @@ def test_train_evaluate_list_export_and_load_the_whole_way(tiny_data, capsys, tm
 
     assert cli.main(["evaluate", "a"]) == 0
     assert f"{found['psnr']:.2f}" in capsys.readouterr().out
-    assert cli.main(["evaluate", "a", "--corrections", "2", "--json"]) == 0
+    assert cli.main(["evaluate", "a", "--refinement-steps", "2", "--json"]) == 0
     careful = json.loads(capsys.readouterr().out)
     # how much refinement gains of a toy depends on rounding; that it is measured does not
-    refined = checkpoints.load("a").with_corrections(2)
+    refined = checkpoints.load("a").with_refinement_steps(2)
     measured = compare.measure(refined, data.load(tiny_data, "test").images)
-    assert careful["corrections"] == 2 and careful["mse"] == measured["mse"]
+    assert careful["refinement_steps"] == 2 and careful["mse"] == measured["mse"]
     assert careful["first_guess"]["mse"] == found["mse"]
-    assert cli.main(["evaluate", "a", "--corrections", "9"]) == 1
+    assert cli.main(["evaluate", "a", "--refinement-steps", "9"]) == 1
     assert "between 0 and 8" in capsys.readouterr().err
     assert cli.main(["list", "--json"]) == 0
     assert [(r["name"], r["state"]) for r in json.loads(capsys.readouterr().out)] == [("a", "done")]
@@ -87,7 +87,7 @@ def test_a_model_that_starts_from_another_says_so(tiny_data, capsys):
     assert second["started_from"]["command"] == first["command"]
     gain = second["metrics"]["val_psnr"] - first["metrics"]["val_psnr"]
     assert abs(gain) < 0.05  # it began where the other ended
-    careful = [*more, "--corrections", "1", "--name", "d"]
+    careful = [*more, "--refinement-steps", "1", "--name", "d"]
     assert cli.main(["train", "--data", tiny_data, *careful]) == 0
     wrong = [*more[:-1], "--latent-dim", "5", "--name", "c"]
     assert cli.main(["train", "--data", tiny_data, *wrong]) == 1
@@ -403,3 +403,9 @@ def test_encrypted_members_of_a_zip_are_counted_in_one_sentence(
         with pytest.warns(UserWarning, match="2 images of .* are encrypted and left out") as found:
             assert cli.main(["evaluate", "tiny", "--data", f"folder:{path}"]) == 0
         assert {str(each.message) for each in found} == {str(found[0].message)}
+
+
+@pytest.mark.parametrize("flag", ["--refinement-steps", "--corrections"])
+@pytest.mark.parametrize("command", [["train"], ["evaluate", "a"]])
+def test_the_old_flag_of_refinement_steps_is_accepted(flag, command):
+    assert cli.make_parser().parse_args([*command, flag, "3"]).refinement_steps == 3

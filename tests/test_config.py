@@ -78,6 +78,19 @@ def test_settings_of_runs_are_told_apart():
     assert config.compared({"a": one, "c": one})[0] == {}
 
 
-def test_a_denoiser_does_not_correct_codes_toward_the_noise():
-    with pytest.raises(ConfigError, match="corrections.*noise_std"):
-        TrainConfig(model=ModelConfig(corrections=1), noise_std=0.1)
+def test_a_denoiser_does_not_refine_codes_toward_the_noise():
+    with pytest.raises(ConfigError, match="refinement_steps.*noise_std"):
+        TrainConfig(model=ModelConfig(refinement_steps=1), noise_std=0.1)
+
+
+@pytest.mark.parametrize("old", [{"model": {"corrections": 3}}, {"model": {"refinement_steps": 3}}])
+def test_settings_of_older_versions_are_read_under_their_present_name(old):
+    assert from_dict(TrainConfig, old).model.refinement_steps == 3
+    assert '"refinement_steps": 3' in from_dict(TrainConfig, old).to_json()
+    assert "corrections" not in from_json(json.dumps(old)).to_json()
+
+
+def test_an_old_name_in_flat_settings_counts_and_beside_the_new_one_is_refused():
+    assert from_flat({"corrections": 2}).model.refinement_steps == 2
+    with pytest.raises(ConfigError, match="Unknown setting `corrections`"):
+        from_dict(ModelConfig, {"corrections": 2, "refinement_steps": 1})

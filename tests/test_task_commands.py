@@ -36,7 +36,7 @@ def test_denoise_has_the_keys_that_scripts_rely_on(model, capsys):
     images = data.load("digits", "test").sample(10).images
     noisy = corrupt(images, "gaussian", 25)
     assert found["methods"]["corrupted"]["psnr"] == pytest.approx(metrics.set_psnr(images, noisy))
-    restored = model.with_corrections(0).reconstruct(noisy)
+    restored = model.with_refinement_steps(0).reconstruct(noisy)
     expected = metrics.summary(images, restored)
     assert found["methods"]["model"]["psnr"] == pytest.approx(expected.psnr)
     assert found["methods"]["model"]["ssim"] == pytest.approx(expected.ssim)

@@ -86,7 +86,7 @@ def evaluate(
     beside: Iterable[Any] = (),
     keep: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """The checkpoint's line of the table with n, latent_dim, corrections and images_per_s. Its
+    """The checkpoint's line of the table with n, latent_dim, refinement_steps and images_per_s. Its
     straw men's are under "baselines" (pca is full of None where there is nothing to fit it on),
     those of other checkpoints under "beside"; "first_guess" is the encoder alone, or None. With
     `keep`, lengths of the code, "keep" has a line of `by_length` for each."""
@@ -101,8 +101,8 @@ def evaluate(
         lines[method.name.lower()] = _figures(method, test.images, rebuilt) | told
     reference = reference_of(test, fitted_on)
     guess = None
-    if checkpoint.config.corrections:
-        alone = model_method(checkpoint.with_corrections(0), reference, bits)
+    if checkpoint.config.refinement_steps:
+        alone = model_method(checkpoint.with_refinement_steps(0), reference, bits)
         guess = _figures(alone, test.images, alone.rebuild(test.images))
     others = [model_method(other, reference, bits) for other in beside]
     return {
@@ -110,7 +110,7 @@ def evaluate(
         "data": test.name,
         "n": len(test),
         "latent_dim": own.values,
-        "corrections": checkpoint.config.corrections,
+        "refinement_steps": checkpoint.config.refinement_steps,
         "bits": bits,
         **mine,
         "images_per_s": speed,
@@ -167,7 +167,7 @@ def as_text(found: Mapping[str, Any]) -> str:
     width = max(map(len, named))
     lines = [
         f"{found['n']:,} test images of {found['data']}, {found['latent_dim']} values of "
-        f"{found['bits']} bits, corrected {found['corrections']} times",
+        f"{found['bits']} bits, {found['refinement_steps']} refinement steps",
         f"{'':{width}}{'Bytes':>8}{'PSNR (dB)':>11}{'mean':>8}{'spread':>8}{'SSIM':>8}{'spread':>8}"
         f"{'MSE':>10}",
     ]

@@ -1,6 +1,6 @@
 """The codes of many images, made once and kept on disk: CONVAE_CACHE_DIR/codes/<key>.npy.
 
-A key is made of the weights, the number of corrections and the images; no path is in it.
+A key is made of the weights, the number of refinement steps and the images; no path is in it.
 """
 
 import hashlib

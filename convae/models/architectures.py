@@ -72,7 +72,7 @@ def strided(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
 
 
 class Refiner(nn.Module):
-    """A picture's correction, zero before training: (N, 3, 32, 32) -> (N, 3, 32, 32).
+    """An additive change to an image, zero before training: (N, 3, 32, 32) -> (N, 3, 32, 32).
 
     A small U-Net: down to 4x4 and back up by pixel shuffle, with sums across at each resolution.
     With `conditioned` its features are scaled and shifted per channel by the code length (FiLM,
@@ -126,7 +126,7 @@ class Refiner(nn.Module):
 
 
 class PreparedProjection(nn.Module):
-    """z = E (x + correction(x)) + b."""
+    """z = E (x + refiner(x)) + b."""
 
     def __init__(self, c: int, d: int):
         super().__init__()
@@ -138,7 +138,7 @@ class PreparedProjection(nn.Module):
 
 
 class RepairedProjection(nn.Module):
-    """y = D z + b; x^ = y + correction(y)."""
+    """y = D z + b; x^ = y + refiner(y)."""
 
     def __init__(self, c: int, d: int, conditioned: bool = False):
         super().__init__()

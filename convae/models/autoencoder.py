@@ -28,7 +28,7 @@ from convae.errors import ConvaeError
 from convae.models.architectures import VALUES, halves, is_conditioned, start_linear
 from convae.models.devices import pick_precision
 from convae.models.ordered_codes import checked_length, length_basis, prefix
-from convae.models.refinement import corrected
+from convae.models.refinement import refine
 
 BATCH = 125  # images encoded at a time: more of them cost fresh memory for every batch
 START_LOG_VARIANCE = -3.0  # where PCA does not give it: 5 % of the variance of a code is noise
@@ -91,13 +91,13 @@ class ConvAutoencoder(nn.Module):
     def f(self, x: Tensor) -> Tensor:
         """Encode a batch: (N, 3, 32, 32) in [0, 1] -> z (N, latent_dim).
 
-        In eval mode the encoder's guess is corrected ``config.corrections`` times; in training it
-        is the guess that learns.
+        In eval mode the encoder's output is improved by ``config.refinement_steps`` optimization
+        steps; training uses the encoder's output alone.
         """
         z = self.guess(x)
-        if self.training or not self.config.corrections:
+        if self.training or not self.config.refinement_steps:
             return z
-        return corrected(self.g, x, z.float(), self.config.corrections)
+        return refine(self.g, x, z.float(), self.config.refinement_steps)
 
     def guess(self, x: Tensor) -> Tensor:
         """What the encoder says of a batch, shapes as in `f`; the mean code if variational."""

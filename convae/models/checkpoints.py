@@ -63,18 +63,18 @@ class Checkpoint:
 
     @property
     def sha256(self) -> str:
-        """Of the weights file, with the number of corrections if there are any: what caches are
-        keyed by, as codes depend on both."""
-        steps = self.config.corrections
+        """Of the weights file, with the number of refinement steps if there are any: the key of
+        caches, as codes depend on both."""
+        steps = self.config.refinement_steps
         return self.card["sha256"] + (f"+{steps}" if steps else "")
 
     @cached_property
     def train_config(self) -> TrainConfig:
         return from_dict(TrainConfig, self.card["config"])
 
-    def with_corrections(self, steps: int) -> "Checkpoint":
-        """The same weights, whose codes are corrected so many times: 0 to 8, or ConfigError."""
-        config = replace(self.config, corrections=steps)
+    def with_refinement_steps(self, steps: int) -> "Checkpoint":
+        """The same weights, with this many refinement steps: 0 to 8, else ConfigError."""
+        config = replace(self.config, refinement_steps=steps)
         with torch.device("meta"):
             model = ConvAutoencoder(config)
         weights = self.model.state_dict()

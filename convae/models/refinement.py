@@ -1,4 +1,4 @@
-"""A code corrected after the encoder: what one pass guesses, a few steps of descent improve.
+"""Refinement of a code after the encoder by a few steps of conjugate gradients.
 
 The decoder fixes what any code looks like, so the best code of an image is the one whose
 reconstruction is nearest to it. An encoder that answers at once misses it (the "amortization gap",
@@ -43,7 +43,7 @@ def stepped(
     return z + share.clamp(min=0) * trial
 
 
-def corrected(g: Callable[[Tensor], Tensor], x: Tensor, z: Tensor, steps: int) -> Tensor:
+def refine(g: Callable[[Tensor], Tensor], x: Tensor, z: Tensor, steps: int) -> Tensor:
     """The codes z (N, d) of the batch x, nearer to the best for the decoder g; no gradient flows.
 
     In float32 no code reconstructs worse than it did: each is the best of those on its way. That

@@ -117,7 +117,7 @@ def fit(model, normal: np.ndarray, progress: Progress | None = None) -> Detector
     if not len(normal):
         raise ValueError("a detector needs at least one normal image, got none")
     report = progress or (lambda done, total, what: None)
-    encoder_only = model.with_corrections(0)
+    encoder_only = model.with_refinement_steps(0)
     codes = _encoded(encoder_only, normal, report)
     size = codes.shape[1]
     pca = fit_pca(normal, size, lambda share: report(round(100 * share), 100, "fitting PCA"))

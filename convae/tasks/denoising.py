@@ -65,7 +65,7 @@ def by_model(model) -> Method:
     Refinement steps are never used on a corrupted input: they pull the code to where the
     reconstruction resembles the input more, so they fit the noise.
     """
-    encoder_only = model.with_corrections(0)
+    encoder_only = model.with_refinement_steps(0)
 
     def restore(images: np.ndarray, kind: str, strength: float) -> np.ndarray:
         return encoder_only.reconstruct(images)

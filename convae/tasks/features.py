@@ -85,7 +85,7 @@ def random_encoder(config, seed: int = 0):
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = ConvAutoencoder(replace(config, corrections=0))
+        model = ConvAutoencoder(replace(config, refinement_steps=0))
     return model.eval().requires_grad_(False)
 
 

@@ -117,7 +117,7 @@ def tell(trainer: Trainer, loss: float, images_per_s: float) -> Progress:
     if trainer.config.time_budget_s:
         left = trainer.config.time_budget_s * (1 - trainer.progress())
         epochs = 1  # the budget includes the validations before the last
-    steps = trainer.config.model.corrections
+    steps = trainer.config.model.refinement_steps
     per_image_s = trainer.evaluation_s or forecast.evaluation_s(images_per_s, steps)
     per_epoch = len(trainer.validation) * len(trainer.validation_inputs) + snapshots.IMAGES
     left += forecast.after_training_s(per_image_s, epochs, per_epoch, trainer.test_images)

@@ -86,7 +86,7 @@ def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
     length stays at zero then, so that it starts as the same model.
     """
     given, wanted = asdict(source.config), asdict(model.config)
-    free = {"corrections"} | ({"nested_dropout"} if wanted["nested_dropout"] else set())
+    free = {"refinement_steps"} | ({"nested_dropout"} if wanted["nested_dropout"] else set())
     for name in wanted:
         if name not in free and given[name] != wanted[name]:
             raise ConvaeError(
@@ -341,7 +341,7 @@ class Sitting:
                     model = checkpoints.load(str(entry.path))
                 except ConvaeError:
                     continue  # damaged weights: one level less, and no reason to end this run
-                model = model.with_corrections(config.model.corrections)
+                model = model.with_refinement_steps(config.model.refinement_steps)
                 rebuilt = [model.reconstruct(noisy) for noisy in inputs]
                 name = f"{entry.name}, {entry.config.model.latent_dim} values"
                 levels[name] = reference_levels.level(config.loss, held.images, rebuilt)

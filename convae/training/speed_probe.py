@@ -85,7 +85,7 @@ def measure(config: TrainConfig, seconds: float = SECONDS) -> float:
 
 def estimate_s(config: TrainConfig, images: int, images_per_s: float, test_images: int) -> float:
     """Seconds that the whole run will take, from the click to the figures of the test images."""
-    per_image_s = forecast.evaluation_s(images_per_s, config.model.corrections)
+    per_image_s = forecast.evaluation_s(images_per_s, config.model.refinement_steps)
     validation = min(max(images // 49, 1), 1000)  # beside the images learned from
 
     def others(epochs: int) -> float:

@@ -43,14 +43,14 @@ def _checkpoint(path: str, weights_changed: int, card_changed: int) -> Checkpoin
 
 def refined(checkpoint: Checkpoint, steps: int) -> Checkpoint:
     """The same model with this number of refinement steps after the encoder."""
-    if steps == checkpoint.config.corrections:
+    if steps == checkpoint.config.refinement_steps:
         return checkpoint
     return _refined(checkpoint.name, checkpoint.sha256, steps, checkpoint)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _refined(name: str, sha256: str, steps: int, _checkpoint) -> Checkpoint:
-    return _checkpoint.with_corrections(steps)
+    return _checkpoint.with_refinement_steps(steps)
 
 
 def image_set(spec: str, split: str = "test") -> ImageSet:

@@ -14,7 +14,7 @@ class Halver:
     """A model of four values that darkens: enough for a table."""
 
     name, sha256 = "halver", "abc"
-    config = SimpleNamespace(latent_dim=4, corrections=0)
+    config = SimpleNamespace(latent_dim=4, refinement_steps=0)
 
     def encode(self, images):
         return images.reshape(len(images), -1)[:, :4].astype(np.float32) / 255

@@ -113,7 +113,7 @@ def test_the_sentence_says_what_the_percentile_is():
 
 @pytest.mark.parametrize("name", ["shapes-16", "cifar10-64"])
 def test_codes_of_shipped_models_rank_as_they_should(name):
-    model = checkpoints.load(str(SHIPPED / name)).with_corrections(0)
+    model = checkpoints.load(str(SHIPPED / name)).with_refinement_steps(0)
     real = model.encode(data.load("shapes", "train").images[:1000])
     new = model.encode(data.load("shapes", "test").images[:400])
     fitted = typicality.fit(real)

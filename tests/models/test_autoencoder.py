@@ -52,10 +52,10 @@ def test_an_image_is_rebuilt_the_same_whatever_its_company(architecture):
     assert np.abs(together - alone).max() <= 1
 
 
-@pytest.mark.parametrize("corrections", [0, 2])
-def test_codes_made_fast_are_as_good_as_exact_ones(corrections, monkeypatch):
+@pytest.mark.parametrize("refinement_steps", [0, 2])
+def test_codes_made_fast_are_as_good_as_exact_ones(refinement_steps, monkeypatch):
     checkpoint = checkpoints.load(Path(__file__).parents[2] / "checkpoints" / "shapes-16")
-    checkpoint = checkpoint.with_corrections(corrections)
+    checkpoint = checkpoint.with_refinement_steps(refinement_steps)
     shapes = data.load("shapes", "test").images[:300]
     exact = checkpoint.encode(shapes)
     monkeypatch.setattr(autoencoder, "pick_precision", lambda *_: torch.bfloat16)

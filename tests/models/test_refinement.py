@@ -9,7 +9,7 @@ from convae.config import ModelConfig
 from convae.images import to_batch
 from convae.models import checkpoints
 from convae.models.autoencoder import ConvAutoencoder
-from convae.models.refinement import corrected
+from convae.models.refinement import refine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def test_of_a_linear_decoder_it_finds_the_least_squares_code():
     def g(z):
         return (z @ matrix.T).view(-1, 3, 2, 2)
 
-    found = corrected(g, x, torch.randn(6, 4, generator=generator), 4)
+    found = refine(g, x, torch.randn(6, 4, generator=generator), 4)
     wanted = torch.linalg.lstsq(matrix, x.flatten(1).T).solution.T
     assert torch.allclose(found, wanted, atol=1e-3)
     assert not found.requires_grad
@@ -37,7 +37,9 @@ def test_of_a_linear_decoder_it_finds_the_least_squares_code():
 def test_refinement_never_raises_the_error_before_quantization(architecture):
     images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
     torch.manual_seed(1)
-    model = ConvAutoencoder(ModelConfig(architecture, 16, base_channels=8, corrections=2)).eval()
+    model = ConvAutoencoder(
+        ModelConfig(architecture, 16, base_channels=8, refinement_steps=2)
+    ).eval()
     x = to_batch(images)
     with torch.no_grad():
         # not rounded to pixel values, and of the codes in float32: rounding may cost more than
@@ -62,14 +64,14 @@ def test_a_step_that_goes_astray_is_not_taken():
         return (x - g(z)).square().sum(dim=(1, 2, 3))
 
     for steps in (1, 2, 3):
-        after = errors(corrected(g, x, z, steps))
+        after = errors(refine(g, x, z, steps))
         assert (after <= errors(z) * (1 + 1e-5)).all() and (after < 0.99 * errors(z)).any()
 
 
 def test_a_shipped_model_gains_with_every_step_but_not_in_training():
     checkpoint = checkpoints.load(ROOT / "checkpoints" / "shapes-16")
     images = data.load("shapes", "test").images[:64]
-    each = [checkpoint.with_corrections(steps) for steps in (0, 1, 2, 4)]
+    each = [checkpoint.with_refinement_steps(steps) for steps in (0, 1, 2, 4)]
     errors = [squared(images, one.reconstruct(images)).mean() for one in each]
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.97 * errors[0]
     assert len({one.sha256 for one in each}) == 4  # what caches are keyed by
@@ -78,8 +80,8 @@ def test_a_shipped_model_gains_with_every_step_but_not_in_training():
     assert torch.equal(model.f(x), model.guess(x))
 
 
-def test_layers_are_told_once_however_often_a_code_is_corrected():
+def test_layers_are_listed_once_with_any_number_of_refinement_steps():
     image = np.zeros((32, 32, 3), np.uint8)
     plain = ConvAutoencoder(ModelConfig("strided", 8, base_channels=8)).eval()
-    careful = ConvAutoencoder(ModelConfig("strided", 8, base_channels=8, corrections=3)).eval()
+    careful = ConvAutoencoder(ModelConfig("strided", 8, base_channels=8, refinement_steps=3)).eval()
     assert len(careful.layers(image)) == len(plain.layers(image))

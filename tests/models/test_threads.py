@@ -25,13 +25,13 @@ def checkpoint(request):
 def operations(checkpoint):
     """What pages ask of a model: name -> a call without arguments that gives a list of arrays."""
     codes = checkpoint.encode(IMAGES)
-    refined = checkpoint.with_corrections(2)
+    refined = checkpoint.with_refinement_steps(2)
     return {
         "encode": lambda: [checkpoint.encode(IMAGES)],
         "encode in bfloat16": lambda: [checkpoint.encode(IMAGES, "bf16")],
         "decode": lambda: [checkpoint.decode(codes)],
         "refine": lambda: [refined.encode(IMAGES)],
-        "refine anew": lambda: [checkpoint.with_corrections(3).reconstruct(IMAGES)],
+        "refine anew": lambda: [checkpoint.with_refinement_steps(3).reconstruct(IMAGES)],
         "layers": lambda: [out for _, _, out, _ in checkpoint.model.layers(IMAGES[0])],
         "layers refined": lambda: [out for _, _, out, _ in refined.model.layers(IMAGES[1])],
     }

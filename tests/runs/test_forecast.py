@@ -11,7 +11,7 @@ from convae.training.trainer import Trainer
 
 def test_the_time_left_includes_validation_snapshots_and_the_test_images():
     config = from_flat({"architecture": "strided", "base_channels": 8, "latent_dim": 4,
-                        "batch_size": 8, "epochs": 5, "corrections": 4})  # fmt: skip
+                        "batch_size": 8, "epochs": 5, "refinement_steps": 4})  # fmt: skip
     images = np.zeros((16, 32, 32, 3), np.uint8)
     trainer = Trainer(config, images, images[:4])
     trainer.step, trainer.test_images = 6, 10_000

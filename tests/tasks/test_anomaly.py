@@ -71,7 +71,7 @@ def test_total_variation_of_stripes():
 def test_codes_are_never_refined(add_checkpoint, waves):
     add_checkpoint("tiny")
     plain = checkpoints.load("tiny")
-    refined = plain.with_corrections(3)
+    refined = plain.with_refinement_steps(3)
     assert not np.array_equal(refined.encode(waves[:20]), plain.encode(waves[:20]))
     detector = anomaly.fit(refined, waves[:20])
     np.testing.assert_array_equal(detector.codes, plain.encode(waves[:20]))

@@ -52,7 +52,7 @@ def test_all_methods_get_the_same_clipped_image(waves, by):
 
 
 def test_refinement_is_never_used_on_a_corrupted_input(model, waves):
-    refined = model.with_corrections(3)
+    refined = model.with_refinement_steps(3)
     noisy = corrupt(waves[:4], "gaussian", 50)
     restore = denoising.by_model(refined)
     np.testing.assert_array_equal(restore(noisy, "gaussian", 50), model.reconstruct(noisy))

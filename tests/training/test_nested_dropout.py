@@ -190,7 +190,7 @@ def test_training_follows_the_mean_code_and_saves_it(nested, own_folders):
     checkpoints.save(folder, model, card)
     found = checkpoints.load(str(folder))
     assert torch.equal(found.model.code_mean, model.code_mean)
-    again = found.with_corrections(1).with_corrections(0)
+    again = found.with_refinement_steps(1).with_refinement_steps(0)
     assert np.array_equal(again.decode(codes, keep=2), model.decode(codes, keep=2))
 
 

@@ -47,7 +47,7 @@ def test_the_forecast_of_the_form_includes_refinement_and_the_test_images():
     assert speed_probe.estimate_s(config, 1000, 100.0, 2000) == pytest.approx(expected)
     fewer = speed_probe.estimate_s(config, 1000, 100.0, 0)
     assert expected - fewer == pytest.approx(2000 * each_s)
-    refined = from_flat(SMALL | {"epochs": 10, "limit": 500, "corrections": 3})
+    refined = from_flat(SMALL | {"epochs": 10, "limit": 500, "refinement_steps": 3})
     gained = speed_probe.estimate_s(refined, 1000, 100.0, 2000) - expected
     assert gained == pytest.approx(5 * each_s * (10 * (20 + 508) + 2000))
     budget = from_flat(SMALL | {"time_budget_s": 60.0})

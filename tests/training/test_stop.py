@@ -35,7 +35,7 @@ def card_of(run):
 
 def test_stop_delivers_the_model_whatever_the_size_of_the_test_split(many_test_images):
     config = from_flat({"spec": many_test_images, "architecture": "residual", "latent_dim": 8,
-                        "base_channels": 32, "corrections": 4, "batch_size": 32,
+                        "base_channels": 32, "refinement_steps": 4, "batch_size": 32,
                         "epochs": 9999})  # fmt: skip
     run = runs.start(config, "large")
     try:
@@ -64,7 +64,7 @@ def test_stop_delivers_the_model_whatever_the_size_of_the_test_split(many_test_i
 def test_sigterm_while_measuring_ends_it_with_the_model_delivered(many_test_images):
     command = [sys.executable, "-m", "convae", "train", "--data", many_test_images, "--quiet",
                "--epochs", "1", "--arch", "residual", "--base-channels", "8", "--latent-dim", "8",
-               "--corrections", "8", "--name", "late"]  # fmt: skip
+               "--refinement-steps", "8", "--name", "late"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     run = runs.Run(runs.root() / "late")
     wait_for(lambda: "Measuring" in run.status().message, 120)

@@ -196,6 +196,6 @@ def test_the_line_below_the_table_shows_a_file_name_as_it_is():
     held = SimpleNamespace(
         names=["PCA", "JPEG", "WebP"],
         method=lambda name: made,
-        checkpoint=SimpleNamespace(config=SimpleNamespace(corrections=0)),
+        checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),
     )
     assert told(held).startswith(f"PCA is fitted on {plain(made.told)}; ")

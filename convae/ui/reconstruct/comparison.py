@@ -48,7 +48,7 @@ class Contest:
     @property
     def names(self) -> list[str]:
         """Of all methods there are: the model, its straw men, the other checkpoints."""
-        guess = (GUESS,) if self.checkpoint.config.corrections else ()
+        guess = (GUESS,) if self.checkpoint.config.refinement_steps else ()
         straw = STRAW if self.fitted_on is not None else STRAW[1:]
         return [self.checkpoint.name, *guess, *straw, *self.others]
 

@@ -81,7 +81,7 @@ def pick_bits() -> int:
 
 def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the chosen number of refinement steps; default: its own number."""
-    own = checkpoint.config.corrections
+    own = checkpoint.config.refinement_steps
     steps = st.select_slider(
         "Refinement steps",
         range(9),
@@ -99,7 +99,7 @@ def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
 def pick_beside(checkpoint) -> list[str]:
     """Names of straw men and of other models to show beside this one."""
     others = [name for name in model_cards.checkpoint_options() if name != checkpoint.name]
-    guess = [GUESS] if checkpoint.config.corrections else []
+    guess = [GUESS] if checkpoint.config.refinement_steps else []
     offered = [*guess, *STRAW, *others]
     kept = st.session_state.get("reconstruct-beside")
     if kept:  # a model may have been deleted, or be the chosen one now

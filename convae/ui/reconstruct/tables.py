@@ -89,8 +89,8 @@ def told(held: Contest) -> str:
             parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
         else:
             parts.append("No training images are at hand to fit PCA on")
-    if held.checkpoint.config.corrections:
-        parts.append("Guess is the encoder alone, before its codes are corrected")
+    if held.checkpoint.config.refinement_steps:
+        parts.append("Guess is the encoder alone, before its codes are refined")
     return (
         "; ".join(parts) + ". JPEG and WebP get the best quality at which all images, packed into "
         "one file, take no more bytes than the codes: their headers count next to nothing."
@@ -115,8 +115,11 @@ def same_on_the_command_line(held: Contest) -> str:
         words += ["--fit-data", held.fitted_on.name]
     if held.bits != FLOAT:
         words += ["--bits", str(held.bits)]
-    if held.checkpoint.config.corrections != held.checkpoint.train_config.model.corrections:
-        words += ["--corrections", str(held.checkpoint.config.corrections)]
+    if (
+        held.checkpoint.config.refinement_steps
+        != held.checkpoint.train_config.model.refinement_steps
+    ):
+        words += ["--refinement-steps", str(held.checkpoint.config.refinement_steps)]
     return shlex.join(words + (["--beside", *held.others] if held.others else []))
 
 

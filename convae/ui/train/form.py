@@ -22,7 +22,7 @@ LABELS = {
     "limit": "Images at most",
     "latent_dim": "Code size",
     "base_channels": "Channels",
-    "corrections": "Corrections of a code",
+    "refinement_steps": "Refinement steps",
     "init_from": "Start from",
     "time_budget_s": "Time budget",
     "flip": "Mirror images",
@@ -64,7 +64,7 @@ def presets() -> dict[str, Preset]:
             "Our network starts as PCA and learns what PCA cannot say. More epochs make it better; "
             "it may run for hours, you can leave meanwhile.",
             dict(spec=photographs, architecture="residual", latent_dim=128, base_channels=32,
-                 corrections=2, epochs=60, ema_decay=0.999),
+                 refinement_steps=2, epochs=60, ema_decay=0.999),
         ),
         "Denoiser": Preset(
             "Noise goes in, the clean image is the target: it learns to tell one from the other.",
