@@ -59,18 +59,15 @@ st.header("Inside this model", anchor=False)
 layers = checkpoint.model.layers(image)
 counts = {half: sum(row[3] for row in layers if row[0] == half) for half in ("encoder", "decoder")}
 parts, table = st.columns([2, 3], gap="medium")
-again = (
-    f", then refined by {config.refinement_steps} optimization steps through the decoder"
-    * bool(config.refinement_steps)
-)
+steps = config.refinement_steps
+refined = f", then refined by {steps} optimization steps through the decoder" * bool(steps)
 parts.markdown(
     f"""
-* **Encoder** $f$: {counts["encoder"]:,} parameters, from 3,072 pixel values to the code{again}.
+* **Encoder** $f$: {counts["encoder"]:,} parameters, from 3,072 pixel values to the code{refined}.
 * **Latent space**: everything $h$ can be, {config.latent_dim:,} dimensions. This is the bottleneck:
   what does not fit through is lost, so the model must find out what matters.
 * **Decoder** $g$: {counts["decoder"]:,} parameters, the way back up to 32x32.
-* **Reconstruction loss** $L$: for this image {error:.4f} (mean squared error), the same as
-  {psnr:.1f} dB.
+* **Reconstruction loss** $L$: {error:.4f} for this image (mean squared error), or {psnr:.1f} dB.
 """
 )
 if config.architecture == "residual":
@@ -119,5 +116,5 @@ with onward:
     st.header("Where to go next", anchor=False)
     ui.next_pages()
 
-st.header("Models at hand", anchor=False)
+st.header("Available models", anchor=False)
 ui.models_table()
