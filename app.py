@@ -12,8 +12,8 @@ config = checkpoint.config
 entry = ui.checkpoint_options()[checkpoint.name]
 
 st.markdown(
-    "An **autoencoder** squeezes an image into a few numbers and rebuilds it from them alone. "
-    f"Click an image: what can {config.latent_dim:,} numbers keep of 3,072?"
+    "An **autoencoder** compresses an image into a short code and reconstructs the image from the "
+    f"code alone. Click an image: how much of its 3,072 values survives in {config.latent_dim:,}?"
 )
 chosen = ui.pick_one(found, key="overview-one")
 image = found.images[chosen]
@@ -25,14 +25,15 @@ ui.journey(image, code[0], rebuilt[0], below=f"rebuilt, {psnr:.1f} dB")
 test_psnr, measured_on = ui.psnr_of(entry), ui.plain(ui.measured_on(entry), 200)
 ui.figures(
     {
-        "Fewer numbers": f"{image.size / config.latent_dim:.3g} : 1",
+        "Compression ratio": f"{image.size / config.latent_dim:.3g}:1",
         "This image": f"{psnr:.1f} dB",
         "Test images": "-" if test_psnr is None else f"{test_psnr:.1f} dB",
-        "Parameters learned": f"{checkpoint.model.parameter_count:,}",
+        "Trainable parameters": f"{checkpoint.model.parameter_count:,}",
     },
     {"This image": "PSNR: 10 log10(1 / mean squared error). +1 dB means about 20 % lower error."},
 )
-st.caption(f"The test figure is the PSNR over {measured_on or 'no images: not measured'}.")
+known = f"Test PSNR was measured on {measured_on}."
+st.caption(known if measured_on else "This model has no test PSNR.")
 
 st.header("How it works", anchor=False)
 encode, decode, train = st.columns(3, gap="medium")
@@ -45,14 +46,14 @@ with encode:
 with decode:
     st.latex(r"\hat{x} = g(h) = g(f(x))")
     st.markdown(
-        "**Decode.** The decoder $g$ never sees the image. From the code alone it grows a picture "
-        r"back to full size: the reconstruction $\hat{x}$."
+        "**Decode.** The decoder $g$ receives only the code. Layer by layer it expands the code "
+        r"to a full-size image: the reconstruction $\hat{x}$."
     )
 with train:
     st.latex(r"\min_{f,\,g}\; L(x,\, g(f(x)))")
     st.markdown(
-        "**Compare and train.** The loss $L$ says how far the two are apart. Backpropagation tells "
-        "each weight which way is down, and Adam or SGD takes a small step there; and again."
+        "**Compare and train.** The loss $L$ measures the difference. Backpropagation gives the "
+        "gradient for every weight; Adam or SGD takes a small step against it, many times over."
     )
 
 st.header("Inside this model", anchor=False)
@@ -64,16 +65,16 @@ refined = f", then refined by {steps} optimization steps through the decoder" * 
 parts.markdown(
     f"""
 * **Encoder** $f$: {counts["encoder"]:,} parameters, from 3,072 pixel values to the code{refined}.
-* **Latent space**: everything $h$ can be, {config.latent_dim:,} dimensions. This is the bottleneck:
-  what does not fit through is lost, so the model must find out what matters.
-* **Decoder** $g$: {counts["decoder"]:,} parameters, the way back up to 32x32.
+* **Latent space**: the space of all codes $h$, {config.latent_dim:,} dimensions. This is the
+  bottleneck: what the code cannot hold is lost, so the model has to learn what matters.
+* **Decoder** $g$: {counts["decoder"]:,} parameters, from the code back to 32x32 pixels.
 * **Reconstruction loss** $L$: {error:.4f} for this image (mean squared error), or {psnr:.1f} dB.
 """
 )
 if config.architecture == "residual":
     parts.markdown(
-        "This one is linear at heart: it starts as PCA, the best code without convolutions. One "
-        "small network prepares the image before it is projected, one repairs what comes back."
+        "Training of this architecture starts from PCA, the best linear code. One small network "
+        "changes the image before the projection, another corrects the reconstruction."
     )
 table.dataframe(
     [
@@ -85,33 +86,32 @@ table.dataframe(
     column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
 )
 
-st.header("Two ways to say how far apart", anchor=False)
+st.header("Two reconstruction losses", anchor=False)
 squared, entropy = st.columns(2, gap="medium")
 with squared:
     st.latex(r"L_{MSE} = \frac{1}{n}\sum_i (x_i - \hat{x}_i)^2")
     st.markdown(
         "**Mean squared error**, for any continuous values. Twice the error costs four times as "
-        "much, so large mistakes are mended first and fine detail last: hence the blur."
+        "much, so large errors are reduced first and fine detail last: hence the blur."
     )
 with entropy:
     st.latex(r"L_{BCE} = -\frac{1}{n}\sum_i x_i\ln\hat{x}_i + (1-x_i)\ln(1-\hat{x}_i)")
     st.markdown(
         "**Binary cross-entropy**, for values between 0 and 1. It is least where both agree, but "
-        f"never zero for grays: for this image no model gets below "
-        f"{metrics.pixel_entropy(image[None]):.3f}."
+        f"not zero: for this image the minimum is {metrics.pixel_entropy(image[None]):.3f}."
     )
 
 takeaways, onward = st.columns(2, gap="medium")
 with takeaways:
-    st.header("To take away", anchor=False)
+    st.header("Takeaways", anchor=False)
     st.markdown(
         """
-* Nobody labels anything: the image is its own target. That is **unsupervised** learning.
-* Two halves and a bottleneck; training makes the output as close as possible to the input.
+* No labels are needed: the image is its own target. This is **unsupervised** learning.
+* Encoder, bottleneck, decoder; training makes the output as close as possible to the input.
 * Uses: **dimensionality reduction**, **feature learning**, **denoising**, **anomaly detection**.
 """
     )
-    ui.section_links("Use")
+    ui.section_links("Apply")
 with onward:
     st.header("Where to go next", anchor=False)
     ui.next_pages()

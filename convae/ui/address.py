@@ -1,8 +1,8 @@
-"""The model and the images that all pages share, and how they travel: in the session, and in the
-address, so that a reload or a link shows the same.
+"""The model and the images that all pages share: kept in the session and in the address, so that a
+reload or a link shows the same view.
 
-Streamlit 1.67 keeps a bound value over a change of page only if it was clicked, and forgets one
-that came with the address: so links carry the choices, and a page that lacks them is reminded.
+Streamlit 1.67 keeps a bound value across pages only if it was chosen by a click, not if it came
+with the address. So links carry the choices, and `restore` sets them again on the next page.
 """
 
 from collections.abc import Collection
@@ -16,14 +16,14 @@ NAMES = {
     "digits": "Digits",
     "photos": "Photos",
     UPLOADS: "Your images",
-    "unknown": "unknown images",  # those of a model that was trained elsewhere
+    "unknown": "unknown images",  # of a model that was trained elsewhere
 }
 MAX_NAME = 80
-SHOWN = {"model": str, "data": lambda spec: spec_name(spec)}  # key -> how the address says it
+URL_TEXT = {"model": str, "data": lambda spec: spec_name(spec)}  # key -> its text in the address
 
 
 def spec_name(spec: str) -> str:
-    """What people call an image set: CIFAR-10 for cifar10, the last part of a path for a folder."""
+    """Display name of an image set: CIFAR-10 for cifar10, the last part of the path of a folder."""
     if spec in NAMES:
         return NAMES[spec]
     kind, _, path = spec.partition(":")
@@ -31,30 +31,30 @@ def spec_name(spec: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name[:MAX_NAME])
 
 
-def remind(key: str, options: Collection[str]) -> None:
-    """Bring the choice of the page before to this one; call it before the widget of this key."""
+def restore(key: str, options: Collection[str]) -> None:
+    """Set the choice made on the previous page; call it before the widget of this key."""
     kept, page = st.session_state.get(f"{key}-kept", ("", ""))
     if page != st.session_state["page"] and key not in st.query_params and kept in options:
         st.session_state[key] = kept
 
 
 def keep(key: str, value: str) -> str:
-    """Remember what the widget of this key gave; returns it."""
+    """Store the value of the widget of this key for the next page; returns it."""
     st.session_state[f"{key}-kept"] = (value, st.session_state["page"])
     return value
 
 
 def address(defaults: bool = True) -> dict[str, str]:
-    """The choices as a link says them. Without `defaults` the images are left out where nobody has
-    chosen them: each page has a default of its own."""
-    told = {}
-    for key, shown in SHOWN.items():
+    """The choices as query parameters of a link. Without `defaults`, a choice that equals its
+    default is left out, as each page has defaults of its own."""
+    parameters = {}
+    for key, text in URL_TEXT.items():
         kept, _ = st.session_state.get(f"{key}-kept", ("", ""))
         value = st.session_state.get(f"{key}-next") or st.session_state.get(key) or kept
         if not defaults and value and value == st.session_state.get(f"{key}-default"):
             continue
         if value:
-            told[key] = shown(value)
+            parameters[key] = text(value)
         elif key in st.query_params:
-            told[key] = st.query_params[key]
-    return told
+            parameters[key] = st.query_params[key]
+    return parameters

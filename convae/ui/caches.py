@@ -1,6 +1,6 @@
-"""What is worth keeping between script runs; shared by all sessions, so nobody changes it.
+"""Results kept between script runs. They are shared by all sessions and therefore read-only.
 
-Keys are digests, names and numbers, never arrays: Streamlit hashes large arrays by sample.
+Keys are digests, names and numbers, never arrays: Streamlit 1.67 hashes large arrays by sample.
 """
 
 import threading
@@ -18,9 +18,9 @@ from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.ui import frame, long_work
 
-MANY = 300  # images whose codes take a second or more with refinement steps
-QUICK_S = 0.1  # a look at a folder's files that takes no longer is taken in every script run
-LOOK_AGAIN_S = 5.0  # after one that takes longer
+MANY = 300  # images; to encode more takes a second or more with refinement steps
+QUICK_S = 0.1  # a scan of a folder that takes no longer is repeated in every script run
+RESCAN_S = 5.0  # a slower scan is repeated at most this often
 
 
 def load_checkpoint(name: str) -> Checkpoint:
@@ -54,32 +54,32 @@ def _refined(name: str, sha256: str, steps: int, _checkpoint) -> Checkpoint:
 
 
 def image_set(spec: str, split: str = "test") -> ImageSet:
-    """One split of an image set, read again when a file of it was added, removed or replaced; with
-    a bar where it takes long. Raises DataError."""
-    asked = (spec, split, _stamp_of(spec))
-    if spec.partition(":")[0] in ("cifar10", "folder") and asked not in _prepared():
-        # read once with a bar, which makes the memory map; a cached function must not draw
+    """One split of an image set, read again when a file was added, removed or replaced; with a
+    progress bar for sets that take long. Raises DataError."""
+    request = (spec, split, _stamp_of(spec))
+    if spec.partition(":")[0] in ("cifar10", "folder") and request not in _prepared():
+        # the first read, with a bar, creates the disk cache; a cached function must not draw
         with frame.progress() as report:
             data.load(spec, split, report)
-        _prepared().add(asked)
-    return _image_set(*asked)
+        _prepared().add(request)
+    return _image_set(*request)
 
 
 def _stamp_of(spec: str) -> str:
-    """`data.stamp`; where that takes long (0.6 s for 50,000 files), at most every LOOK_AGAIN_S."""
+    """`data.stamp`; where that takes long (0.6 s for 50,000 files), at most every RESCAN_S."""
     began, known = time.monotonic(), _stamps()
     if spec in known and began < known[spec][1]:
         data.check_spec(spec)
         return known[spec][0]
     stamp = data.stamp(spec)
     if time.monotonic() - began > QUICK_S:
-        known[spec] = (stamp, time.monotonic() + LOOK_AGAIN_S)
+        known[spec] = (stamp, time.monotonic() + RESCAN_S)
     return stamp
 
 
 @st.cache_resource(show_spinner=False)
 def _stamps() -> dict[str, tuple[str, float]]:
-    """spec -> (its stamp, until when it is taken as it is)."""
+    """spec -> (stamp, valid until this time.monotonic())."""
     return {}
 
 
@@ -90,21 +90,21 @@ def _prepared() -> set[tuple[str, str, str]]:
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the images")
 def _image_set(spec: str, split: str, stamp: str) -> ImageSet:
-    found = data.load(spec, split)
-    found.images.flags.writeable = False
-    found.labels.flags.writeable = False
-    return found
+    images = data.load(spec, split)
+    images.images.flags.writeable = False
+    images.labels.flags.writeable = False
+    return images
 
 
 def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None) -> np.ndarray:
     """Codes float32 (N, latent_dim) of the first `limit` images, or of all.
 
-    Those of more than MANY are made with a bar the first time, and kept on disk (`codes_for`).
+    More than MANY are encoded with a progress bar the first time and cached on disk (`codes_for`).
     """
     count = len(images) if limit is None else min(limit, len(images))
     if count > MANY:
         slot = _slot_of_codes(checkpoint.sha256, images.fingerprint, count)
-        # the place of the bar is there in every run, or all below would move up in the second
+        # the bar's container exists in every run, so that the widgets below keep their position
         with frame.progress() as report, slot.lock:
             if slot.codes is None:
                 found = codes_for(checkpoint, images.images[:count], images.fingerprint, report)
@@ -122,7 +122,7 @@ def _codes(sha256: str, fingerprint: str, count: int, _checkpoint, _images) -> n
 
 
 class _Slot:
-    """A place for codes: filled outside a cached function, which must not draw a bar."""
+    """Holds codes that are computed outside a cached function, which must not draw a bar."""
 
     def __init__(self):
         self.lock, self.codes = threading.Lock(), None
@@ -134,11 +134,11 @@ def _slot_of_codes(sha256: str, fingerprint: str, count: int) -> _Slot:
 
 
 def pca_of(images: ImageSet, components: int = 1024) -> PCA:
-    """The PCA of these images, fitted once, kept on disk and in memory."""
+    """The PCA of these images, fitted once and cached on disk and in memory."""
     return _pca(images.fingerprint, components, images)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Fitting PCA, the linear straw man")
+@st.cache_resource(max_entries=4, show_spinner="Fitting the PCA baseline")
 def _pca(fingerprint: str, components: int, _images) -> PCA:
     return pca_for(_images, components)
 
@@ -160,7 +160,7 @@ def _slot_of_pca(fingerprint: str, components: int) -> long_work.Slot:
 
 
 def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:
-    """What the model makes of these images: uint8 (N, 32, 32, 3). For many; a few need no cache."""
+    """The reconstructions of these images, cached: uint8 (N, 32, 32, 3)."""
     codes = codes_of(checkpoint, images)
     return _rebuilt(checkpoint.sha256, images.fingerprint, checkpoint, codes)
 
@@ -173,7 +173,7 @@ def _rebuilt(sha256: str, fingerprint: str, _checkpoint, _codes) -> np.ndarray:
 
 
 def sample(images: ImageSet, limit: int) -> ImageSet:
-    """`limit` of these images, drawn once and for all: the first ones may all be of one class."""
+    """A fixed random sample of `limit` images; the first ones could all be of one class."""
     return images if len(images) <= limit else _sample(images.fingerprint, limit, images)
 
 

@@ -1,18 +1,18 @@
-"""Names and sentences on their way into markdown.
+"""Escapes names and messages for markdown.
 
-A name (class, folder, run, model, tensor) may come from anyone. Streamlit reads markdown in labels,
-captions, headings, help, notes and errors. There each name passes `plain`, and each sentence that
-may quote one passes `sentence`. Selectboxes, tables and charts show text as it is.
+A name (class, folder, run, model, tensor) may come from an untrusted file. Streamlit renders
+markdown in labels, captions, headings, help, notes and errors: there every name passes `plain`, and
+every message that may quote one passes `sentence`. Selectboxes, tables and charts show raw text.
 """
 
 import re
 
 MAX_NAME = 80
 MAX_SENTENCE = 600
-GAP = "\u2060"  # a word joiner: of no width
+GAP = "\u2060"  # word joiner, zero width
 _PUNCTUATION = re.compile(r"([\\`*_\[\]<>|~$&])")
 _BLOCK = re.compile(r"^\s*(?=[#+\-=]|\d+[.)])")  # a heading, a list
-# what Streamlit finds in text after markdown has been read: icons, emoji, colors, links, arrows
+# what Streamlit replaces in text after parsing markdown: icons, emoji, colors, links, arrows
 _DIRECTIVE = re.compile(r"([:@](?=\S)|www)", re.IGNORECASE)
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -23,11 +23,11 @@ def plain(text: str, most: int = MAX_NAME) -> str:
 
 
 def sentence(text: str, most: int = MAX_SENTENCE) -> str:
-    """A message as markdown: as `plain`, but what it puts between single backticks stays code."""
+    """A message as markdown: like `plain`, but text between single backticks stays code."""
     text = _one_line(text, most)
     if "``" in text:
         return _escaped(text)
-    parts = _CODE.split(text)  # at odd places what stands between backticks
+    parts = _CODE.split(text)  # odd items stood between backticks
     return "".join(f"`{part}`" if n % 2 else _escaped(part) for n, part in enumerate(parts))
 
 

@@ -1,4 +1,4 @@
-"""The frame around every page: settings, menu, the training under way, errors, downloads."""
+"""What surrounds every page: page settings, menu, progress of a training run, errors, downloads."""
 
 import gc
 import time
@@ -15,18 +15,20 @@ from convae.ui.escape import plain, sentence
 
 ROOT = files.app_root()
 
-# a page is listed as soon as its file exists
+# A page is listed as soon as its file exists. Native pages/ and not st.navigation: with
+# st.navigation, a deep link as the first request of a process runs the page alone, with the wrong
+# menu (Streamlit 1.67). tests/e2e/test_deep_link.py guards this.
 MENU = {
     "Start": [("app.py", "Overview", ":material/home:", "what an autoencoder is")],
-    "Make": [
-        ("pages/train.py", "Train", ":material/model_training:", "make a model of your own, live"),
+    "Build": [
+        ("pages/train.py", "Train", ":material/model_training:", "train a model, with live charts"),
     ],
-    "Look": [
+    "Explore": [
         ("pages/reconstruct.py", "Reconstruct", ":material/compare:", "what is kept, what is lost"),
         ("pages/interpolate.py", "Interpolate", ":material/gradient:", "from one image to another"),
         ("pages/latent_map.py", "Latent map", ":material/scatter_plot:", "all codes on one map"),
     ],
-    "Use": [
+    "Apply": [
         ("pages/denoise.py", "Denoise", ":material/blur_off:", "restore corrupted images"),
         (
             "pages/anomalies.py",
@@ -39,21 +41,21 @@ MENU = {
     ],
 }
 TRAIN = "pages/train.py"
-ICON = Path(__file__).with_name("icon.png")  # a material icon would be fetched from a font host
+ICON = Path(__file__).with_name("icon.png")  # Streamlit loads material icons from the network
 BRAND = '<div class="cv-brand">convae</div>'
 STYLE = f"<style>{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>"
-RUN_LOOK_S = 5  # how often the sidebar looks at the training under way
+RUN_POLL_S = 5  # how often the sidebar reads the status of the active run
 
 
 def page(title: str) -> None:
-    """The first call of every page: its settings, the menu, the training under way, its title."""
+    """The first call of every page: page settings, menu, the active training run, title."""
     st.set_page_config(
         page_title=f"{title} - convae",
         page_icon=ICON,
         layout="wide",
     )
     query.clean(title)
-    _settle()
+    _freeze_garbage()
     st.session_state["page"] = title
     st.html(STYLE)
     with st.sidebar:
@@ -66,44 +68,44 @@ def page(title: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _settle() -> bool:
-    """Streamlit collects garbage after every run of a script. With torch loaded that costs
-    0.3 s each time, unless what is there for good is taken out of the collector's sight."""
+def _freeze_garbage() -> bool:
+    """Streamlit 1.67 calls gc.collect() after every script run. With torch loaded that takes 0.3 s;
+    freezing the objects that exist now takes them out of the collection (12 ms)."""
     gc.collect()
     gc.freeze()
     return True
 
 
 def steady():
-    """A container around what is only there at times. Widgets below it stay where they are: in
-    Streamlit 1.67 one that moves up no longer writes itself into the address."""
+    """A container for elements that are shown only sometimes, so that later widgets keep their
+    position: in Streamlit 1.67 a widget that moves up stops updating its query parameter."""
     return st.container()
 
 
 def _menu() -> None:
     with st.container(key="menu", gap=None):
         st.html(BRAND)
-        for section, entries in MENU.items():
-            here = [entry for entry in entries if (ROOT / entry[0]).is_file()]
-            if here:
+        for section, section_entries in MENU.items():
+            entries = [entry for entry in section_entries if (ROOT / entry[0]).is_file()]
+            if entries:
                 st.caption(section)
-            for path, label, icon, _ in here:
+            for path, label, icon, _ in entries:
                 link(path, label, icon, width="stretch")
 
 
 def link(path: str, label: str, icon: str | None = None, *, width="content") -> None:
-    """A link to another page that takes the chosen model and images along."""
+    """A link to another page that keeps the chosen model and images."""
     st.page_link(
         path, label=label, icon=icon, width=width, query_params=address.address(defaults=False)
     )
 
 
 def next_pages() -> None:
-    """Links to the pages that exist, each with what one does there."""
+    """Links to all pages, with a description each."""
     entries = [entry for section in MENU.values() for entry in section]
-    for path, label, icon, told in entries[1:]:
+    for path, label, icon, description in entries[1:]:
         if (ROOT / path).is_file():
-            link(path, f"**{label}**: {told}", icon)
+            link(path, f"**{label}**: {description}", icon)
 
 
 def section_links(section: str) -> None:
@@ -115,27 +117,28 @@ def section_links(section: str) -> None:
 
 
 def follow(run: runs.Run) -> None:
-    """Make the model of this run the chosen one as soon as the run ends, whatever page is open."""
+    """Select the model of this run on every page as soon as the run ends."""
     st.session_state["followed"] = run.id
 
 
 def _training() -> None:
-    """The training under way, in the sidebar; and the end of one that was started here."""
+    """Show the active run in the sidebar, and select the model of a followed run that has ended."""
     followed = st.session_state.get("followed")
     if followed is not None and not (run := runs.Run(runs.root() / followed)).locked():
         del st.session_state["followed"]
         if (run.path / "card.json").is_file() and not runs.is_shipped(followed):
             st.session_state["model-next"] = followed
             st.toast(
-                f"{plain(followed)} is ready and chosen on every page.", icon=":material/check:"
+                f"{plain(followed)} is trained and now selected on every page.",
+                icon=":material/check:",
             )
     if runs.active() is not None:
-        st.fragment(_training_now, run_every=RUN_LOOK_S)()
+        st.fragment(_training_now, run_every=RUN_POLL_S)()
 
 
 def _training_now() -> None:
     run = runs.active()
-    if run is None:  # it ended: its model is in the pickers now
+    if run is None:  # it has ended: redraw, with its model in the list
         st.rerun()
     status = run.status()
     share = min(status.step / status.steps, 1.0) if status.steps else 0.0
@@ -146,7 +149,7 @@ def _training_now() -> None:
 
 
 def figures(values: Mapping[str, str], notes: Mapping[str, str] | None = None) -> None:
-    """Numbers side by side, two on a line on a phone: label -> value, with notes to hover over."""
+    """Metrics side by side, two per line on a phone: label -> value; notes: label -> tooltip."""
     with st.container(horizontal=True, key=f"figures-{'-'.join(values)}"):
         for label, value in values.items():
             st.metric(
@@ -156,7 +159,7 @@ def figures(values: Mapping[str, str], notes: Mapping[str, str] | None = None) -
 
 @contextmanager
 def error_boundary() -> Iterator[None]:
-    """What a user can mend is shown as one sentence, and the page ends there."""
+    """Show an error that the user can fix as one sentence, and end the page."""
     try:
         yield
     except (ConvaeError, OSError) as error:
@@ -168,7 +171,7 @@ def error_boundary() -> Iterator[None]:
 def download(
     label: str, content: bytes | str | Callable[[], bytes], file_name: str, mime: str, *, key=None
 ) -> None:
-    """A button that hands over a file; a callable is called only when it is pressed."""
+    """A download button; a callable is called only when the button is pressed."""
     st.download_button(
         label,
         content,
@@ -182,7 +185,7 @@ def download(
 
 @contextmanager
 def progress(text: str = "") -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar for work that may take long: gives a `progress(done, total or None, what)` callback.
+    """A progress bar for long work: yields a `report(done, total or None, what)` callback.
 
     Nothing is drawn in the first half second, so that quick work does not flicker.
     """
@@ -194,13 +197,13 @@ def progress(text: str = "") -> Iterator[Callable[[int, int | None, str], None]]
         if now - began < 0.5 or now - last < 0.1:
             return
         last = now
-        said = text or what[:1].upper() + what[1:]
+        message = text or what[:1].upper() + what[1:]
         if total:
             share = min(done / total, 1.0)
             left = (now - began) * (1 - share) / max(share, 1e-6)
-            place.progress(share, f"{said}: {share:.0%}, {left:.0f} s left")
+            place.progress(share, f"{message}: {share:.0%}, {left:.0f} s left")
         else:
-            place.progress(0.0, f"{said}: {done:,}")
+            place.progress(0.0, f"{message}: {done:,}")
 
     try:
         yield report

@@ -12,17 +12,17 @@ from convae.ui.model_cards import checkpoint_options, is_cifar10
 
 
 def sources_of(entry: Entry | None) -> list[str]:
-    """The specs to choose from beside this model: the built-in ones, and the folders and files that
-    runs of this machine were trained on, its own first: a card may come from anywhere and name any
-    path, so others do not count, and uploaded ones least of all.
+    """The image sets offered for this model: the built-in ones, and the folders and files that
+    local runs were trained on, those of this model first. Paths in other cards are ignored: a card
+    is untrusted input and may name any path.
     """
     entries = [*([entry] if entry is not None else []), *checkpoint_options().values()]
-    ours = [each.config.data.spec for each in entries if _made_here(each)]
-    own = [spec for spec in dict.fromkeys(ours) if spec not in data.SPECS and _exists(spec)]
+    local = [item.config.data.spec for item in entries if _trained_here(item)]
+    own = [spec for spec in dict.fromkeys(local) if spec not in data.SPECS and _exists(spec)]
     return [*own, *data.SPECS, UPLOADS]
 
 
-def _made_here(entry: Entry) -> bool:
+def _trained_here(entry: Entry) -> bool:
     return (entry.path / "config.json").is_file() and not runs.Run(entry.path).uploaded
 
 
@@ -35,7 +35,7 @@ def _exists(spec: str) -> bool:
 
 
 def default_source(entry: Entry | None, sources: list[str]) -> str:
-    """The images that the model has learned from, if they are here; else some that are."""
+    """The training images of the model if they are available, else a built-in set."""
     if entry is None:
         return "shapes"
     spec = entry.config.data.spec
@@ -51,8 +51,8 @@ def is_trained_on(entry: Entry | None, spec: str) -> bool:
 
 
 def training_images(checkpoint: Checkpoint) -> ImageSet | None:
-    """What PCA is fitted on: the model's training images where they are available, else the
-    training split of the images shown; None where there is neither."""
+    """The images that PCA is fitted on: the training images of the model if available, else the
+    training split of the chosen set; None if there is neither."""
     entry = checkpoint_options().get(checkpoint.name)
     own = entry.config.data.spec if entry else ""
     specs = [own if own in sources_of(entry) else ""]

@@ -1,8 +1,8 @@
-"""Long work with a progress bar, done once for all sessions and kept.
+"""Long work with a progress bar, done once for all sessions and cached.
 
-A cached function must not draw. So what is cached is a slot, by the key of the work, and the work
-is done outside, under the slot's lock. A visitor who leaves or presses Stop ends it at the next
-report; the slot stays empty.
+A cached function must not draw. So the cache holds an empty slot for each key, and the work is done
+outside it, under the lock of the slot. Leaving the page or pressing Stop ends the work at the next
+report; the slot then stays empty.
 """
 
 import threading
@@ -13,16 +13,16 @@ from convae.ui import frame
 
 
 class Slot:
-    """A place for one value: what a `cache_resource` function returns."""
+    """Holds one value; what a `cache_resource` function returns."""
 
     def __init__(self):
         self.lock, self.value = threading.Lock(), None
 
 
 def fill(slot: Slot, make: Callable[[Callable], Any]) -> Any:
-    """The value of the slot; the first time it is what `make` returns, which is given a
-    `report(done, total, what)` that draws a bar."""
-    # the place of the bar is there in every run, or all below would move up in the second
+    """The value of the slot. If it is empty, `make` is called to compute it, with a
+    `report(done, total, what)` that draws a progress bar."""
+    # the bar's container exists in every run, so that the widgets below keep their position
     with frame.progress() as report:
         if slot.value is None:
             with slot.lock:

@@ -9,18 +9,18 @@ from convae.ui.address import NAMES, spec_name
 
 
 def is_cifar10(entry: Entry) -> bool:
-    """Whether a model learned from CIFAR-10, wherever the images lay."""
+    """Whether a model was trained on CIFAR-10, from whichever source."""
     classes = entry.card.get("classes") or []
     return entry.config.data.spec == "cifar10" or {"airplane", "frog", "truck"} <= set(classes)
 
 
 def psnr_of(entry: Entry) -> float | None:
-    """The PSNR (dB) on test images that its card states; None where it was not measured there."""
+    """The test PSNR (dB) in the model card; None if it was not measured."""
     return _finite(_test_of(entry).get("psnr"))
 
 
 def measured_on(entry: Entry) -> str:
-    """Which images `psnr_of` is measured on and how many; "" where there is no such figure."""
+    """Which images `psnr_of` was measured on, and how many; "" if it was not measured."""
     test = _test_of(entry)
     if psnr_of(entry) is None:
         return ""
@@ -32,7 +32,7 @@ def measured_on(entry: Entry) -> str:
 
 
 def epochs_of(entry: Entry) -> int | None:
-    """Epochs trained in all: of the run itself and of the models it started from, one by one."""
+    """Total epochs: of the run itself and of all models it started from."""
     total, card = None, entry.card
     while isinstance(card, dict):
         training = card.get("training")
@@ -50,7 +50,7 @@ def _test_of(entry: Entry) -> dict:
 
 
 def _finite(value) -> float | None:
-    """A card is read as it comes: a figure counts only where it is a finite number."""
+    """The value if it is a finite number, else None: cards are untrusted input."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         return None
     return float(value)
@@ -61,26 +61,26 @@ def trained_on(entry: Entry) -> str:
 
 
 def describe(entry: Entry) -> str:
-    """A model in one line: what it is, how small its code, what it has seen, how good it is."""
+    """A model in one line: architecture, latent dimension, training data, test PSNR."""
     model = entry.config.model
-    told = [model.architecture, f"{model.latent_dim} values", trained_on(entry)]
-    return " · ".join(told + ([f"{psnr_of(entry):.1f} dB"] if psnr_of(entry) is not None else []))
+    parts = [model.architecture, f"latent dimension {model.latent_dim}", trained_on(entry)]
+    return " · ".join(parts + ([f"{psnr_of(entry):.1f} dB"] if psnr_of(entry) is not None else []))
 
 
 def checkpoint_options() -> dict[str, Entry]:
-    """The models at hand by name, in the order of every list: shipped ones, then newest runs."""
+    """The available models by name, in the order of every list: shipped ones, then newest runs."""
     return {entry.name: entry for entry in checkpoints.listing()}
 
 
 def models_table() -> None:
-    """All models at hand, one a line."""
+    """A table of all available models."""
     rows = [
         {
             "Model": entry.name,
             "Architecture": entry.config.model.architecture,
-            "Code": entry.config.model.latent_dim,
-            "Fewer numbers": f"{entry.config.compression:.3g} : 1",
-            "Learned from": trained_on(entry),
+            "Latent dimension": entry.config.model.latent_dim,
+            "Compression ratio": f"{entry.config.compression:.3g}:1",
+            "Training data": trained_on(entry),
             "Test PSNR (dB)": psnr_of(entry),
             "Measured on": measured_on(entry) or None,
             "Parameters": entry.card.get("parameters"),

@@ -19,18 +19,18 @@ from convae.ui.uploads import offer_cifar10, uploads
 
 
 def name_damaged(names: Collection[str]) -> None:
-    """Which models and runs are left out of the lists because they are damaged, if any."""
+    """Name the models and runs that are not listed because they are damaged, if any."""
     if names := list(names):
         shown = ", ".join(plain(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
         st.caption(
-            f":material/warning: Damaged and left out: {shown}. Train > Runs says why and can "
-            "delete a damaged run."
+            f":material/warning: Damaged, not listed: {shown}. See Train > Runs for the reason and "
+            "to delete a damaged run."
         )
 
 
 def default_checkpoint(options: dict[str, Entry]) -> str:
-    """The best shipped CIFAR-10 model; without one the newest run. Denoisers and variational models
-    are made for other ends than reconstruction, and are not chosen for their PSNR."""
+    """The shipped CIFAR-10 model with the highest PSNR; without one, the newest run. Denoisers and
+    variational models are left out: they are not made for reconstruction."""
     shipped = checkpoints.root().resolve()
     best = [e for e in options.values() if e.path.resolve().parent == shipped and is_cifar10(e)
             and not e.config.noise_std and not e.config.model.variational]  # fmt: skip
@@ -41,20 +41,20 @@ def default_checkpoint(options: dict[str, Entry]) -> str:
 
 
 def pick_checkpoint(key: str = "model") -> Checkpoint:
-    """The chosen model, loaded; explains how to get one and ends the page where there is none."""
+    """The chosen model, loaded; without any model, explains how to get one and ends the page."""
     entries, damaged = checkpoints.survey()
     options = {entry.name: entry for entry in entries}
     if not options:
         _no_model(damaged)
     default = default_checkpoint(options)
-    asked = st.query_params.get(key)
+    requested = st.query_params.get(key)
     with frame.steady():
-        if asked is not None and asked not in options:
+        if requested is not None and requested not in options:
             st.info(
-                f"The address names a model that is not here; this is {plain(default)} instead.",
+                f"The model in the address is not available. Showing {plain(default)} instead.",
                 icon=":material/info:",
             )
-    address.remind(key, options)
+    address.restore(key, options)
     if st.session_state.get(f"{key}-next") in options:
         st.session_state[key] = st.session_state.pop(f"{key}-next")
     if st.session_state.get(key, default) not in options:
@@ -77,35 +77,35 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
 
 def _no_model(damaged: Collection[str]) -> None:
     name_damaged(damaged)
-    st.info("There is no model yet: train one first, the drawn shapes take a minute.")
+    st.info("There is no model yet. Train one first; training on Shapes takes about a minute.")
     if st.button("Train a model", type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py")
     st.stop()
 
 
 def pick_source(classes: bool = False) -> str:
-    """The chosen image set, a spec or UPLOADS; follows the model until one chooses otherwise.
+    """The chosen image set, a spec or UPLOADS; it follows the model until the user chooses one.
 
-    classes: the page compares classes, of which photos have two, pieces of two photographs; so
-    digits take the place of photos as the default.
+    classes: the page compares classes. Photos have only two (crops of two photographs), so the
+    default is digits instead of photos.
     """
     entry = checkpoint_options().get(st.session_state.get("model", ""))
     sources = sources_of(entry)
     default = default_source(entry, sources)
     if classes and default == "photos" and not is_trained_on(entry, "photos"):
         default = "digits"
-    address.remind("data", sources)
+    address.restore("data", sources)
     before = st.session_state.get("data-default")
     if before is not None and before != default and st.session_state.get("data") == before:
         st.session_state["data"] = default
     if st.session_state.get("data", default) not in sources:
         st.session_state["data"] = default
     st.session_state["data-default"] = default
-    asked = st.query_params.get("data")
+    requested = st.query_params.get("data")
     with frame.steady():
-        if asked is not None and asked not in [spec_name(source) for source in sources]:
+        if requested is not None and requested not in [spec_name(source) for source in sources]:
             st.info(
-                "The address names images that are not here; these are "
+                "The image set in the address is not available. Showing "
                 f"{plain(spec_name(default))} instead.",
                 icon=":material/info:",
             )
@@ -117,13 +117,13 @@ def pick_source(classes: bool = False) -> str:
         key="data",
         bind="query-params",
         persist_state="session",
-        help="\n".join(f"* {spec_name(spec)}: {told}" for spec, told in data.SPECS.items()),
+        help="\n".join(f"* {spec_name(spec)}: {text}" for spec, text in data.SPECS.items()),
     )
     return address.keep("data", chosen)
 
 
 def pick_set(classes: bool = False) -> ImageSet:
-    """The chosen image set: its whole test split, or what the visitor has uploaded. classes: as in
+    """The whole test split of the chosen image set, or the uploaded images. classes: see
     `pick_source`."""
     with st.sidebar:
         source = pick_source(classes)
@@ -139,9 +139,9 @@ def pick_set(classes: bool = False) -> ImageSet:
 def pick_images(
     count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
 ) -> ImageSet:
-    """Images of the chosen set, a sample of its test split, or what the visitor has uploaded.
+    """A random sample of the test split of the chosen set, or the uploaded images.
 
-    The sample is a function of its number: the same number draws the same images again.
+    The sample number is the seed: the same number gives the same images.
     """
     whole, rows = pick_rows(count, key, most=most, choose_class=choose_class)
     return whole.take(rows)
@@ -150,7 +150,7 @@ def pick_images(
 def pick_rows(
     count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
 ) -> tuple[ImageSet, np.ndarray]:
-    """The same as a whole set, and which of its images are chosen: their places in it."""
+    """Like `pick_images`, but returns the whole set and the rows of the sample in it."""
     whole = pick_set()
     if whole.name == UPLOADS:
         return whole, np.arange(min(most, len(whole)))
@@ -169,7 +169,7 @@ def pick_rows(
                 )
         left, right = st.columns(2)
         shown = left.number_input(
-            "How many",
+            "Count",
             1,
             most,
             count,
@@ -185,31 +185,31 @@ def pick_rows(
             key=f"{key}-sample",
             bind="query-params",
             persist_state="session",
-            help="Another number draws other images.",
+            help="Seed of the sample: another number gives other images.",
         )
-    fitting = np.arange(len(whole))
+    candidates = np.arange(len(whole))
     if label is not None:
-        fitting = np.flatnonzero(whole.labels == whole.class_names.index(label))
-    return whole, np.random.default_rng(sample).permutation(fitting)[:shown]
+        candidates = np.flatnonzero(whole.labels == whole.class_names.index(label))
+    return whole, np.random.default_rng(sample).permutation(candidates)[:shown]
 
 
 def many_images(limit: int = 500) -> ImageSet:
-    """Up to `limit` images of the chosen set, for figures; call it after `pick_images`."""
+    """Up to `limit` images of the chosen set, to measure on; call it after `pick_images`."""
     source = st.session_state["data"]
     kept = st.session_state.get("uploads-set")
     whole = kept if source == UPLOADS and kept else caches.image_set(source, "test")
     return caches.sample(whole, limit)
 
 
-def pick_one(found: ImageSet, key: str = "one") -> int:
-    """The number of one of these images, chosen by a click on its thumbnail."""
+def pick_one(images: ImageSet, key: str = "one") -> int:
+    """The index of one of these images, chosen by a click on its thumbnail."""
     with st.container(key=f"thumbs-{key}"):
         return st.pills(
             "Choose an image",
-            range(len(found)),
+            range(len(images)),
             default=0,
             required=True,
-            format_func=lambda n: f"![image {n + 1}]({pictures.data_url(found.images[n])})",
+            format_func=lambda n: f"![image {n + 1}]({pictures.data_url(images.images[n])})",
             label_visibility="collapsed",
             key=key,
         )

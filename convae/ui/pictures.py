@@ -1,7 +1,7 @@
-"""Images as people see them: enlarged without smoothing, aligned, labeled; on any screen.
+"""Images enlarged without smoothing, aligned and labeled, at any screen width.
 
-A call sends one PNG at its own size (a sheet, one pixel a pixel) and the browser cuts and enlarges
-it: less to send than enlarged images, crisp at every width, and captions stay text.
+Each call sends one PNG sheet at the original resolution, and CSS crops and enlarges it: fewer bytes
+than enlarged images, sharp at every width, and captions stay text.
 """
 
 import base64
@@ -17,7 +17,7 @@ from convae import images as pixels
 
 
 def data_url(image: np.ndarray) -> str:
-    """uint8 (H, W, 3) -> a PNG that stands in the address itself."""
+    """uint8 (H, W, 3) -> PNG as a data URL."""
     return (
         "data:image/png;base64," + base64.b64encode(pixels.png_bytes(image, small=False)).decode()
     )
@@ -34,16 +34,16 @@ def image_rows(
 ) -> None:
     """Rows of images one above the other, aligned: the i-th of each row belong together.
 
-    rows: label -> uint8 (N, 32, 32, 3), all of one length. captions: one for each of the N, numbers
-    (shown with one decimal and the unit) or words. columns: how many stand side by side on a wide
-    screen; on a phone half as many. scale: the largest enlargement, 3 means 96 pixels wide. below:
-    label -> words below each of the N images of that row.
+    rows: label -> uint8 (N, 32, 32, 3), all of one length. captions: N numbers (shown with one
+    decimal and the unit) or strings. columns: images side by side on a wide screen; half as many
+    on a phone. scale: the largest enlargement, 3 means 96 pixels wide. below: label -> N strings
+    below the images of that row.
     """
     labels, stacks = list(rows), [np.asarray(images) for images in rows.values()]
     count = len(stacks[0]) if stacks else 0
     if any(len(images) != count for images in stacks):
-        told = ", ".join(f"{k}: {len(v)}" for k, v in zip(labels, stacks, strict=True))
-        raise ValueError(f"rows differ in length ({told})")
+        lengths = ", ".join(f"{k}: {len(v)}" for k, v in zip(labels, stacks, strict=True))
+        raise ValueError(f"rows differ in length ({lengths})")
     if not count:
         st.caption("There are no images to show.")
         return
@@ -53,7 +53,7 @@ def image_rows(
     url = data_url(sheet)
     name = "cv-" + hashlib.sha256(url.encode()).hexdigest()[:12]
     words = _captions(captions, unit, count)
-    under = {label: _captions(each, "", count) for label, each in (below or {}).items()}
+    under = {label: _captions(texts, "", count) for label, texts in (below or {}).items()}
     lines = []
     for start in range(0, count, columns):
         stop = min(start + columns, count)
@@ -83,13 +83,13 @@ def image_rows(
 
 
 def _caption_cells(words: Sequence[str], count: int) -> list[str]:
-    """A row of `count` captions, the last ones empty where there are fewer words."""
+    """A row of `count` captions, filled up with empty cells."""
     cells = [f'<div class="cv-caption">{text}</div>' for text in words]
     return ['<div class="cv-label"></div>', *cells, *["<i></i>"] * (count - len(words))]
 
 
 def _line_by_line(stacks: list[np.ndarray], columns: int) -> np.ndarray:
-    """All images in the order of the sheet: the lines one after the other, in each the rows."""
+    """All images in the order of the sheet: line after line, and in each line the rows."""
     parts = []
     for start in range(0, len(stacks[0]), columns):
         for images in stacks:
@@ -100,7 +100,7 @@ def _line_by_line(stacks: list[np.ndarray], columns: int) -> np.ndarray:
 
 
 def sheet_png(rows: Sequence[np.ndarray], columns: int = 8, scale: int = 4) -> bytes:
-    """The pictures of `image_rows` as one PNG file to keep; rows: uint8 (N, 32, 32, 3) each."""
+    """The pictures of `image_rows` as one PNG file; rows: uint8 (N, 32, 32, 3) each."""
     columns = max(1, min(columns, len(rows[0])))
     return pixels.png_bytes(
         pixels.contact_sheet(_line_by_line(list(rows), columns), columns, scale)
@@ -108,10 +108,10 @@ def sheet_png(rows: Sequence[np.ndarray], columns: int = 8, scale: int = 4) -> b
 
 
 def _tile(name: str, x: int, y: int, label: str, number: int) -> str:
-    told = html.escape(f"{label}, image {number + 1}", quote=True)
+    name_shown = html.escape(f"{label}, image {number + 1}", quote=True)
     return (
-        f'<i class="cv-tile {name}" style="--x:{x};--y:{y}" role="img" aria-label="{told}" '
-        f'title="{told}"></i>'
+        f'<i class="cv-tile {name}" style="--x:{x};--y:{y}" role="img" aria-label="{name_shown}" '
+        f'title="{name_shown}"></i>'
     )
 
 
@@ -134,19 +134,19 @@ def _words(value, unit: str) -> str:
 def large_image(image: np.ndarray, caption: str = "", *, side: int = 320, alt: str = "") -> None:
     """One image, uint8 (H, W, 3), enlarged without smoothing to at most `side` pixels wide.
 
-    alt: what it shows, for those who do not see it; by default the caption.
+    alt: the text alternative; by default the caption.
     """
-    told, alt = html.escape(caption, quote=True), html.escape(alt or caption, quote=True)
-    below = f"<figcaption>{told}</figcaption>" if caption else ""
+    text, alt = html.escape(caption, quote=True), html.escape(alt or caption, quote=True)
+    below = f"<figcaption>{text}</figcaption>" if caption else ""
     st.html(f'<div class="cv"><figure>{_img(image, alt, side)}{below}</figure></div>')
 
 
 def equation(images: Sequence[np.ndarray], signs: Sequence[str], words: Sequence[str]) -> None:
-    """Images uint8 (32, 32, 3) with a sign between each two, and words below each."""
+    """Images uint8 (32, 32, 3) with signs between them and a caption below each."""
     parts = []
     for number, (image, word) in enumerate(zip(images, words, strict=True)):
-        told = html.escape(word, quote=True)
-        parts.append(f"<figure>{_img(image, told, 192)}<figcaption>{told}</figcaption></figure>")
+        text = html.escape(word, quote=True)
+        parts.append(f"<figure>{_img(image, text, 192)}<figcaption>{text}</figcaption></figure>")
         if number < len(signs):
             parts.append(f'<div class="cv-arrow"><s>{html.escape(signs[number])}</s></div>')
     size = f"--high: min(11rem, {56 / len(images):.0f}cqw)"
@@ -159,14 +159,14 @@ def _img(image: np.ndarray, alt: str, side: int) -> str:
 
 
 def journey(image: np.ndarray, code: np.ndarray, rebuilt: np.ndarray, *, below: str = "") -> None:
-    """One image on its way: x, through f, its code h, through g, and what comes back.
+    """One image x, its code h = f(x) and its reconstruction g(h), with arrows between them.
 
-    image, rebuilt: uint8 (32, 32, 3). code: float32 (latent_dim,). below: words under the last.
+    image, rebuilt: uint8 (32, 32, 3). code: float32 (latent_dim,). below: caption of the last.
     """
     steps = [
-        ("x", image, f"{image.size:,} numbers"),
-        ("h = f(x)", code_picture(code), f"{len(code):,} numbers"),
-        ("x\u0302 = g(h)", rebuilt, html.escape(below or f"{rebuilt.size:,} numbers")),
+        ("x", image, f"{image.size:,} values"),
+        ("h = f(x)", code_picture(code), f"{len(code):,} values"),
+        ("x\u0302 = g(h)", rebuilt, html.escape(below or f"{rebuilt.size:,} values")),
     ]
     figures = [
         f"<figure>{_img(picture, f'{symbol}: {words}', 320)}"
@@ -187,7 +187,7 @@ NEGATIVE, NEUTRAL, POSITIVE = np.array([[33, 102, 172], [247, 247, 247], [178, 2
 def code_picture(code: np.ndarray) -> np.ndarray:
     """A code, float32 (latent_dim,), as colored cells: uint8 (rows, columns, 3), taller than wide.
 
-    Blue is below zero, red above, the strongest color at three times the code's own spread.
+    Blue is below zero, red above, full saturation at three times the RMS of the code.
     """
     columns = max(1, 2 ** round(math.log2(math.sqrt(len(code)) / 2)))
     rows = math.ceil(len(code) / columns)
@@ -203,12 +203,12 @@ def code_picture(code: np.ndarray) -> np.ndarray:
     return cells.round().astype(np.uint8).reshape(rows, columns, 3)
 
 
-# dark where nothing is lost, through red to white: black-body colors, brighter is worse
+# black-body colors: dark means no error, white the largest
 HEAT = np.array([[10, 10, 20], [96, 12, 64], [214, 58, 38], [250, 170, 52], [255, 255, 235]], float)
 
 
 def error_picture(images: np.ndarray, rebuilt: np.ndarray, *, full: float = 0.5) -> np.ndarray:
-    """Where images differ: uint8 (N, 32, 32, 3) each, and so is what comes back.
+    """The error of each pixel as a heat map; arguments and result uint8 (N, 32, 32, 3).
 
     The mean absolute difference of the three channels; `full`, as a share of the pixel range, is
     the brightest color.

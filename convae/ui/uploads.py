@@ -1,4 +1,4 @@
-"""Images that are not here yet: CIFAR-10 from the network, and what a visitor brings."""
+"""The download of CIFAR-10, and images that a visitor uploads."""
 
 import numpy as np
 import streamlit as st
@@ -10,29 +10,29 @@ from convae.ui import frame
 from convae.ui.address import UPLOADS
 from convae.ui.escape import sentence
 
-MEGABYTES = 170  # what CIFAR-10 weighs on its way
+MEGABYTES = 170  # size of the CIFAR-10 download
 
 
 def offer_cifar10() -> None:
-    """Offer the download, with a bar when it is taken up; the page ends here."""
+    """A button that downloads CIFAR-10, with a progress bar; ends the page."""
     st.info(
-        "CIFAR-10 (60,000 photographs of ten kinds of things) is not on this machine yet.",
+        "CIFAR-10 (60,000 photographs in ten classes) has not been downloaded yet.",
         icon=":material/download:",
     )
     if st.button(f"Download CIFAR-10 ({MEGABYTES} MB)", type="primary", key="download-cifar10"):
         with frame.error_boundary(), frame.progress() as report:
             data.download_cifar10(report)
         st.rerun()
-    st.caption("It is checked, kept for the next time, and resumed if the connection breaks.")
+    st.caption("The file is verified by checksum and stored; an interrupted download resumes.")
     st.stop()
 
 
 def uploads() -> ImageSet:
-    """What the visitor gave, kept for the session as 32x32 pixels; without any the page ends."""
+    """The uploaded images, kept for the session as 32x32 pixels; without any, ends the page."""
     kept: ImageSet | None = st.session_state.get("uploads-set")
     with st.expander("Your images", expanded=kept is None, icon=":material/upload:"):
         files = st.file_uploader(
-            "Images or a zip of images; they stay in this session only",
+            "Images or a zip of images; they are deleted when this session ends",
             type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"],
             accept_multiple_files=True,
             key="uploads-files",
@@ -48,14 +48,14 @@ def uploads() -> ImageSet:
             st.warning(sentence(problem), icon=":material/warning:")
     if kept is None:
         st.caption(
-            "Each image is cropped to a square and made 32 pixels wide: what the model reads."
+            "Each image is cropped to a square and resized to 32x32 pixels, the size the model reads."
         )
         st.stop()
     return kept
 
 
 def as_set(decoded: np.ndarray) -> ImageSet:
-    """Images that belong to no set, uint8 (N, 32, 32, 3), as one."""
+    """Images uint8 (N, 32, 32, 3) that belong to no set, as an ImageSet."""
     labels = np.zeros(len(decoded), np.int64)
     digest = disk_cache.fingerprint(decoded, labels, ("all",))
     return ImageSet(decoded, labels, ("all",), "test", UPLOADS, digest)

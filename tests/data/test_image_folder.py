@@ -215,7 +215,7 @@ def test_a_change_inside_a_class_folder_is_noticed_without_reading_the_images_ag
 
 def test_a_folder_that_takes_long_to_look_through_is_not_in_every_script_run(tmp_path, monkeypatch):
     monkeypatch.setattr(caches, "QUICK_S", -1.0)
-    monkeypatch.setattr(caches, "LOOK_AGAIN_S", float("inf"))
+    monkeypatch.setattr(caches, "RESCAN_S", float("inf"))
     spec = write(tmp_path / "set", IMAGE_FOLDER)
     looks, look = [], data.stamp
     monkeypatch.setattr(data, "stamp", lambda spec: looks.append(spec) or look(spec))

@@ -91,8 +91,8 @@ def test_address_chooses_the_model_and_the_images(add_checkpoint):
 def test_address_that_names_nothing_is_ignored_with_a_note(tiny_checkpoint):
     app = healthy(visit("pages/reconstruct.py", model="../../etc", data="nothing"))
     assert app.sidebar.selectbox(key="model").value == "tiny"
-    assert "a model that is not here" in app.info[0].value
-    assert "images that are not here" in app.info[1].value
+    assert "The model in the address is not available" in app.info[0].value
+    assert "The image set in the address is not available" in app.info[1].value
 
 
 def test_choices_survive_a_change_of_page(add_checkpoint):
@@ -133,7 +133,7 @@ def test_best_shipped_cifar10_model_is_the_default(add_checkpoint):
     (folder / "card.json").write_text(json.dumps(card))
     app = healthy(visit())
     assert app.sidebar.selectbox(key="model").value == "c-cifar"
-    assert app.sidebar.selectbox(key="data").value == "photos", "CIFAR-10 is not at hand"
+    assert app.sidebar.selectbox(key="data").value == "photos", "CIFAR-10 is not available"
 
 
 def test_cifar10_is_offered_for_download(tiny_checkpoint):
