@@ -48,7 +48,7 @@ def uploads() -> ImageSet:
             st.warning(sentence(problem), icon=":material/warning:")
     if kept is None:
         st.caption(
-            "Each image is cropped to a square and resized to 32x32 pixels, the size the model reads."
+            "Each image is cropped to a square and resized to 32x32 pixels, the model input size."
         )
         st.stop()
     return kept
