@@ -9,7 +9,7 @@ from convae.ui.reconstruct.comparison import contest
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
 
 ui.page("Reconstruct")
-st.markdown("Each image goes through the bottleneck and is rebuilt. What is kept, what is lost?")
+st.markdown("Each image is encoded and decoded again. What is kept, what is lost?")
 
 checkpoint = ui.pick_checkpoint()
 sample = ui.pick_images(16, key="reconstruct")
@@ -29,36 +29,36 @@ if part == "Images":
     images.show_rows(held, shown, beside, names)
 
 if part == "One image":
-    st.markdown("Click an image, then drag across it: left the original, right what came back.")
+    st.markdown("Click an image, then drag across it: original left, reconstruction right.")
     images.show_one(held, sample)
 
 if part == "The whole set":
     st.markdown(
-        f"The same {len(measured):,} images for everyone, and as many bytes: is the model worth "
-        "its size? PCA is the best linear code, JPEG and WebP are what everybody uses."
+        f"The model, PCA, JPEG and WebP at the same size in bytes, all on the same {len(measured):,} "
+        "images. PCA is the best linear code; JPEG and WebP are the usual image formats."
     )
     tables.show_table(held)
-    st.subheader("Spread", anchor=False)
+    st.subheader("Distribution over the images", anchor=False)
     tables.show_spread(held, beside)
 
 if part == "Bits":
     st.markdown(
-        "A code is a few numbers, and a number need not be exact. Each value is cut into $2^b$ "
-        "steps over the range it has on training images; then every code takes fewer bytes."
+        "The values of a code need not be stored exactly. Each is quantized to $2^b$ levels over "
+        "its range on training images, so that the code takes fewer bytes."
     )
     tables.show_bits(held, beside)
     st.caption(
-        "PSNR over bytes: each model at 1 to 8 bits and float16; PCA with the number of values and "
-        "bits that suit each size best; JPEG and WebP at many qualities. Higher and further left "
-        "is better. Measured on up to 200 images."
+        "PSNR over bytes: each model at 1 to 8 bits and float16; PCA with the best combination of "
+        "components and bits for each size; JPEG and WebP at many qualities. Higher and further "
+        "left is better. Measured on up to 200 images."
     )
 
 if part == "What is lost":
     tables.show_loss(held, beside)
     st.markdown(
-        "Most of what an image holds is in its large shapes. A code that minimizes squared error "
-        "spends its values there first; fine detail would cost many values and mend little error, "
-        "so it is left out. That is the blur."
+        "Most of the energy of an image is in its low frequencies. A code that minimizes squared "
+        "error spends its values there first; fine detail would need many values and reduce the "
+        "error little, so it is lost. The result is blur."
     )
     st.header("Why squared error misleads", anchor=False)
     images.show_misleading(held, sample)

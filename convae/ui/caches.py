@@ -165,7 +165,7 @@ def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:
     return _rebuilt(checkpoint.sha256, images.fingerprint, checkpoint, codes)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Rebuilding the images")
+@st.cache_resource(max_entries=8, show_spinner="Reconstructing the images")
 def _rebuilt(sha256: str, fingerprint: str, _checkpoint, _codes) -> np.ndarray:
     rebuilt = _checkpoint.decode(_codes)
     rebuilt.flags.writeable = False

@@ -25,7 +25,9 @@ RENAMED_KEYS = {
     "reconstruct-corrections": "reconstruct-refinement-steps",
 }
 # (present key, old value) -> its present value
-RENAMED_VALUES: dict[tuple[str, str], str] = {}
+RENAMED_VALUES: dict[tuple[str, str], str] = {
+    ("reconstruct-which", "Outside"): "Out of distribution",
+}
 NUMBER = re.compile(
     r"(overview|reconstruct|interpolate|denoise)-(count|sample|steps|fps|side|knob-\d+)"
     r"|denoise-(seed|strength-\w+)|anomalies-percentile"
@@ -40,7 +42,14 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     "reconstruct-part": lambda: ("Images", "One image", "The whole set", "Bits", "What is lost"),
     "reconstruct-many": lambda: ("500 images", "2,000 images"),
     "reconstruct-bits": lambda: (*map(str, range(1, 9)), "float16"),
-    "reconstruct-which": lambda: ("Sample", "Best", "Median", "Worst", "Outside", "Camera"),
+    "reconstruct-which": lambda: (
+        "Sample",
+        "Best",
+        "Median",
+        "Worst",
+        "Out of distribution",
+        "Camera",
+    ),
     "reconstruct-half": lambda: ("encoder", "decoder"),
     "reconstruct-spread": lambda: ("PSNR", "SSIM"),
     "interpolate-part": lambda: ("Path", "Grid", "Arithmetic", "Sliders"),

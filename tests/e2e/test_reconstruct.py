@@ -60,10 +60,10 @@ def test_ten_bad_uploads_give_ten_clear_sentences(open_page):
             for name, (content, _) in files.items()
         ]
     )
-    told = page.locator('[data-testid="stAlertContainer"]')
-    told.nth(9).wait_for()
+    alerts = page.locator('[data-testid="stAlertContainer"]')
+    alerts.nth(9).wait_for()
     settle(page)
-    sentences = told.all_inner_texts()
+    sentences = alerts.all_inner_texts()
     assert len(sentences) == 10
     for sentence, (name, (_, words)) in zip(sentences, files.items(), strict=True):
         assert words in sentence and name not in sentence, (name, sentence)

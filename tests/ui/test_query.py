@@ -101,6 +101,8 @@ def test_a_link_with_old_names_opens_the_same_view(tiny_checkpoint):
     app = healthy(visit("pages/reconstruct.py", **{"reconstruct-corrections-0": "3"}))
     assert app.select_slider(key="reconstruct-refinement-steps-0").value == 3
     assert "reconstruct-corrections-0" not in app.query_params and not app.info
+    app = healthy(visit("pages/reconstruct.py", **{"reconstruct-which": "Outside"}))
+    assert app.session_state["reconstruct-which"] == "Out of distribution" and not app.info
     app = healthy(visit("pages/latent_map.py", **{"latent-colour": "PSNR"}))
     assert app.session_state["latent-color"] == "PSNR" and not app.info
 

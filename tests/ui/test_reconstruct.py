@@ -13,11 +13,11 @@ from convae.evaluation import compressors
 from convae.models import checkpoints
 from convae.ui.escape import plain
 from convae.ui.reconstruct import comparison
-from convae.ui.reconstruct.tables import same_on_the_command_line, told
+from convae.ui.reconstruct.tables import how_made, same_on_the_command_line
 from tests.ui.test_pages import healthy, png, shown, visit
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
-STRAW = ["PCA", "JPEG", "WebP"]
+BASELINES = ["PCA", "JPEG", "WebP"]
 
 
 def open_at(part="Images", **query):
@@ -42,22 +42,22 @@ def digits_model(add_checkpoint):
 
 @pytest.mark.parametrize(("bits", "steps"), [(1, 0), (5, 2), (compressors.FLOAT, 1)])
 def test_the_table_is_that_of_the_command_line_to_the_last_digit(two_models, capsys, bits, steps):
-    told = {} if bits == compressors.FLOAT else {"reconstruct-bits": str(bits)}
-    told["reconstruct-refinement-steps-0"] = str(steps)
-    app = open_at("The whole set", model="first", **{"reconstruct-beside": "second"}, **told)
+    query = {} if bits == compressors.FLOAT else {"reconstruct-bits": str(bits)}
+    query["reconstruct-refinement-steps-0"] = str(steps)
+    app = open_at("The whole set", model="first", **{"reconstruct-beside": "second"}, **query)
     table = healthy(app).dataframe[0].value.set_index("Method")
     command = app.code[0].value.split()[3:]
     assert cli.main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     lines = {"first": found, "second": found["beside"][0]}
-    lines |= {name: found["baselines"][name.lower()] for name in STRAW}
+    lines |= {name: found["baselines"][name.lower()] for name in BASELINES}
     if steps:
         lines[compressors.GUESS] = found["first_guess"]
     assert set(lines) == set(table.index)
     for name, line in lines.items():
         for column, key in {
-            "Bytes": "bytes_per_image", "PSNR (dB)": "psnr", "mean PSNR": "psnr_mean",
-            "PSNR spread": "psnr_spread", "SSIM": "ssim", "SSIM spread": "ssim_spread",
+            "Bytes": "bytes_per_image", "PSNR (dB)": "psnr", "Mean PSNR (dB)": "psnr_mean",
+            "PSNR SD (dB)": "psnr_spread", "SSIM": "ssim", "SSIM SD": "ssim_spread",
             "MSE": "mse",
         }.items():  # fmt: skip
             assert table.loc[name, column] == line[key], (name, column)
@@ -72,9 +72,9 @@ def test_a_shipped_classic_model_stands_in_every_table(add_checkpoint):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_every_part_opens_at_few_bits_beside_every_straw_man(part, digits_model):
+def test_every_part_opens_at_few_bits_beside_every_baseline(part, digits_model):
     app = open_at(part, **{"reconstruct-bits": "1"})
-    app.multiselect(key="reconstruct-beside").set_value(STRAW)
+    app.multiselect(key="reconstruct-beside").set_value(BASELINES)
     healthy(app.run())
 
 
@@ -91,17 +91,17 @@ def test_every_part_opens_for_a_single_upload(part, digits_model):
     assert not app.exception, app.exception[0].message
 
 
-@pytest.mark.parametrize("kind", ["Best", "Median", "Worst", "Outside", "Camera"])
+@pytest.mark.parametrize("kind", ["Best", "Median", "Worst", "Out of distribution", "Camera"])
 def test_images_of_every_kind_are_shown(kind, digits_model):
     app = open_at(**{"reconstruct-which": kind, "reconstruct-count": "4"})
     healthy(app)
-    if kind == "Outside":
+    if kind == "Out of distribution":
         assert "checks of 1 pixel" in shown(app) and "rebuilt, image 7" in shown(app)
     elif kind != "Camera":
         assert "rebuilt, image 4" in shown(app) and "rebuilt, image 5" not in shown(app)
 
 
-def test_straw_men_get_rows_of_their_own(digits_model):
+def test_baselines_get_rows_of_their_own(digits_model):
     app = open_at(**{"reconstruct-count": "3"})
     assert "PCA, image 1" not in shown(app)
     app.multiselect(key="reconstruct-beside").set_value(["PCA", "WebP"])
@@ -133,10 +133,10 @@ def test_the_layers_of_both_halves_are_shown(digits_model):
     assert "3x32x32" in shown(healthy(app)) != encoder
 
 
-def test_what_is_told_of_pca_is_what_it_was_fitted_on(digits_model):
+def test_the_caption_names_the_images_that_pca_was_fitted_on(digits_model):
     app = open_at("The whole set")
-    told = [caption.value for caption in healthy(app).caption]
-    assert any("PCA is fitted on digits, 1," in each for each in told)
+    captions = [caption.value for caption in healthy(app).caption]
+    assert any("PCA is fitted on digits, 1," in text for text in captions)
     assert np.isfinite(app.dataframe[0].value["PSNR (dB)"]).all()
 
 
@@ -198,4 +198,4 @@ def test_the_line_below_the_table_shows_a_file_name_as_it_is():
         method=lambda name: made,
         checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),
     )
-    assert told(held).startswith(f"PCA is fitted on {plain(made.told)}; ")
+    assert how_made(held).startswith(f"PCA is fitted on {plain(made.told)}; ")

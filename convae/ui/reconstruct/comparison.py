@@ -1,6 +1,6 @@
-"""A model and its straw men on the images of a page; what is dear is worked out once for all.
+"""A model and its baselines on the images of a page; expensive results are cached for all sessions.
 
-Keys are those of the methods and the fingerprints of the images, never arrays.
+Cache keys are the keys of the methods and the fingerprints of the images, never arrays.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, image_sources, model_cards
 
-CURVE = 200  # images that a rate-distortion curve is measured on: 9 times the model each
-STRAW = ("PCA", "JPEG", "WebP")
-FEW = 64  # images that a page shows, 0.2 MB; those that it measures take more
+CURVE = 200  # images that a rate-distortion curve is measured on; each is decoded at 9 sizes
+BASELINES = ("PCA", "JPEG", "WebP")
+FEW = 64  # images, 0.2 MB: as many as a page shows; measured sets are larger
 
 
 @dataclass(frozen=True)
 class Contest:
-    """Who is compared, and on what. A method is made when it is asked for: PCA takes seconds.
+    """Which methods are compared on which images. Each is made on first use: PCA takes seconds.
 
-    others: names of checkpoints beside this one.
+    others: names of further checkpoints.
     """
 
     checkpoint: Checkpoint
@@ -47,41 +47,42 @@ class Contest:
 
     @property
     def names(self) -> list[str]:
-        """Of all methods there are: the model, its straw men, the other checkpoints."""
-        guess = (GUESS,) if self.checkpoint.config.refinement_steps else ()
-        straw = STRAW if self.fitted_on is not None else STRAW[1:]
-        return [self.checkpoint.name, *guess, *straw, *self.others]
+        """Names of all methods: the model, its baselines, the other checkpoints."""
+        encoder_only = (GUESS,) if self.checkpoint.config.refinement_steps else ()
+        baselines = BASELINES if self.fitted_on is not None else BASELINES[1:]
+        return [self.checkpoint.name, *encoder_only, *baselines, *self.others]
 
     def chosen(self, names=None) -> dict[str, Method]:
-        """The model, and of the others those with these names, or all."""
+        """The model and the methods of these names; without names, all methods."""
         wanted = [n for n in self.names if names is None or n in names or n == self.names[0]]
         return {name: self.method(name) for name in wanted}
 
     def method(self, name: str) -> Method:
         if name == "PCA":
             return _pca(self.fitted_on, self.checkpoint.config.latent_dim, self.bits)
-        if name in STRAW:
+        if name in BASELINES:
             size = compressors.code_bytes(self.checkpoint.config.latent_dim, self.bits)
             return _codecs(self.measured.fingerprint, size, self.measured)[name]
         if name == GUESS:
-            found = caches.refined(self.checkpoint, 0)
+            checkpoint = caches.refined(self.checkpoint, 0)
         else:
             same = name == self.checkpoint.name
-            found = self.checkpoint if same else caches.load_checkpoint(name)
+            checkpoint = self.checkpoint if same else caches.load_checkpoint(name)
         if self.bits == compressors.FLOAT:
-            made = compressors.model_method(found, self.measured)
+            method = compressors.model_method(checkpoint, self.measured)
         else:
-            made = _model(name, found.sha256, self.reference.fingerprint, self.bits, found, self)
-        return made._replace(name=name)
+            sha256, reference = checkpoint.sha256, self.reference.fingerprint
+            method = _model(name, sha256, reference, self.bits, checkpoint, self)
+        return method._replace(name=name)
 
 
 def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) -> Contest:
-    """The checkpoint and its straw men on `measured`; of `beside` those that are checkpoints, and
-    always the well-known model, where one is shipped that has learned the same classes."""
-    others = [name for name in beside if name not in (checkpoint.name, GUESS, *STRAW)]
+    """The checkpoint and its baselines on `measured`; with the checkpoints named in `beside`, and
+    always the shipped classic model that was trained on the same classes, if there is one."""
+    others = [name for name in beside if name not in (checkpoint.name, GUESS, *BASELINES)]
     others = list(dict.fromkeys([*others, *_classics(checkpoint)]))
     for name in others:
-        caches.load_checkpoint(name)  # a damaged one is told of here, before anything is drawn
+        caches.load_checkpoint(name)  # raises here for a damaged one, before anything is drawn
     return Contest(checkpoint, bits, measured, tuple(others))
 
 
@@ -105,28 +106,28 @@ def _quantized_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on) -> 
     return compressors.pca_method(caches.pca_of(_fitted_on), _fitted_on, latent_dim, bits)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Finding the quality of JPEG and WebP")
+@st.cache_resource(max_entries=24, show_spinner="Matching JPEG and WebP to the code size")
 def _codecs(fingerprint: str, size: int, _measured) -> dict[str, Method]:
     return {method.name: method for method in compressors.codec_methods(_measured.images, size)}
 
 
-@st.cache_resource(max_entries=24, show_spinner="Finding the range of each value")
+@st.cache_resource(max_entries=24, show_spinner="Calibrating quantization")
 def _model(name: str, sha256: str, reference: str, bits: int, _model, _contest) -> Method:
     return compressors.model_method(_model, _contest.reference, bits)
 
 
 def rebuilt_by(method: Method, images: ImageSet) -> np.ndarray:
-    """What a method makes of these images: uint8 (N, 32, 32, 3)."""
+    """The reconstructions of these images by a method: uint8 (N, 32, 32, 3)."""
     kept = _rebuilt_few if len(images) <= FEW else _rebuilt_many
     return kept(method.key, images.fingerprint, method, images)
 
 
-@st.cache_resource(max_entries=100, show_spinner="Rebuilding the images")
+@st.cache_resource(max_entries=100, show_spinner="Reconstructing the images")
 def _rebuilt_few(key: str, fingerprint: str, _method, _images) -> np.ndarray:
     return _rebuilt(_method, _images)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Rebuilding many images")
+@st.cache_resource(max_entries=16, show_spinner="Reconstructing the test images")
 def _rebuilt_many(key: str, fingerprint: str, _method, _images) -> np.ndarray:
     return _rebuilt(_method, _images)
 
@@ -161,49 +162,49 @@ def _scores(key: str, fingerprint: str, _method, _images) -> dict[str, np.ndarra
 
 
 def label(held: Contest, name: str) -> str:
-    """What stands beside the images of a method."""
+    """The row label of the reconstructions by a method."""
     return "rebuilt" if name == held.checkpoint.name else name
 
 
 def each_image(shown: ImageSet, chosen: dict[str, Method]) -> list[dict]:
-    """A line for each image: its class, its PSNR and SSIM by each method."""
+    """One row per image: its class, its PSNR and SSIM by each method."""
     scores = {name: scores_of(method, shown) for name, method in chosen.items()}
     return [
         {"image": n + 1, "class": shown.class_names[shown.labels[n]]}
-        | {f"{name}_psnr_db": float(each["PSNR"][n]) for name, each in scores.items()}
-        | {f"{name}_ssim": float(each["SSIM"][n]) for name, each in scores.items()}
+        | {f"{name}_psnr_db": float(values["PSNR"][n]) for name, values in scores.items()}
+        | {f"{name}_ssim": float(values["SSIM"][n]) for name, values in scores.items()}
         for n in range(len(shown))
     ]
 
 
 def frequencies_of(method: Method | None, images: ImageSet) -> tuple[tuple, list]:
-    """The power spectrum of what a method makes of images, and its error in each band; of the
-    images themselves without a method."""
+    """The power spectrum of the reconstructions by a method, and its error per frequency band;
+    without a method, those of the images themselves."""
     return _frequencies(method.key if method else "", images.fingerprint, method, images)
 
 
-@st.cache_resource(max_entries=40, show_spinner="Taking the images apart into frequencies")
+@st.cache_resource(max_entries=40, show_spinner="Computing spectra")
 def _frequencies(key: str, fingerprint: str, _method, _images) -> tuple[tuple, list]:
     rebuilt = rebuilt_by(_method, _images) if _method else _images.images
     return metrics.power_spectrum(rebuilt), metrics.band_error(_images.images, rebuilt)
 
 
 def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
-    """(bytes an image, PSNR in dB) for the checkpoints of these names, PCA, JPEG and WebP, on a
-    sample of the images measured."""
+    """(bytes per image, PSNR in dB) of the checkpoints of these names, PCA, JPEG and WebP, on a sample
+    of the measured images."""
     some = caches.sample(held.measured, CURVE)
-    reference, found = held.reference, {}
+    reference, points = held.reference, {}
     for name in names:
         model = held.checkpoint if name == held.names[0] else caches.load_checkpoint(name)
-        found[name] = _model_curve(
+        points[name] = _model_curve(
             model.sha256, some.fingerprint, reference.fingerprint, model, some, reference
         )
     if held.fitted_on is not None:
         pca = caches.pca_of(held.fitted_on)
-        found["PCA"] = _pca_curve(
+        points["PCA"] = _pca_curve(
             held.fitted_on.fingerprint, some.fingerprint, pca, some, reference
         )
-    return found | _codec_curves(some.fingerprint, some)
+    return points | _codec_curves(some.fingerprint, some)
 
 
 @st.cache_resource(max_entries=40, show_spinner="Measuring a model at 1 to 8 bits")

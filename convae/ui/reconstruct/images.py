@@ -1,6 +1,4 @@
-"""The Reconstruct page, its choices and its images: rows, one image, what misleads. Its numbers are
-in scoreboard.
-"""
+"""The image views of the Reconstruct page: rows, one image, where squared error misleads."""
 
 from collections.abc import Iterable
 
@@ -20,7 +18,7 @@ from convae.ui.address import spec_name
 from convae.ui.components.before_after import before_after
 from convae.ui.escape import plain
 from convae.ui.reconstruct.comparison import (
-    STRAW,
+    BASELINES,
     Contest,
     each_image,
     label,
@@ -30,12 +28,12 @@ from convae.ui.reconstruct.comparison import (
 
 KEPT = dict(bind="query-params", persist_state="session")
 KINDS = {
-    "Sample": "drawn from the test images; the sidebar has other samples and single classes",
-    "Best": "rebuilt best of all measured",
-    "Median": "rebuilt as well as most",
-    "Worst": "rebuilt worst of all measured",
-    "Outside": "images unlike any the model has learned from",
-    "Camera": "yourself, 32 pixels wide",
+    "Sample": "a random sample of the test images; class and seed are set in the sidebar",
+    "Best": "the measured images with the highest PSNR",
+    "Median": "the measured images around the median PSNR",
+    "Worst": "the measured images with the lowest PSNR",
+    "Out of distribution": "noise, patterns and shifts that no training set contains",
+    "Camera": "a picture from your camera, resized to 32x32 pixels",
 }
 
 
@@ -52,7 +50,7 @@ def pick_part(parts) -> str:
 
 
 def pick_many() -> int:
-    """How many images to measure on."""
+    """The number of images to measure on."""
     return st.segmented_control(
         "Measured on",
         [500, 2000],
@@ -60,21 +58,21 @@ def pick_many() -> int:
         required=True,
         format_func=lambda count: f"{count:,} images",
         key="reconstruct-many",
-        help="Test images at most, drawn once and for all. The command line measures on all.",
+        help="A fixed random sample of the test images. The command line measures on all of them.",
         **KEPT,
     )
 
 
 def pick_bits() -> int:
-    """Bits for each value of the code: 1 to 8, or FLOAT."""
+    """Bits per latent value: 1 to 8, or FLOAT."""
     return st.select_slider(
-        "Bits for each value of the code",
+        "Bits per latent value",
         compressors.BITS,
         FLOAT,
         format_func=lambda bits: "float16" if bits == FLOAT else str(bits),
         key="reconstruct-bits",
-        help="A code of 128 values takes 256 bytes as float16 and 80 bytes at 5 bits a value. JPEG "
-        "and WebP get as many bytes as the code has, PCA as many values and bits.",
+        help="A code of 128 values takes 256 bytes as float16 and 80 bytes at 5 bits per value. "
+        "JPEG and WebP get the same number of bytes, PCA the same number of values and bits.",
         **KEPT,
     )
 
@@ -97,38 +95,38 @@ def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def pick_beside(checkpoint) -> list[str]:
-    """Names of straw men and of other models to show beside this one."""
+    """Names of the baselines and other models to compare with."""
     others = [name for name in model_cards.checkpoint_options() if name != checkpoint.name]
-    guess = [GUESS] if checkpoint.config.refinement_steps else []
-    offered = [*guess, *STRAW, *others]
+    encoder_only = [GUESS] if checkpoint.config.refinement_steps else []
+    offered = [*encoder_only, *BASELINES, *others]
     kept = st.session_state.get("reconstruct-beside")
     if kept:  # a model may have been deleted, or be the chosen one now
         st.session_state["reconstruct-beside"] = [n for n in kept if n in offered]
     return st.multiselect(
-        "Beside it",
+        "Compare with",
         offered,
         key="reconstruct-beside",
         placeholder="PCA, JPEG, WebP or another model",
         max_selections=6,
-        help="The straw men get as many bytes as the code; another model has a code of its own.",
+        help="Baselines get as many bytes as the code of this model; other models use their own.",
         **KEPT,
     )
 
 
 def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, list[str] | None]:
-    """The images to show, and their names where they have any."""
+    """The images to show, and their names if they have any."""
     kind = st.segmented_control(
         "Which images",
         list(KINDS),
         default="Sample",
         required=True,
         key="reconstruct-which",
-        help="\n".join(f"* {name}: {told}" for name, told in KINDS.items()),
+        help="\n".join(f"* {name}: {text}" for name, text in KINDS.items()),
         **KEPT,
     )
-    if kind == "Outside":
-        found = builtin.outside(sample.images[0])
-        return uploads.as_set(np.stack(list(found.values()))), list(found)
+    if kind == "Out of distribution":
+        patterns = builtin.outside(sample.images[0])
+        return uploads.as_set(np.stack(list(patterns.values()))), list(patterns)
     if kind == "Camera":
         return _camera(), None
     if kind == "Sample":
@@ -138,18 +136,18 @@ def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, lis
 
 
 def _camera() -> data.ImageSet:
-    taken = st.camera_input(
-        "Take a picture", key="reconstruct-camera", help="It stays in this session."
+    picture = st.camera_input(
+        "Take a picture", key="reconstruct-camera", help="It is deleted when this session ends."
     )
-    if taken is None:
-        st.caption("The picture is cropped to a square and made 32 pixels wide.")
+    if picture is None:
+        st.caption("The picture is cropped to a square and resized to 32x32 pixels.")
         st.stop()
     with frame.error_boundary():
-        return uploads.as_set(image_uploads.decode_upload(taken.getvalue())[None])
+        return uploads.as_set(image_uploads.decode_upload(picture.getvalue())[None])
 
 
 def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
-    """Rows: the originals, what each method makes of them and where it is wrong; and downloads."""
+    """Rows of originals, reconstructions and errors by each method; downloads."""
     chosen = held.chosen(beside)
     rows, captions = {"original": shown.images}, [[] for _ in range(len(shown))]
     for name, method in chosen.items():
@@ -164,8 +162,8 @@ def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
         words.insert(0, name)
     pictures.image_rows(rows, ["\n".join(words) for words in captions])
     st.caption(
-        "Below: the PSNR of each image, higher is better. Errors are on one scale for all: dark "
-        "where nothing is lost, white where colors are off by half of their range."
+        "Captions: the PSNR of each image, higher is better. All error maps share one scale: dark "
+        "is no error, white a mean color difference of half the range."
         + baselines_note(held, chosen)
     )
     with st.container(horizontal=True):
@@ -184,31 +182,31 @@ def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
 
 
 def baselines_note(held: Contest, names: Iterable[str]) -> str:
-    """Which images the baselines among these methods were fitted on, or their quality chosen on; ""
-    without any."""
+    """How the baselines among these methods were made: training images of PCA, quality of codecs;
+    "" without any baseline."""
     parts = []
     if "PCA" in names:
         parts.append(f"PCA is fitted on {plain(held.method('PCA').told, 300)}.")
-    codecs = [name for name in STRAW[1:] if name in names]
+    codecs = [name for name in BASELINES[1:] if name in names]
     if codecs:
-        chosen = ", ".join(f"{name} has {held.method(name).told}" for name in codecs)
+        qualities = ", ".join(f"{name} has {held.method(name).told}" for name in codecs)
         measured = f"{len(held.measured):,} images of {spec_name(held.measured.name)}"
         parts.append(
-            f"{chosen}: chosen so that {measured} together take as many bytes as their codes. A "
+            f"{qualities}: chosen so that {measured} together take as many bytes as their codes. A "
             "single image can take more or fewer."
         )
     return " ".join(["", *parts])
 
 
 def show_one(held: Contest, shown: data.ImageSet) -> None:
-    """One image large: before and after, its figures, its code, and what each layer sees."""
+    """One image, enlarged: a before/after slider, its scores, its code, its feature maps."""
     shown = shown.take(np.arange(min(len(shown), 24)))
     place = pickers.pick_one(shown, "reconstruct-one")
     image = shown.images[place]
     left, right = st.columns([2, 3], gap="large")
     with right:
         name = st.segmented_control(
-            "Rebuilt by",
+            "Reconstructed by",
             held.names,
             default=held.checkpoint.name,
             required=True,
@@ -224,15 +222,15 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
                 "SSIM": f"{scores['SSIM'][place]:.3f}",
                 "Bytes": f"{method.bytes_per_image:,.0f} of {image.size:,}",
             },
-            {"Bytes": "Of a codec the mean over the images measured, packed into one file."},
+            {"Bytes": "JPEG and WebP: the mean over the measured images, packed into one file."},
         )
         code = held.checkpoint.encode(image[None])[0]
-        st.markdown(f"**Its code**: {len(code):,} values, all that the decoder gets to see.")
+        st.markdown(f"**Code**: {len(code):,} values, the only input of the decoder.")
         st.plotly_chart(plots.code_bars(code), key="reconstruct-code")
     with left:
         before_after(image, rebuilt, ("original", label(held, name)), key="reconstruct-slider")
         st.caption(f"Drag across the image, or use the arrow keys.{baselines_note(held, [name])}")
-    st.subheader("What each layer sees", anchor=False)
+    st.subheader("Feature maps of each layer", anchor=False)
     half = st.segmented_control(
         "Half",
         ["encoder", "decoder"],
@@ -246,23 +244,23 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
 
 
 def _layers(checkpoint, image: np.ndarray, half: str) -> None:
-    layers = [each for each in checkpoint.model.layers(image) if each[0] == half]
+    layers = [layer for layer in checkpoint.model.layers(image) if layer[0] == half]
     layers = [(kind, out) for _, kind, out, _ in layers if out.ndim == 3]
     rows = {}
     for number, (kind, out) in enumerate(layers, 1):
-        # what lies between is these again, rearranged or cut off at zero
+        # the layers between only rearrange these maps or cut them off at zero
         if kind.startswith(("Conv", "Unflatten")) or number == len(layers):
             rows[f"{number}: {'x'.join(map(str, out.shape))}"] = pixels.map_pictures(out, 8)
     pictures.image_rows(rows, columns=8, scale=2)
     st.caption(
-        "Of each convolution the eight feature maps that vary most, from the first layer down, "
-        "each from its own darkest to its own brightest value; black where there are fewer. At the "
-        "left the layer's number and size: maps x height x width."
+        "The eight feature maps of each convolution that vary most, first layer at the top. Each "
+        "map is scaled from its own minimum to its own maximum; black if a layer has fewer maps. "
+        "Row labels: layer number and output shape, channels x height x width."
     )
 
 
 def show_misleading(held: Contest, shown: data.ImageSet) -> None:
-    """One image changed in ways that squared error and people judge differently."""
+    """One image with changes that squared error and human viewers rank differently."""
     shown = shown.take(np.arange(min(len(shown), 12)))
     place = pickers.pick_one(shown, "reconstruct-mislead")
     image = shown.images[place]
@@ -274,5 +272,5 @@ def show_misleading(held: Contest, shown: data.ImageSet) -> None:
         for name, error, likeness in zip(["original", *changed], mse, ssim, strict=True)
     ]
     pictures.image_rows({"": pair[1]}, words, columns=6, scale=4)
-    errors, likenesses = (dict(zip(changed, each[1:], strict=True)) for each in (mse, ssim))
+    errors, likenesses = (dict(zip(changed, row[1:], strict=True)) for row in (mse, ssim))
     st.markdown(compare.misleading_text(errors, likenesses))

@@ -1,4 +1,4 @@
-"""The Reconstruct page, its numbers: the table, the spread, bits, frequencies."""
+"""The figures of the Reconstruct page: the table, histograms, rate-distortion curves, spectra."""
 
 import shlex
 
@@ -7,12 +7,12 @@ import streamlit as st
 from convae import plots
 from convae.csv_export import to_csv
 from convae.evaluation import compare, compressors
-from convae.evaluation.compressors import FLOAT
+from convae.evaluation.compressors import FLOAT, GUESS
 from convae.ui import frame, model_cards
 from convae.ui.address import UPLOADS
 from convae.ui.escape import plain, sentence
 from convae.ui.reconstruct.comparison import (
-    STRAW,
+    BASELINES,
     Contest,
     curves,
     each_image,
@@ -24,7 +24,7 @@ from convae.ui.reconstruct.comparison import (
 
 
 def show_table(held: Contest) -> None:
-    """Every method on the same images: the table, the spread, by class, and how to get it again."""
+    """All methods on the same images: the table, a verdict, downloads, the equal command."""
     chosen = held.chosen()
     rows = [row_of(method, held.measured) for method in chosen.values()]
     st.dataframe(
@@ -34,29 +34,29 @@ def show_table(held: Contest) -> None:
                 "Values": row.values,
                 "Bytes": row.bytes_per_image,
                 "PSNR (dB)": row.psnr,
-                "mean PSNR": row.psnr_mean,
-                "PSNR spread": row.psnr_spread,
+                "Mean PSNR (dB)": row.psnr_mean,
+                "PSNR SD (dB)": row.psnr_spread,
                 "SSIM": row.ssim,
-                "SSIM spread": row.ssim_spread,
+                "SSIM SD": row.ssim_spread,
                 "MSE": row.mse,
             }
             for row in rows
         ],
         hide_index=True,
         column_config={
-            "Bytes": _number("%.1f", "Of an image; a codec's: all images packed into one file."),
+            "Bytes": _number("%.1f", "Per image; JPEG and WebP pack all into one file."),
             "PSNR (dB)": _number("%.2f", "Of the whole set: 10 log10(1 / mean MSE)."),
-            "mean PSNR": _number("%.2f", "The mean over the images, dB."),
-            "PSNR spread": _number("%.2f", "Standard deviation over the images, dB."),
+            "Mean PSNR (dB)": _number("%.2f", "Mean over the images."),
+            "PSNR SD (dB)": _number("%.2f", "Standard deviation over the images."),
             "SSIM": _number("%.4f", "Structural similarity, mean over the images: 1 if equal."),
-            "SSIM spread": _number("%.4f", "Standard deviation over the images."),
+            "SSIM SD": _number("%.4f", "Standard deviation over the images."),
             "MSE": _number("%.6f", "Mean squared error, pixels in [0, 1]."),
         },
         placeholder="-",
         key="reconstruct-table",
     )
     st.markdown(sentence(compare.verdict(rows)))
-    st.caption(told(held))
+    st.caption(how_made(held))
     with st.container(horizontal=True):
         frame.download(
             "Table (CSV)",
@@ -76,29 +76,29 @@ def show_table(held: Contest) -> None:
         st.code(command, language="bash", wrap_lines=True)
 
 
-def _number(form: str, told: str):
-    return st.column_config.NumberColumn(format=form, help=told)
+def _number(form: str, text: str):
+    return st.column_config.NumberColumn(format=form, help=text)
 
 
-def told(held: Contest) -> str:
-    """How the straw men were made."""
+def how_made(held: Contest) -> str:
+    """How the baselines were made, in a sentence."""
     parts = []
-    for name in STRAW:
+    for name in BASELINES:
         if name in held.names:
             made = plain(held.method(name).told, 300)
             parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
         else:
-            parts.append("No training images are at hand to fit PCA on")
+            parts.append("No training images are available to fit PCA on")
     if held.checkpoint.config.refinement_steps:
-        parts.append("Guess is the encoder alone, before its codes are refined")
+        parts.append(f"{GUESS} is the encoder only, before refinement")
     return (
-        "; ".join(parts) + ". JPEG and WebP get the best quality at which all images, packed into "
-        "one file, take no more bytes than the codes: their headers count next to nothing."
+        "; ".join(parts) + ". JPEG and WebP get the highest quality at which all images, packed "
+        "into one file, take no more bytes than the codes; their headers are negligible."
     )
 
 
 def same_on_the_command_line(held: Contest) -> str:
-    """The command that prints the same table; none for uploads, which the command line lacks."""
+    """The command that prints the same table; "" for uploads, which it cannot read."""
     if held.measured.name == UPLOADS:
         return ""
     words = [
@@ -126,7 +126,7 @@ def same_on_the_command_line(held: Contest) -> str:
 def show_spread(held: Contest, beside) -> None:
     """A histogram over the images, and the PSNR of each class."""
     what = st.segmented_control(
-        "Spread of",
+        "Distribution of",
         ["PSNR", "SSIM"],
         default="PSNR",
         required=True,
@@ -145,12 +145,12 @@ def show_spread(held: Contest, beside) -> None:
         rebuilt = {
             name: rebuilt_by(method, held.measured) for name, method in held.chosen().items()
         }
-        lines = compare.by_class(held.measured, rebuilt)
-        number = _number("%.2f", "PSNR of the images of this class, dB.")
+        rows = compare.by_class(held.measured, rebuilt)
+        number = _number("%.2f", "PSNR (dB) of the images of this class.")
         st.dataframe(
             [
-                {"Class": line["class"], "Images": line["n"]} | {n: line[n] for n in rebuilt}
-                for line in lines
+                {"Class": row["class"], "Images": row["n"]} | {n: row[n] for n in rebuilt}
+                for row in rows
             ],
             hide_index=True,
             column_config=dict.fromkeys(rebuilt, number),
@@ -159,38 +159,38 @@ def show_spread(held: Contest, beside) -> None:
 
 
 def show_bits(held: Contest, beside) -> None:
-    """PSNR over bytes of this model, those beside it and the straw men; and what the bits cost."""
+    """PSNR over bytes of the models and the baselines; the loss by quantization."""
     names = [held.checkpoint.name, *held.others]
     options = model_cards.checkpoint_options()
-    seen = model_cards.trained_on(options[held.checkpoint.name])
-    alike = [name for name, entry in options.items() if model_cards.trained_on(entry) == seen]
+    trained_on = model_cards.trained_on(options[held.checkpoint.name])
+    alike = [name for name, entry in options.items() if model_cards.trained_on(entry) == trained_on]
     if len({*names, *alike}) > len(names) and st.toggle(
-        f"All {len({*names, *alike})} models that learned from {plain(seen)}",
+        f"All {len({*names, *alike})} models trained on {plain(trained_on)}",
         key="reconstruct-all",
-        help="Each is measured at nine sizes the first time: seconds a model.",
+        help="The first time, each model is measured at nine sizes, which takes seconds per model.",
         bind="query-params",
         persist_state="session",
     ):
         names = list(dict.fromkeys([*names, *alike]))
-    found = curves(held, names)
-    mine = dict(zip(compressors.BITS, found[held.checkpoint.name], strict=True))
+    points = curves(held, names)
+    mine = dict(zip(compressors.BITS, points[held.checkpoint.name], strict=True))
     size, quality = mine[held.bits]
     st.plotly_chart(
-        plots.rate_distortion(found, {held.checkpoint.name: (size, quality)}),
+        plots.rate_distortion(points, {held.checkpoint.name: (size, quality)}),
         key="reconstruct-rate",
     )
     full, best = mine[FLOAT]
     if held.bits != FLOAT:
         st.markdown(
-            f"At **{_bits(held.bits)}** a value a code takes **{size:,} bytes** instead of "
-            f"{full:,}. That costs **{best - quality:.2f} dB**."
+            f"At **{_bits(held.bits)}** per value a code takes **{size:,} bytes** instead of "
+            f"{full:,}, which costs **{best - quality:.2f} dB**."
         )
         return
     few = next(bits for bits, (_, quality) in mine.items() if best - quality < 0.5)
     size, quality = mine[few]
     st.markdown(
-        f"As float16 a code takes **{full:,} bytes**. Move the slider: **{_bits(few)}** a value, "
-        f"{size:,} bytes in all, costs only **{best - quality:.2f} dB**."
+        f"As float16 a code takes **{full:,} bytes**. At **{_bits(few)}** per value it takes "
+        f"{size:,} bytes, which costs **{best - quality:.2f} dB**: move the slider."
     )
 
 
@@ -199,17 +199,17 @@ def _bits(count: int) -> str:
 
 
 def show_loss(held: Contest, beside) -> None:
-    """Spectra, and the error by band."""
-    chosen = held.chosen(beside or STRAW)
-    found = {name: frequencies_of(method, held.measured) for name, method in chosen.items()}
+    """Power spectra, and the error per frequency band."""
+    chosen = held.chosen(beside or BASELINES)
+    spectra = {name: frequencies_of(method, held.measured) for name, method in chosen.items()}
     left, right = st.columns(2, gap="medium")
     originals = {"original": frequencies_of(None, held.measured)[0]}
-    left.markdown("**How much detail there is**, from coarse to fine")
+    left.markdown("**Power spectrum**, from coarse to fine detail")
     left.plotly_chart(
-        plots.spectrum(originals | {name: each[0] for name, each in found.items()}),
+        plots.spectrum(originals | {name: pair[0] for name, pair in spectra.items()}),
         key="reconstruct-spectrum",
     )
-    right.markdown("**How much of it is lost**, by its size")
+    right.markdown("**Error by spatial frequency**: how much detail of each size is lost")
     right.plotly_chart(
-        plots.bands({name: each[1] for name, each in found.items()}), key="reconstruct-bands"
+        plots.bands({name: pair[1] for name, pair in spectra.items()}), key="reconstruct-bands"
     )
