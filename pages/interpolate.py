@@ -1,7 +1,7 @@
-"""Interpolate: walks from image to image, through pixels and through codes.
+"""Interpolate: walks between images, in pixel space and in latent space.
 
-`?interpolate-frames=12,431` opens the page on a walk from test image 12 to test image 431 of the
-chosen images (places in their test split, from 0): what other pages link to.
+Other pages link to `?interpolate-frames=12,431`: a walk from test image 12 to test image 431 of the
+chosen set (rows of its test split, from 0).
 """
 
 import numpy as np
@@ -12,81 +12,84 @@ from convae.latent import directions, interpolation
 from convae.latent.keyframes import example_terms, examples
 from convae.ui.components.scrubber import scrubber
 from convae.ui.interpolate import controls
-from convae.ui.interpolate.keyframes import pick_ground, pick_keyframes
+from convae.ui.interpolate.context import pick_context
+from convae.ui.interpolate.keyframes import pick_keyframes
+from convae.ui.interpolate.sliders import pick_amounts, pick_directions
 
 ui.page("Interpolate")
 checkpoint = ui.pick_checkpoint()
-ground = pick_ground(checkpoint, "interpolate")
-test = ground.known.test
+context = pick_context(checkpoint, "interpolate")
+test = context.known.test
 part = controls.pick_part(["Path", "Grid", "Arithmetic", "Sliders"])
 
 
 def path() -> None:
     st.markdown(
-        "Walk from keyframe to keyframe, mixing pixels or mixing codes. **Move the slider**: where "
-        "does it stay one image, and where does it become two ghosts?"
+        "Walk from keyframe to keyframe, interpolating pixels or codes. **Move the slider**: which "
+        "paths show one image at every step, and which show two images at once?"
     )
-    chosen = pick_keyframes(ground, "interpolate-frames", 2, 6, start=examples(test, 3))
-    place, ways = st.container(), controls.pick_ways("interpolate")
+    chosen = pick_keyframes(context, "interpolate-frames", 2, 6, start=examples(test, 3))
+    place, paths = st.container(), controls.pick_paths("interpolate")
     steps, fps = controls.pick_steps("interpolate")
-    found = controls.walks_of(ground, chosen, ways, **steps)
+    walks = controls.walks_of(context, chosen, paths, **steps)
     with place:
-        real = np.concatenate([ground.known.sample.images, chosen.images])
+        real = np.concatenate([context.known.sample.images, chosen.images])
         scrubber(
-            found, interpolation.PATHS, real, loop=steps["loop"], fps=fps, key="interpolate-walk"
+            walks, interpolation.PATHS, real, loop=steps["loop"], fps=fps, key="interpolate-walk"
         )
-    controls.keep_walks(found, fps, "interpolate")
-    controls.inspector(found, steps["steps"])
+    controls.download_walks(walks, fps, "interpolate")
+    controls.inspector(walks, steps["steps"])
 
 
 def grid() -> None:
-    st.markdown("A square between four images: left their codes are mixed, right their pixels.")
+    st.markdown("A grid between four images: codes interpolated at the left, pixels at the right.")
     start = examples(test, 4)
-    chosen = pick_keyframes(ground, "interpolate-corners", 4, 4, start=start, slots="↖↗↙↘")
+    chosen = pick_keyframes(context, "interpolate-corners", 4, 4, start=start, slots="↖↗↙↘")
     side = controls.pick_side()
     decoded, mixed, codes = interpolation.corners(chosen.images, chosen.codes, side, checkpoint)
     left, right = st.columns(2)
     with left:
-        controls.square_picture(decoded, "codes mixed, then decoded")
+        controls.square_picture(decoded, "codes interpolated, then decoded")
     with right:
-        controls.square_picture(mixed, "pixels mixed: the straw man")
-    controls.keep_images([decoded, mixed], codes, "grid", side)
+        controls.square_picture(mixed, "pixels interpolated: the baseline")
+    controls.download_images([decoded, mixed], codes, "grid", side)
 
 
 def arithmetic() -> None:
-    st.markdown("What A has and B has not, added to C: **A - B + C**, in codes.")
+    st.markdown("The difference of two codes added to a third: **A - B + C**, decoded.")
     start = example_terms(test)
-    chosen = pick_keyframes(ground, "interpolate-terms", 3, 3, start=start, slots="ABC")
+    chosen = pick_keyframes(context, "interpolate-terms", 3, 3, start=start, slots="ABC")
     strengths = [-1, -0.5, 0, 0.5, 1, 1.5, 2]
     codes = directions.arithmetic(*chosen.codes, strengths)
     pixels = directions.arithmetic(*chosen.images, strengths).clip(0, 255).astype(np.uint8)
     decoded = checkpoint.decode(codes)
     controls.sum_row(chosen, decoded[4])
-    controls.nearest_row(ground, codes[4], chosen)
+    controls.nearest_row(context, codes[4], chosen)
     st.header("C + strength x (A - B)", anchor=False)
     ui.image_rows(
         {"in codes": decoded, "in pixels": pixels},
         [f"{t:+.1f}" for t in strengths],
         columns=len(strengths),
     )
-    controls.keep_images([decoded, pixels], codes, "arithmetic", len(strengths))
+    controls.download_images([decoded, pixels], codes, "arithmetic", len(strengths))
 
 
 def sliders() -> None:
     st.markdown(
-        "The directions in which real codes differ most. Beside each slider: what its ends give."
+        "The directions in which real codes vary most, in standard deviations. The small images "
+        "show both ends of each slider."
     )
-    chosen = pick_keyframes(ground, "interpolate-start", 1, 1, start=examples(test, 1))
+    chosen = pick_keyframes(context, "interpolate-start", 1, 1, start=examples(test, 1))
     picture, panel = st.columns([2, 5], gap="large")
     with panel:
-        knobs = controls.pick_knobs(ground, "interpolate-knob")
-        amounts = controls.turn_knobs(knobs, ground, chosen.codes[0], "interpolate-knob")
+        knobs = pick_directions(context, "interpolate-knob")
+        amounts = pick_amounts(knobs, context, chosen.codes[0], "interpolate-knob")
     code = knobs.turned(chosen.codes[0], amounts)
-    turned = checkpoint.decode(code[None])
+    decoded = checkpoint.decode(code[None])
     with picture:
-        ui.large_image(turned[0], "decoded", side=384)
-        controls.nearest_row(ground, code, chosen, columns=4)
-    controls.keep_images([turned], code[None], "turned", 1)
+        ui.large_image(decoded[0], "decoded", side=384)
+        controls.nearest_row(context, code, chosen, columns=4)
+    controls.download_images([decoded], code[None], "turned", 1)
 
 
 {"Path": path, "Grid": grid, "Arithmetic": arithmetic, "Sliders": sliders}[part]()

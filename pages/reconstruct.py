@@ -34,7 +34,7 @@ if part == "One image":
 
 if part == "The whole set":
     st.markdown(
-        f"The model, PCA, JPEG and WebP at the same size in bytes, all on the same {len(measured):,} "
+        f"The model, PCA, JPEG and WebP at the same size in bytes, on the same {len(measured):,} "
         "images. PCA is the best linear code; JPEG and WebP are the usual image formats."
     )
     tables.show_table(held)

@@ -210,7 +210,7 @@ def inspected(walks: Mapping[str, Walk]) -> dict[str, dict[str, np.ndarray]]:
     return {
         "Change of the pixels (RMS, 0 to 1)": {name: walk.speed for name, walk in walks.items()},
         typicality.NAME: {name: walk.off_manifold for name, walk in walks.items()},
-        "Off when encoded again (% of spread)": {name: walk.echo for name, walk in walks.items()},
+        "Re-encoding error (% of latent SD)": {name: walk.echo for name, walk in walks.items()},
     }
 
 

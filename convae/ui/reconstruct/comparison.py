@@ -190,8 +190,8 @@ def _frequencies(key: str, fingerprint: str, _method, _images) -> tuple[tuple, l
 
 
 def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
-    """(bytes per image, PSNR in dB) of the checkpoints of these names, PCA, JPEG and WebP, on a sample
-    of the measured images."""
+    """(bytes per image, PSNR in dB) of the checkpoints of these names, PCA, JPEG and WebP, on a
+    sample of the measured images."""
     some = caches.sample(held.measured, CURVE)
     reference, points = held.reference, {}
     for name in names:
