@@ -51,7 +51,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     me.original.src = data.original;
   }
   strip("original", me.original);
-  const S = 260, SIDE = 96;
+  const S = 260;
   const place = (points, i) => [0, 1].map((k) => 6 + points[2 * i + k] / 255 * (S - 12));
   const nameOf = (label) => data.names[label] ?? "class " + label;
   // a class has a color and a shape: polygons of 0 (a disk) to 5 corners, some turned, and stars

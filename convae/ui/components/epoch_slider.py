@@ -89,7 +89,7 @@ def epoch_slider(run: Run, key: str = "train-time") -> int | None:
     if frames and not sent.get("sheet"):
         once["sheet"] = _sheet(str(folder), (folder / "pinned.npz").stat().st_mtime_ns)
         sent["sheet"] = True
-    state = component("epoch_slider", COLUMNS=map_overlay.COLUMNS)(
+    state = component("epoch_slider", **map_overlay.SHEET)(
         key=key,
         data=pinned | once | {"run": run.id, "epochs": epochs, "frames": frames,
                        "palette": plots.PALETTE},

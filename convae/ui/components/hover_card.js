@@ -1,5 +1,4 @@
-// on the page and in the exported file: COLUMNS of the sheet; cell(id) is an image's place on it
-const SIDE = 96;
+// on the page and in the exported file; cell(id) is the cell of an image on the sheet
 const makeCard = (url, cell) => {
   const sheet = new Image();
   sheet.src = url;

@@ -12,8 +12,7 @@ def html_of(figure: go.Figure, sheet: bytes, ids: np.ndarray) -> str:
     """A self-contained page with the figure of `plots.latent_scatter`, plotly, and the sheet of
     thumbnails (WebP, from `map_overlay.thumbnails`) of the images with these ids, in this order."""
     figure.update_traces(hoverinfo="none", hovertemplate=None)
-    constants = {
-        "COLUMNS": map_overlay.COLUMNS,
+    constants = map_overlay.SHEET | {
         "SHEET": base64.b64encode(sheet).decode(),
         "IDS": np.asarray(ids).tolist(),
     }

@@ -19,6 +19,7 @@ from convae.ui.components import component
 
 CHART = "latent-chart"  # key of the chart; the scripts find it by its class
 COLUMNS = 100  # thumbnails side by side on the sheet
+SHEET = {"COLUMNS": COLUMNS, "SIDE": 96}  # for the scripts; SIDE: CSS pixels of a shown thumbnail
 
 
 def chart(figure: go.Figure, alt: str, flat: bool) -> None:
@@ -43,9 +44,7 @@ def chart(figure: go.Figure, alt: str, flat: bool) -> None:
 
 def hover(sheet: bytes) -> None:
     """Show the image of the point under the pointer; sheet: what `thumbnails` made."""
-    hover_component = component(
-        "map_hover", "follow_chart", "hover_card", CHART=CHART, COLUMNS=COLUMNS
-    )
+    hover_component = component("map_hover", "follow_chart", "hover_card", CHART=CHART, **SHEET)
     hover_component(data=sheet, key="latent-hover", height=1)
 
 
