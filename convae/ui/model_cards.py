@@ -79,7 +79,7 @@ def models_table() -> None:
             "Model": entry.name,
             "Architecture": entry.config.model.architecture,
             "Latent dimension": entry.config.model.latent_dim,
-            "Compression ratio": f"{entry.config.compression:.3g}:1",
+            "Compression": f"{entry.config.compression:.3g}:1",
             "Training data": trained_on(entry),
             "Test PSNR (dB)": psnr_of(entry),
             "Measured on": measured_on(entry) or None,

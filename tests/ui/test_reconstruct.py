@@ -13,7 +13,7 @@ from convae.evaluation import compressors
 from convae.models import checkpoints
 from convae.ui.escape import plain
 from convae.ui.reconstruct import comparison
-from convae.ui.reconstruct.tables import how_made, same_on_the_command_line
+from convae.ui.reconstruct.tables import cost_of_bits, how_made, same_on_the_command_line
 from tests.ui.test_pages import healthy, png, shown, visit
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
@@ -199,3 +199,18 @@ def test_the_line_below_the_table_shows_a_file_name_as_it_is():
         checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),
     )
     assert how_made(held).startswith(f"PCA is fitted on {plain(made.told)}; ")
+
+
+@pytest.mark.parametrize(
+    "loss, bits, expected",
+    [
+        (0.4, compressors.FLOAT, "At **4 bits** per value a code takes **2 bytes** instead of 8; "),
+        (0.8, compressors.FLOAT, "At **8 bits** per value a code takes **4 bytes** instead of 8; "),
+        (0.8, 4, "At **4 bits** per value a code takes **2 bytes** instead of 8; "),
+    ],
+)
+def test_the_cost_of_few_bits_names_a_quantized_code(loss, bits, expected):
+    curve = {4: (2, 20 - loss), 8: (4, 20 - loss), compressors.FLOAT: (8, 20.0)}
+    text = cost_of_bits(curve, bits)
+    assert expected in text and text.endswith(f"PSNR changes by **{-loss:.2f} dB**.")
+    assert ("As float16" in text) == (bits == compressors.FLOAT)

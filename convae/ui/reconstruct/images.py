@@ -205,7 +205,7 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
     image = shown.images[place]
     left, right = st.columns([2, 3], gap="large")
     with right:
-        name = st.segmented_control(
+        name = st.pills(  # a segmented control does not wrap in a narrow column
             "Reconstructed by",
             held.names,
             default=held.checkpoint.name,

@@ -1,6 +1,7 @@
 """The figures of the Reconstruct page: the table, histograms, rate-distortion curves, spectra."""
 
 import shlex
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -179,23 +180,28 @@ def show_bits(held: Contest, beside) -> None:
         plots.rate_distortion(points, {held.checkpoint.name: (size, quality)}),
         key="reconstruct-rate",
     )
-    full, best = mine[FLOAT]
-    if held.bits != FLOAT:
-        st.markdown(
-            f"At **{_bits(held.bits)}** per value a code takes **{size:,} bytes** instead of "
-            f"{full:,}, which costs **{best - quality:.2f} dB**."
-        )
-        return
-    few = next(bits for bits, (_, quality) in mine.items() if best - quality < 0.5)
-    size, quality = mine[few]
-    st.markdown(
-        f"As float16 a code takes **{full:,} bytes**. At **{_bits(few)}** per value it takes "
-        f"{size:,} bytes, which costs **{best - quality:.2f} dB**: move the slider."
+    st.markdown(cost_of_bits(mine, held.bits))
+
+
+def cost_of_bits(curve: Mapping[int, tuple[float, float]], bits: int) -> str:
+    """What quantization to `bits` bits per value saves and costs; for FLOAT, an example: the fewest
+    bits that cost less than 0.5 dB, or the most if all cost more.
+
+    curve: bits per value -> (bytes per image, PSNR in dB), with FLOAT.
+    """
+    full, best = curve[FLOAT]
+    text = ""
+    if bits == FLOAT:
+        quantized = [count for count in sorted(curve) if count != FLOAT]
+        cheap = [count for count in quantized if best - curve[count][1] < 0.5]
+        bits = cheap[0] if cheap else quantized[-1]
+        text = f"As float16 a code takes **{full:,} bytes**. "
+    size, quality = curve[bits]
+    unit = "bit" if bits == 1 else "bits"
+    return text + (
+        f"At **{bits} {unit}** per value a code takes **{size:,} bytes** instead of {full:,}; "
+        f"PSNR changes by **{quality - best:+.2f} dB**."
     )
-
-
-def _bits(count: int) -> str:
-    return "1 bit" if count == 1 else f"{count} bits"
 
 
 def show_loss(held: Contest, beside) -> None:
