@@ -3,7 +3,7 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui.reconstruct import images, tables
+from convae.ui.reconstruct import controls, images, tables
 from convae.ui.reconstruct.comparison import contest
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
@@ -14,18 +14,18 @@ st.markdown("Each image is encoded and decoded again. What is kept, what is lost
 checkpoint = ui.pick_checkpoint()
 sample = ui.pick_images(16, key="reconstruct")
 
-part = images.pick_part(PARTS)
+part = controls.pick_part(PARTS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    bits = images.pick_bits()
-    checkpoint = images.pick_refinement_steps(checkpoint)
-    beside = images.pick_beside(checkpoint)
-    measured = ui.many_images(images.pick_many() if part == "The whole set" else 500)
+    bits = controls.pick_bits()
+    checkpoint = controls.pick_refinement_steps(checkpoint)
+    beside = controls.pick_beside(checkpoint)
+    measured = ui.many_images(controls.pick_many() if part == "The whole set" else 500)
 
 with ui.error_boundary():
     held = contest(checkpoint, measured, bits, beside)
 
 if part == "Images":
-    shown, names = images.pick_shown(sample, held)
+    shown, names = controls.pick_shown(sample, held)
     images.show_rows(held, shown, beside, names)
 
 if part == "One image":
