@@ -7,7 +7,7 @@ from convae.evaluation import metrics
 
 ui.page("What survives the bottleneck?")
 checkpoint = ui.pick_checkpoint()
-found = ui.pick_images(12, key="overview", most=24)
+found = ui.pick_images(checkpoint, 12, key="overview", most=24)
 config = checkpoint.config
 entry = ui.checkpoint_options()[checkpoint.name]
 

@@ -12,7 +12,7 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-whole = ui.pick_set()
+whole = ui.pick_set(checkpoint)
 
 left, middle, right = st.columns(3, gap="medium")
 with left:

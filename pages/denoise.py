@@ -12,17 +12,17 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-shown = ui.pick_images(8, key="denoise", most=32)
+shown = ui.pick_images(checkpoint, 8, key="denoise", most=32)
 
 damage = setting.pick_corruption()
 left, right = st.columns([3, 2], gap="medium")
 with left:
     chosen = setting.pick_methods(checkpoint)
 with right:
-    measured = ui.many_images(setting.pick_measured())
+    measured = ui.many_images(shown, setting.pick_measured())
 
 with ui.error_boundary():
-    prepared = setting.prepare(checkpoint, chosen, damage)
+    prepared = setting.prepare(checkpoint, shown.name, chosen, damage)
 
 panels.show_rows(prepared, shown)
 

@@ -12,7 +12,7 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-images = ui.pick_set()
+images = ui.pick_set(checkpoint)
 
 part = panels.pick_part()
 with ui.error_boundary():

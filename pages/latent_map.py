@@ -16,7 +16,7 @@ st.markdown(
 
 checkpoint = ui.pick_checkpoint()
 with ui.error_boundary():
-    view = map_view.pick_view(checkpoint, ui.pick_set())
+    view = map_view.pick_view(checkpoint, ui.pick_set(checkpoint))
 
 chart, beside = st.columns([3, 2], gap="medium")
 with beside, st.container(horizontal=True, vertical_alignment="bottom", key="latent-points"):

@@ -12,14 +12,15 @@ ui.page("Reconstruct")
 st.markdown("Each image is encoded and decoded again. What is kept, what is lost?")
 
 checkpoint = ui.pick_checkpoint()
-sample = ui.pick_images(16, key="reconstruct")
+sample = ui.pick_images(checkpoint, 16, key="reconstruct")
 
 part = controls.pick_part(PARTS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     bits = controls.pick_bits()
     checkpoint = controls.pick_refinement_steps(checkpoint)
     beside = controls.pick_beside(checkpoint)
-    measured = ui.many_images(controls.pick_many() if part == "The whole set" else 500)
+    count = controls.pick_many() if part == "The whole set" else 500
+    measured = ui.many_images(sample, count)
 
 with ui.error_boundary():
     held = contest(checkpoint, measured, bits, beside)

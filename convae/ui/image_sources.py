@@ -1,7 +1,5 @@
 """Which image sets can be chosen for a model, and which of them PCA is fitted on."""
 
-import streamlit as st
-
 from convae import data, runs
 from convae.data import ImageSet, catalog
 from convae.errors import ConvaeError
@@ -50,16 +48,15 @@ def is_trained_on(entry: Entry | None, spec: str) -> bool:
     return entry is not None and entry.config.data.spec == spec
 
 
-def training_images(checkpoint: Checkpoint) -> ImageSet | None:
+def training_images(checkpoint: Checkpoint, shown: str) -> ImageSet | None:
     """The images that PCA is fitted on: the training images of the model if available, else the
-    training split of the chosen set; None if there is neither."""
+    training split of the set `shown` (a spec); None if there is neither."""
     entry = checkpoint_options().get(checkpoint.name)
     own = entry.config.data.spec if entry else ""
     specs = [own if own in sources_of(entry) else ""]
     if entry is not None and is_cifar10(entry):
         specs.append("cifar10")
-    specs.append(st.session_state.get("data", ""))
-    for spec in specs:
+    for spec in [*specs, shown]:
         if spec in ("", UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
             continue
         try:

@@ -15,7 +15,7 @@ from convae.ui.address import UPLOADS, spec_name
 from convae.ui.escape import plain
 from convae.ui.image_sources import default_source, is_trained_on, sources_of
 from convae.ui.model_cards import checkpoint_options, describe, is_cifar10, psnr_of
-from convae.ui.uploads import offer_cifar10, uploads
+from convae.ui.uploads import offer_cifar10, pick_uploads, uploaded
 
 
 def name_damaged(names: Collection[str]) -> None:
@@ -83,13 +83,13 @@ def _no_model(damaged: Collection[str]) -> None:
     st.stop()
 
 
-def pick_source(classes: bool = False) -> str:
-    """The chosen image set, a spec or UPLOADS; it follows the model until the user chooses one.
+def pick_source(checkpoint: Checkpoint, classes: bool = False) -> str:
+    """The chosen image set, a spec or UPLOADS; the default depends on the checkpoint.
 
     classes: the page compares classes. Photos have only two (crops of two photographs), so the
     default is digits instead of photos.
     """
-    entry = checkpoint_options().get(st.session_state.get("model", ""))
+    entry = checkpoint_options().get(checkpoint.name)
     sources = sources_of(entry)
     default = default_source(entry, sources)
     if classes and default == "photos" and not is_trained_on(entry, "photos"):
@@ -122,14 +122,14 @@ def pick_source(classes: bool = False) -> str:
     return address.keep("data", chosen)
 
 
-def pick_set(classes: bool = False) -> ImageSet:
+def pick_set(checkpoint: Checkpoint, classes: bool = False) -> ImageSet:
     """The whole test split of the chosen image set, or the uploaded images. classes: see
     `pick_source`."""
     with st.sidebar:
-        source = pick_source(classes)
+        source = pick_source(checkpoint, classes)
     with frame.steady():
         if source == UPLOADS:
-            return uploads()
+            return pick_uploads()
         if source == "cifar10" and not data.cifar10_present():
             offer_cifar10()
         with frame.error_boundary():
@@ -137,21 +137,21 @@ def pick_set(classes: bool = False) -> ImageSet:
 
 
 def pick_images(
-    count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
+    checkpoint: Checkpoint, count: int, key: str, *, most: int = 64, choose_class: bool = True
 ) -> ImageSet:
     """A random sample of the test split of the chosen set, or the uploaded images.
 
     The sample number is the seed: the same number gives the same images.
     """
-    whole, rows = pick_rows(count, key, most=most, choose_class=choose_class)
+    whole, rows = pick_rows(checkpoint, count, key, most=most, choose_class=choose_class)
     return whole.take(rows)
 
 
 def pick_rows(
-    count: int = 16, key: str = "images", *, most: int = 64, choose_class: bool = True
+    checkpoint: Checkpoint, count: int, key: str, *, most: int = 64, choose_class: bool = True
 ) -> tuple[ImageSet, np.ndarray]:
     """Like `pick_images`, but returns the whole set and the rows of the sample in it."""
-    whole = pick_set()
+    whole = pick_set(checkpoint)
     if whole.name == UPLOADS:
         return whole, np.arange(min(most, len(whole)))
     with st.sidebar:
@@ -193,12 +193,10 @@ def pick_rows(
     return whole, np.random.default_rng(sample).permutation(candidates)[:shown]
 
 
-def many_images(limit: int = 500) -> ImageSet:
-    """Up to `limit` images of the chosen set, to measure on; call it after `pick_images`."""
-    source = st.session_state["data"]
-    kept = st.session_state.get("uploads-set")
-    whole = kept if source == UPLOADS and kept else caches.image_set(source, "test")
-    return caches.sample(whole, limit)
+def many_images(images: ImageSet, limit: int = 500) -> ImageSet:
+    """Up to `limit` test images of the set that `images` is a sample of, to measure on."""
+    whole = uploaded() if images.name == UPLOADS else caches.image_set(images.name, "test")
+    return caches.sample(whole or images, limit)
 
 
 def pick_one(images: ImageSet, key: str = "one") -> int:

@@ -27,9 +27,14 @@ def offer_cifar10() -> None:
     st.stop()
 
 
-def uploads() -> ImageSet:
+def uploaded() -> ImageSet | None:
+    """The images that were uploaded in this session, if any."""
+    return st.session_state.get("uploads-set")
+
+
+def pick_uploads() -> ImageSet:
     """The uploaded images, kept for the session as 32x32 pixels; without any, ends the page."""
-    kept: ImageSet | None = st.session_state.get("uploads-set")
+    kept = uploaded()
     with st.expander("Your images", expanded=kept is None, icon=":material/upload:"):
         files = st.file_uploader(
             "Images or a zip of images; they are deleted when this session ends",

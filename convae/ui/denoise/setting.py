@@ -123,9 +123,12 @@ def pick_measured() -> int:
     )
 
 
-def prepare(checkpoint: Checkpoint, chosen: list[str], damage: tuple[str, float, int]) -> Setting:
-    """The chosen methods, ready to use. Fits the PCA the first time, with a bar."""
-    fitted_on = image_sources.training_images(checkpoint)
+def prepare(
+    checkpoint: Checkpoint, shown: str, chosen: list[str], damage: tuple[str, float, int]
+) -> Setting:
+    """The chosen methods, ready to use, for images of the set `shown` (a spec). Fits the PCA the
+    first time, with a bar."""
+    fitted_on = image_sources.training_images(checkpoint, shown)
     pca = None
     if PCA_WIENER in chosen and fitted_on is not None:
         pca = caches.pca_with_progress(fitted_on)

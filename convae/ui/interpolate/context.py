@@ -9,7 +9,7 @@ from convae.data import ImageSet
 from convae.latent import interpolation, priors
 from convae.latent.keyframes import Keyframe, Known
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, frame, image_sources, model_cards, pickers
+from convae.ui import caches, frame, image_sources, model_cards, pickers, uploads
 from convae.ui.address import UPLOADS
 
 SAMPLE = 3_000  # real codes to compare with: 2 s to encode and index on one core
@@ -47,9 +47,9 @@ def _prior(sha256: str, fingerprint: str, _codes) -> priors.Prior:
 
 def pick_context(checkpoint: Checkpoint, key: str, count: int = 24) -> Context:
     """The chosen images with the codes of a sample of their set; `count` thumbnails by default."""
-    whole, rows = pickers.pick_rows(count, key, most=60)
-    own = st.session_state.get("uploads-set")
-    uploads = own.images if own is not None else np.zeros((0, 32, 32, 3), np.uint8)
+    whole, rows = pickers.pick_rows(checkpoint, count, key, most=60)
+    own = uploads.uploaded()
+    uploaded = own.images if own is not None else np.zeros((0, 32, 32, 3), np.uint8)
     with frame.steady():
         if whole.name == UPLOADS:
             whole = _default_images(checkpoint)
@@ -58,7 +58,7 @@ def pick_context(checkpoint: Checkpoint, key: str, count: int = 24) -> Context:
             gallery = [Keyframe("", int(row)) for row in rows]
         sample = caches.sample(whole, SAMPLE)
         codes = caches.codes_of(checkpoint, sample)
-    return Context(checkpoint, Known(whole, uploads, sample, codes), gallery)
+    return Context(checkpoint, Known(whole, uploaded, sample, codes), gallery)
 
 
 def _default_images(checkpoint: Checkpoint) -> ImageSet:

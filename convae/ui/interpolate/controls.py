@@ -9,7 +9,7 @@ import streamlit as st
 from convae import images as pixels
 from convae import plots
 from convae.latent import interpolation, keyframes, typicality
-from convae.ui import frame, pictures
+from convae.ui import frame, pictures, uploads
 from convae.ui.interpolate.context import Context
 from convae.ui.interpolate.keyframes import Chosen
 
@@ -102,8 +102,8 @@ def walks_of(
     context: Context, chosen: Chosen, paths: list[str], **steps
 ) -> dict[str, interpolation.Walk]:
     """A walk through the keyframes for each path; steps, loop, easing: see `interpolation.walk`."""
-    uploads = st.session_state.get("uploads-set")
-    uploaded = uploads.fingerprint if uploads is not None else ""
+    own = uploads.uploaded()
+    uploaded = own.fingerprint if own is not None else ""
     text = keyframes.text_of(chosen.keyframes)
     key = (context.checkpoint.sha256, context.known.test.fingerprint, uploaded, text)
     return {path: _walk(key, path, chosen, context, **steps) for path in paths}

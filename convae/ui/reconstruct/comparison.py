@@ -35,7 +35,7 @@ class Contest:
 
     @cached_property
     def fitted_on(self) -> ImageSet | None:
-        return image_sources.training_images(self.checkpoint)
+        return image_sources.training_images(self.checkpoint, self.measured.name)
 
     @cached_property
     def reference(self) -> ImageSet:
