@@ -15,7 +15,7 @@ from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import Detector
 from convae.tasks.anomaly_groups import GENERATED, Choice, Groups, groups
 from convae.tasks.separation import Measured
-from convae.ui import caches, frame, long_work, pickers
+from convae.ui import caches, frame, long_work, pickers, uploads
 from convae.ui.escape import plain
 
 KEPT = dict(bind="query-params", persist_state="session")
@@ -85,7 +85,7 @@ def pick_suspects(normal: Choice) -> Choice:
     if spec == OTHERS:
         return Choice(normal.spec)
     if spec == pickers.UPLOADS:
-        pickers.uploads()
+        uploads.pick_uploads()
     if spec in GENERATED or spec == pickers.UPLOADS:
         return Choice(spec)
     with frame.error_boundary():
@@ -128,7 +128,7 @@ def pick_limits() -> tuple[int, int]:
 
 def _load(spec: str, split: str) -> ImageSet:
     if spec == pickers.UPLOADS:
-        return st.session_state["uploads-set"]  # drawn and kept by the pickers
+        return uploads.uploaded()
     return caches.image_set(spec, split)
 
 
