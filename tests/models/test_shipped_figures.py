@@ -49,6 +49,16 @@ def test_the_readme_and_the_card_give_the_same_figure(name):
         assert line.endswith(f"| **{figure}** |")
 
 
+@pytest.mark.parametrize("name", sorted(card.parent.name for card in SHIPPED.glob("*/card.json")))
+def test_the_readme_lists_every_shipped_model_with_the_figure_of_its_card(name):
+    readme = (SHIPPED.parent / "README.md").read_text()
+    (line,) = [row for row in readme.splitlines() if row.startswith(f"| `{name}` |")]
+    cells = [cell.strip() for cell in line.split("|")]
+    card = shipped(name).card
+    assert cells[-2] == f"{card['metrics']['test']['psnr']:.2f}"
+    assert cells[-3] == str(card["config"]["model"]["latent_dim"])
+
+
 @pytest.mark.parametrize(("name", "epochs"), CIFAR10.items())
 def test_epochs_count_the_whole_chain_of_training(name, epochs):
     assert model_cards.epochs_of(shipped(name)) == epochs
