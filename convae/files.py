@@ -3,8 +3,13 @@
 import json
 import os
 import threading
+import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def app_root() -> Path:
@@ -59,6 +64,22 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def read_npz(path: Path, *names: str) -> "tuple[np.ndarray, ...] | None":
+    """These arrays of an .npz file; None where it is missing, damaged, or lacks one of them.
+
+    No pickled object is ever loaded.
+    """
+    import numpy as np
+
+    try:
+        # opened here: numpy leaves the file of a damaged zip open
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return tuple(file[name] for name in names)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error,
+            NotImplementedError, RuntimeError, zipfile.BadZipFile):  # fmt: skip
+        return None
 
 
 def read_lines(path: Path, after: int = 0) -> tuple[list[dict[str, Any]], int]:

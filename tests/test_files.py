@@ -1,6 +1,7 @@
 import os
 import threading
 
+import numpy as np
 import pytest
 
 from convae import files, runs
@@ -16,6 +17,27 @@ def test_damaged_and_unfinished_lines_are_passed_over(tmp_path):
     with open(path, "ab") as file:
         file.write(b'ch": 3}\n')
     assert files.read_lines(path, after) == ([{"epoch": 3}], path.stat().st_size)
+
+
+def test_an_npz_is_read_by_names_and_a_damaged_one_is_none(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.arange(3), y=np.array(["a"]), z=np.array([{}], dtype=object))
+    x, y = files.read_npz(path, "x", "y")
+    assert x.tolist() == [0, 1, 2] and y.tolist() == ["a"]
+    assert files.read_npz(path, "x", "absent") is None
+    assert files.read_npz(path, "z") is None  # a pickled object is not loaded
+    assert files.read_npz(tmp_path / "absent.npz", "x") is None
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for at in rng.integers(0, len(whole), 200):
+        path.write_bytes(whole[:at])
+        assert files.read_npz(path, "x") is None
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        files.read_npz(path, "x")  # may be readable; never raises
+    path.write_bytes(b"plain text")
+    assert files.read_npz(path, "x") is None
+    np.save(tmp_path / "one.npy", np.arange(3))
+    assert files.read_npz(tmp_path / "one.npy", "x") is None
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):

@@ -20,13 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import files
+from convae import files, processes
 from convae.errors import DataError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two builders at once then do the work twice, the first one wins
-    fcntl = None
 
 Progress = Callable[[int, int | None, str], None]
 IMAGE_SHAPE = (32, 32, 3)
@@ -227,14 +222,12 @@ def writing_to(folder: Path) -> Iterator[None]:
 def locked(
     path: Path, progress: Progress | None = None, waiting: str = "waiting"
 ) -> Iterator[None]:
-    """Holds an flock on `path`; the kernel lets go of it even if the process is killed."""
-    with open(path, "a") as file:
-        while fcntl:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if progress:
-                    progress(0, None, f"{waiting} for another process that is making it")
-                time.sleep(0.2)
+    """Holds the lock `path`, see `processes.take_lock`; progress is called while it waits."""
+    while (handle := processes.take_lock(path)) is None:
+        if progress:
+            progress(0, None, f"{waiting} for another process that is making it")
+        time.sleep(0.2)
+    try:
         yield
+    finally:
+        processes.release_lock(handle)

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -154,14 +153,12 @@ def pca_for(image_set, components: int = 1024, progress=None) -> PCA:
 
 
 def _load(path: Path) -> PCA | None:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            pca = PCA(*(file[field] for field in PCA._fields[:3]), int(file["fitted_on"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    if (arrays := files.read_npz(path, *PCA._fields)) is None:
         return None
-    kept = len(pca.variances)
-    sound = pca.mean.shape == (3072,) and pca.components.shape == (kept, 3072)
-    return pca if sound else None
+    mean, components, variances, fitted_on = arrays
+    if mean.shape != (3072,) or components.shape != (variances.size, 3072) or fitted_on.shape:
+        return None
+    return PCA(mean, components, variances, int(fitted_on))
 
 
 def _save(path: Path, pca: PCA) -> None:

@@ -2,6 +2,7 @@
 
 maps          PCA and UMAP projections, and their cache on disk
 fidelity      how faithful a map is: trustworthiness, neighborhood preservation
-umap_job      a process that computes a UMAP; umap_service: one that places new points on it
+umap_job      a process that computes a UMAP
+umap_service  questions to a fitted UMAP, answered by a process of its own: umap_server
 durations     measured times of earlier jobs, for the next estimate
 """

@@ -12,7 +12,6 @@ import io
 import json
 import re
 import warnings
-import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, fields
@@ -79,11 +78,9 @@ def load(name: str, shipped: Path | None = None) -> np.ndarray | None:
 
 
 def _read(path: Path) -> np.ndarray | None:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            steps, low, high = file["steps"], file["low"], file["high"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    if (arrays := files.read_npz(path, "steps", "low", "high")) is None:
         return None
+    steps, low, high = arrays
     if steps.ndim != 2 or steps.shape[1] not in (2, 3) or low.shape != steps.shape[1:]:
         return None
     return (low + steps / 65535 * (high - low)).astype(np.float32)

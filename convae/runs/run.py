@@ -32,6 +32,7 @@ from convae import files, records, torchrun
 from convae import processes as process_control
 from convae.config import TrainConfig, from_json
 from convae.errors import ConfigError, RunError
+from convae.jobs import Job
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ENDED = ("done", "stopped", "diverged", "out of memory", "disk full", "killed", "failed")
@@ -86,6 +87,11 @@ class Run:
     def id(self) -> str:
         return self.path.name
 
+    @property
+    def job(self) -> Job:
+        """Its lock, status file and training process."""
+        return Job(self.path)
+
     def config(self) -> TrainConfig:
         """What was asked for; RunError where that cannot be read: the run is damaged or gone."""
         try:
@@ -108,7 +114,7 @@ class Run:
         return ""
 
     def _said(self) -> dict[str, Any]:
-        return records.of_class(files.read_json(self.path / "status.json"), Status)
+        return records.of_class(self.job.read_status(), Status)
 
     def status(self) -> Status:
         known = self._said()
@@ -147,7 +153,7 @@ class Run:
 
     def locked(self) -> bool:
         """Is somebody working on this run?"""
-        return process_control.is_locked(self.path / "lock")
+        return self.job.running()
 
     def ask(self, **wish: bool | float) -> None:
         """Tell the trainer ``stop``, ``pause`` (booleans) or ``learning_rate``: the rate from now
@@ -325,9 +331,9 @@ def working_on(run: Run):
     if torchrun.rank() or ("RANK" in os.environ and process_control.HANDED in os.environ):
         yield
         return
-    handles = process_control.keep_locks() or [process_control.take_lock(run.path / "lock")]
+    handles = process_control.keep_locks() or [run.job.take_lock()]
     if handles[0] is None:
-        raise RunError(f"Another trainer is at work on `{run.id}`: follow it, or stop it first.")
+        raise RunError(f"Another process is already training `{run.id}`: stop it first.")
     try:
         yield
     finally:

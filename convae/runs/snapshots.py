@@ -6,12 +6,13 @@ NNNNN.npz (rebuilt uint8 (8, 32, 32, 3), points float32 (500, 2)). No torch here
 """
 
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from convae import files
 
 PINNED = 8  # images whose reconstruction is kept after every epoch
 MAPPED = 500  # codes on the small map that moves with the epochs
@@ -125,12 +126,12 @@ def epochs(folder: Path) -> list[int]:
 
 def pinned(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """(images, labels) that all snapshots of this run are of; None where there are none."""
-    return _arrays(folder / "pinned.npz", "images", "labels")
+    return files.read_npz(folder / "pinned.npz", "images", "labels")
 
 
 def mapped(folder: Path) -> np.ndarray | None:
     """The images of the points on the map, uint8 (N, 32, 32, 3); None where they were not kept."""
-    found = _arrays(folder / "pinned.npz", "mapped", "labels")
+    found = files.read_npz(folder / "pinned.npz", "mapped", "labels")
     if found is None or found[0].shape != (len(found[1]), 32, 32, 3) or found[0].dtype != np.uint8:
         return None
     return found[0]
@@ -138,13 +139,13 @@ def mapped(folder: Path) -> np.ndarray | None:
 
 def class_names(folder: Path) -> list[str]:
     """The class names that the labels of ``pinned`` count; empty where they were not kept."""
-    found = _arrays(folder / "pinned.npz", "class_names")
+    found = files.read_npz(folder / "pinned.npz", "class_names")
     return [str(name) for name in found[0].ravel()] if found else []
 
 
 def read(folder: Path, epoch: int) -> Snapshot | None:
     """The snapshot of one epoch; None where it is missing or damaged."""
-    found = _arrays(folder / f"{epoch:05d}.npz", "rebuilt", "points")
+    found = files.read_npz(folder / f"{epoch:05d}.npz", "rebuilt", "points")
     return Snapshot(*found) if found else None
 
 
@@ -153,15 +154,6 @@ def forget_after(folder: Path, epoch: int) -> None:
     for later in epochs(folder):
         if later > epoch:
             (folder / f"{later:05d}.npz").unlink(missing_ok=True)
-
-
-def _arrays(path: Path, *names: str) -> tuple | None:
-    try:
-        # opened here: numpy leaves the file of a damaged zip open
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return tuple(file[name] for name in names)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
 
 
 def kept_epochs(found: list[int], most: int = 60) -> list[int]:

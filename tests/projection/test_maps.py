@@ -243,7 +243,7 @@ def test_worker_draws_the_map_tells_its_progress_and_tidies_up(codes, quick_umap
     key = maps.key("w", "i", settings)
     umap_job.start(key, codes[0][:80], settings)
     umap_job.start(key, codes[0][:80], settings)  # for a second visitor: no second worker
-    with pytest.raises(ConvaeError, match="one at a time"):
+    with pytest.raises(ConvaeError, match="only one runs at a time"):
         umap_job.start("f" * 24, codes[0], settings)
     seen, deadline = [], time.monotonic() + 60
     while (now := umap_job.status(key)).state == "working" and time.monotonic() < deadline:
@@ -261,7 +261,7 @@ def test_a_map_whose_lock_is_held_is_one_sentence_and_leaves_the_slot_free(codes
     job = maps.folder() / "jobs" / key
     job.mkdir(parents=True)
     held = processes.take_lock(job / "lock")
-    with pytest.raises(ConvaeError, match="being made already"):
+    with pytest.raises(ConvaeError, match="being computed already"):
         umap_job.start(key, codes[0], Settings("UMAP"))
     assert not processes.is_locked(job.parent / ".slot")
     os.close(held)
@@ -279,7 +279,7 @@ def test_worker_that_fails_says_so_and_can_be_started_again(codes, quick_umap):
     key = "b" * 24
     umap_job.start(key, np.full((40, 4), np.nan, np.float32), Settings("UMAP"))
     assert ended(key).state == "failed"
-    assert "could not draw this map: Input contains NaN" in ended(key).message
+    assert "could not compute this map: Input contains NaN" in ended(key).message
     umap_job.start(key, codes[0], Settings("UMAP"))
     assert ended(key).state == "done"
 
@@ -290,7 +290,7 @@ def test_worker_that_is_killed_has_failed(codes, quick_umap):
     while umap_job.status(key).pid == 0:
         time.sleep(0.02)
     os.kill(umap_job.status(key).pid, signal.SIGKILL)
-    assert ended(key).message == "The map was not finished: its worker is gone."
+    assert ended(key).message == "The UMAP process ended before the map was computed."
 
 
 def test_map_on_the_command_line_is_found_beside_the_model(add_checkpoint, quick_umap):

@@ -11,7 +11,8 @@ import pytest
 
 from convae import processes
 from convae.errors import ConvaeError
-from convae.projection import durations, maps, umap_job, umap_service
+from convae.jobs import Job
+from convae.projection import durations, maps, umap_server, umap_service
 from convae.projection.maps import Settings
 
 KEY, OTHER = "a" * 24, "b" * 24
@@ -72,7 +73,7 @@ def test_umap_answers_both_ways_and_goes_on_answering(fitted):
     os.kill(pid_of(OTHER), signal.SIGKILL)
     while umap_service.status(OTHER).state == "working":
         time.sleep(0.05)
-    assert umap_service.status(OTHER).message == "UMAP gave no answer: its worker is gone."
+    assert umap_service.status(OTHER).message == "The UMAP process ended before it answered."
 
 
 def test_a_question_is_forecast_from_what_was_measured_and_can_be_withdrawn(fitted):
@@ -115,7 +116,7 @@ def test_a_question_of_another_visitor_outlives_a_withdrawn_one():
 
 
 def test_a_question_withdrawn_while_it_is_read_does_not_end_the_worker(tmp_path):
-    assert umap_service._answer(None, tmp_path / "ask-gone.npz", lambda kind: None) is False
+    assert umap_server.answer(None, tmp_path / "ask-gone.npz", lambda kind: None) is False
 
 
 def pid_of(key):
@@ -155,22 +156,22 @@ class Echo:
 
 def leaving(monkeypatch, when):
     """A worker that is idle at once, and calls `when` on the way out, its locks still held."""
-    job = umap_service._folder() / KEY
+    job = umap_service.folder() / KEY
     job.mkdir(parents=True)
     (job / "settings.json").write_text(json.dumps(asdict(SETTINGS)))
     np.savez(job / "map.npz", codes=np.zeros((3, 2)), points=np.zeros((3, 2)))
     monkeypatch.setattr(maps, "umap_of_map", lambda *_: Echo())
-    locks = [processes.take_lock(path) for path in (job / "lock", umap_service._folder() / ".slot")]
+    locks = [processes.take_lock(path) for path in (job / "lock", umap_service.folder() / ".slot")]
     monkeypatch.setenv(processes.HANDED, ",".join(map(str, locks)))
-    tell = umap_job.tell
+    write_status = Job.write_status
 
-    def told(job, **values):
-        tell(job, **values)
+    def written(self, **values):
+        write_status(self, **values)
         if values["state"] == "none":
             when()
 
-    monkeypatch.setattr(umap_job, "tell", told)
-    umap_service.work(job, idle_s=0.0)
+    monkeypatch.setattr(Job, "write_status", written)
+    umap_server.work(job, idle_s=0.0)
     return job
 
 

@@ -88,7 +88,7 @@ def test_a_run_at_work_cannot_be_deleted_or_resumed_twice():
     with runs.working_on(run):
         with pytest.raises(RunError, match="stop it first"):
             run.delete()
-        with pytest.raises(RunError, match="Another trainer is at work on `x`"):
+        with pytest.raises(RunError, match="Another process is already training `x`"):
             with runs.working_on(run):
                 pass
     assert not run.locked()
@@ -98,7 +98,7 @@ def test_a_started_run_lives_on_its_own_trains_and_stops_on_request(tiny_data):
     run = runs.start(config(tiny_data, epochs=9999), "live")
     try:
         assert run.status().state == "starting" and runs.active().id == "live"
-        with pytest.raises(RunError, match="One training at a time"):
+        with pytest.raises(RunError, match="only one run at a time"):
             runs.start(config(tiny_data), "second")
         assert not (runs.root() / "second").exists()
         wait_for(lambda: run.status().epoch >= 2)
@@ -143,7 +143,7 @@ def test_fifty_simultaneous_starts_make_one_run(tiny_data, monkeypatch):
     for racer in racers:
         racer.join()
     assert len(spawned) == 1 and len(refused) == 49 and len(runs.listing()) == 1
-    assert all("One training at a time" in text for text in refused)
+    assert all("only one run at a time" in text for text in refused)
     for handle in spawned[0][1]:
         os.close(handle)
 
