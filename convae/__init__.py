@@ -16,6 +16,7 @@ errors          what a user can cause, in one sentence
 images          uint8 images <-> batches; PNG, GIF, contact sheets
 files           atomic writes, folders; processes: detached processes and file locks
 jobs            a folder, its lock, its status file and the process that works on it
+cached_files    what is computed once, kept on disk up to a size
 limits          what the server allows
 records         damaged or foreign records, read without failing
 progress        progress bars on a terminal

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from convae import files
+from convae import cached_files, files
 from convae.process_state import one_thread
 
 BLOCK = 5_000
@@ -135,16 +135,15 @@ def _largest(matrix: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pca_for(image_set, components: int = 1024, progress=None) -> PCA:
-    """The PCA of an ImageSet (which has .images and .fingerprint), fitted once and kept on disk.
+    """The PCA of an ImageSet (which has .images and .fingerprint), fitted once and kept in
+    CONVAE_CACHE_DIR (see `convae.cached_files`).
 
-    Kept in the folder CONVAE_CACHE_DIR (default: cache). A damaged file is fitted again; where
-    nothing can be written the PCA is returned all the same.
+    A damaged file is replaced; where nothing can be written the PCA is still returned.
     """
     name = image_set.fingerprint
     if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
         name = hashlib.sha256(name.encode()).hexdigest()[:32]
-    folder = files.folder("CACHE")
-    path = folder / f"pca-{name}-{components}.npz"
+    path = cached_files.folder() / f"pca-{name}-{components}.npz"
     pca = _load(path)
     if pca is None:
         pca = fit_pca(image_set.images, components, progress)
@@ -158,14 +157,11 @@ def _load(path: Path) -> PCA | None:
     mean, components, variances, fitted_on = arrays
     if mean.shape != (3072,) or components.shape != (variances.size, 3072) or fitted_on.shape:
         return None
+    cached_files.mark_used(path)
     return PCA(mean, components, variances, int(fitted_on))
 
 
 def _save(path: Path, pca: PCA) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **pca._asdict())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_atomically(path, buffer.getvalue())
-    except OSError:
-        pass  # a full or read-only disk costs time, not the result
+    cached_files.save(path, buffer.getvalue())

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import config, files
+from convae import cached_files, config, files
 from convae.config import setting
 from convae.errors import ConvaeError
 from convae.latent import directions as latent_directions
@@ -63,8 +63,8 @@ def key(sha256: str, fingerprint: str, settings: Settings) -> str:
 
 
 def folder() -> Path:
-    """Where maps made here are kept: below CONVAE_CACHE_DIR, by default `cache`."""
-    return files.folder("CACHE") / "maps"
+    """Where maps that are computed here are kept: below CONVAE_CACHE_DIR."""
+    return cached_files.folder() / "maps"
 
 
 def load(name: str, shipped: Path | None = None) -> np.ndarray | None:
@@ -73,6 +73,8 @@ def load(name: str, shipped: Path | None = None) -> np.ndarray | None:
         raise ValueError(f"name (={name!r}) is not a key")
     for place in (folder(), shipped):
         if place is not None and (points := _read(place / f"{name}.npz")) is not None:
+            if place != shipped:
+                cached_files.mark_used(place / f"{name}.npz")
             return points
     return None
 
@@ -95,6 +97,8 @@ def save(place: Path, name: str, points: np.ndarray) -> Path:
     np.savez_compressed(buffer, steps=steps, low=low, high=high)
     place.mkdir(parents=True, exist_ok=True)
     files.write_atomically(place / f"{name}.npz", buffer.getvalue())
+    if place == folder():
+        cached_files.evict(place / f"{name}.npz")
     return place / f"{name}.npz"
 
 
