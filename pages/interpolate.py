@@ -20,7 +20,7 @@ ui.page("Interpolate")
 checkpoint = ui.pick_checkpoint()
 context = pick_context(checkpoint, "interpolate")
 test = context.known.test
-part = controls.pick_part(["Path", "Grid", "Arithmetic", "Sliders"])
+part = controls.pick_part()
 
 
 def path() -> None:
@@ -29,15 +29,15 @@ def path() -> None:
         "paths show one image at every step, and which show two images at once?"
     )
     chosen = pick_keyframes(context, "interpolate-frames", 2, 6, start=examples(test, 3))
-    place, paths = st.container(), controls.pick_paths("interpolate")
-    steps, fps = controls.pick_steps("interpolate")
+    place, paths = st.container(), controls.pick_paths()
+    steps, fps = controls.pick_steps()
     walks = controls.walks_of(context, chosen, paths, **steps)
     with place:
         real = np.concatenate([context.known.sample.images, chosen.images])
         scrubber(
             walks, interpolation.PATHS, real, loop=steps["loop"], fps=fps, key="interpolate-walk"
         )
-    controls.download_walks(walks, fps, "interpolate")
+    controls.download_walks(walks, fps)
     controls.inspector(walks, steps["steps"])
 
 

@@ -6,15 +6,13 @@ from convae import ui
 from convae.ui.reconstruct import controls, images, tables
 from convae.ui.reconstruct.comparison import contest
 
-PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
-
 ui.page("Reconstruct")
 st.markdown("Each image is encoded and decoded again. What is kept, what is lost?")
 
 checkpoint = ui.pick_checkpoint()
 sample = ui.pick_images(checkpoint, 16, key="reconstruct")
 
-part = controls.pick_part(PARTS)
+part = controls.pick_part()
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     bits = controls.pick_bits()
     checkpoint = controls.pick_refinement_steps(checkpoint)

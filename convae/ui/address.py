@@ -5,7 +5,9 @@ Streamlit 1.67 keeps a bound value across pages only if it was chosen by a click
 with the address. So links carry the choices, and `restore` sets them again on the next page.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -19,7 +21,39 @@ NAMES = {
     "unknown": "unknown images",  # of a model that was trained elsewhere
 }
 MAX_NAME = 80
+BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}  # widget arguments
 URL_TEXT = {"model": str, "data": lambda spec: spec_name(spec)}  # key -> its text in the address
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A choice from fixed options that one widget makes, kept in the session and in the address.
+
+    options: the values, in the order of the widget. default: one of them, or several for a multiple
+    choice; the first if None. text: the label of an option, which is also its text in the address.
+    """
+
+    key: str
+    options: Sequence[Any]
+    default: Any = None
+    text: Callable[[Any], str] = str
+
+    def __post_init__(self):
+        if self.default is None:
+            object.__setattr__(self, "default", self.options[0])
+        SETTINGS[self.key] = self
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.text(option) for option in self.options]
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The arguments of the widget that its options and its default do not cover."""
+        return {"key": self.key, "format_func": self.text, **BOUND}
+
+
+SETTINGS: dict[str, Setting] = {}  # by key, for `query`; those of the pages imported so far
 
 
 def spec_name(spec: str) -> str:

@@ -65,8 +65,7 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
             list(options),
             index=list(options).index(default),
             key=key,
-            bind="query-params",
-            persist_state="session",
+            **address.BOUND,
         )
         st.caption(plain(describe(options[address.keep(key, name)]), 300))
         with frame.steady():
@@ -115,8 +114,7 @@ def pick_source(checkpoint: Checkpoint, classes: bool = False) -> str:
         index=sources.index(default),
         format_func=spec_name,
         key="data",
-        bind="query-params",
-        persist_state="session",
+        **address.BOUND,
         help="\n".join(f"* {spec_name(spec)}: {text}" for spec, text in data.SPECS.items()),
     )
     return address.keep("data", chosen)
@@ -164,8 +162,7 @@ def pick_rows(
                     index=None,
                     placeholder="All classes",
                     key=f"{key}-class",
-                    bind="query-params",
-                    persist_state="session",
+                    **address.BOUND,
                 )
         left, right = st.columns(2)
         shown = left.number_input(
@@ -174,8 +171,7 @@ def pick_rows(
             most,
             count,
             key=f"{key}-count",
-            bind="query-params",
-            persist_state="session",
+            **address.BOUND,
         )
         sample = right.number_input(
             "Sample",
@@ -183,8 +179,7 @@ def pick_rows(
             9999,
             1,
             key=f"{key}-sample",
-            bind="query-params",
-            persist_state="session",
+            **address.BOUND,
             help="Seed of the sample: another number gives other images.",
         )
     candidates = np.arange(len(whole))

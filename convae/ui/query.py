@@ -16,6 +16,7 @@ from convae.data.corruptions import CORRUPTIONS
 from convae.tasks.anomaly import SCORES
 from convae.tasks.features import PROBES, TITLES
 from convae.tasks.generation import NAMES, PRIORS
+from convae.ui.address import SETTINGS
 from convae.ui.escape import plain
 
 LARGEST = 1e9  # above every number that a page asks for
@@ -39,28 +40,6 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     "train-run": lambda: {run.id for run in runs.listing()},
     "train-chosen": lambda: {run.id for run in runs.listing()},
     # as the address writes them: the labels of the widget's options
-    "reconstruct-part": lambda: ("Images", "One image", "The whole set", "Bits", "What is lost"),
-    "reconstruct-many": lambda: ("500 images", "2,000 images"),
-    "reconstruct-bits": lambda: (*map(str, range(1, 9)), "float16"),
-    "reconstruct-which": lambda: (
-        "Sample",
-        "Best",
-        "Median",
-        "Worst",
-        "Out of distribution",
-        "Camera",
-    ),
-    "reconstruct-half": lambda: ("encoder", "decoder"),
-    "reconstruct-spread": lambda: ("PSNR", "SSIM"),
-    "interpolate-part": lambda: ("Path", "Grid", "Arithmetic", "Sliders"),
-    "interpolate-easing": lambda: ("linear", "in-out", "in", "out"),
-    "interpolate-paths": lambda: (
-        "Cross-fade",
-        "Straight line",
-        "Sphere",
-        "Through real images",
-        "Spline",
-    ),  # fmt: skip
     "denoise-corruption": lambda: [each.label for each in CORRUPTIONS.values()],
     "denoise-measured": lambda: ("32 images", "100 images", "500 images"),
     "anomalies-limit": lambda: ("200", "500", "1000"),
@@ -158,6 +137,13 @@ def _present_key(key: str) -> str:
 EMPTY = "is empty"
 
 
+def options_of(key: str) -> Collection[str] | None:
+    """What the widget of this key can show, as the address writes it; None if anything."""
+    if key in SETTINGS:
+        return SETTINGS[key].labels
+    return OPTIONS[key]() if key in OPTIONS else None
+
+
 def problem(key: str, values: list[str]) -> str:
     """What is wrong with the values of one key, as the end of a sentence; "" if nothing is."""
     if not any(values):
@@ -170,8 +156,8 @@ def problem(key: str, values: list[str]) -> str:
                 return f"(={plain(value, 40)}) is not a number"
             if not math.isfinite(number) or abs(number) > LARGEST:
                 return f"(={plain(value, 40)}) is out of range"
-    elif key in OPTIONS:
-        unknown = [value for value in values if value not in OPTIONS[key]()]
+    elif (options := options_of(key)) is not None:
+        unknown = [value for value in values if value not in options]
         if unknown:
             return f"(={plain(unknown[0], 40)}) is not an option here"
     return ""

@@ -2,7 +2,9 @@
 
 import pytest
 
-from convae.ui import query
+from convae.ui import address, query
+from convae.ui.interpolate import controls as interpolate_controls  # noqa: F401
+from convae.ui.reconstruct import images, tables  # noqa: F401
 from tests.ui.test_pages import healthy, visit
 
 NUMBERS = [
@@ -90,11 +92,12 @@ def test_unknown_choices_are_ignored_with_a_note(key, add_checkpoint):
 def test_every_choice_that_a_widget_offers_is_known(key, add_checkpoint):
     add_checkpoint("tiny", "digits")
     app = healthy(visit(page_of(key), **CHOICES[key]))
-    assert offered(app, key) == list(query.OPTIONS[key]())
+    assert offered(app, key) == list(query.options_of(key))
 
 
 def test_all_fixed_choices_are_covered():
-    assert set(CHOICES) == {key for key in query.OPTIONS if not key.startswith("train-")}
+    known = {*query.OPTIONS, *address.SETTINGS}
+    assert set(CHOICES) == {key for key in known if not key.startswith("train-")}
 
 
 def test_a_link_with_old_names_opens_the_same_view(tiny_checkpoint):

@@ -10,10 +10,17 @@ from convae import images as pixels
 from convae import plots
 from convae.latent import interpolation, keyframes, typicality
 from convae.ui import frame, pictures, uploads
+from convae.ui.address import BOUND, Setting
 from convae.ui.interpolate.context import Context
 from convae.ui.interpolate.keyframes import Chosen
 
-KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+PART = Setting("interpolate-part", ("Path", "Grid", "Arithmetic", "Sliders"))
+PATHS = Setting(
+    "interpolate-paths",
+    tuple(interpolation.PATHS),
+    [interpolation.FADE, interpolation.LINE, interpolation.SPHERE, interpolation.REAL],
+)
+EASING = Setting("interpolate-easing", ("linear", "in-out", "in", "out"))
 
 
 def inspector(walks: Mapping[str, interpolation.Walk], steps: int) -> None:
@@ -38,51 +45,54 @@ def inspector(walks: Mapping[str, interpolation.Walk], steps: int) -> None:
         st.plotly_chart(figure, key="interpolate-inspector")
 
 
-def pick_part(parts: list[str]) -> str:
+def pick_part() -> str:
     return st.segmented_control(
-        "Part", parts, default=parts[0], required=True, key="interpolate-part",
-        label_visibility="collapsed", **KEPT,
+        "Part", PART.options, default=PART.default, required=True, label_visibility="collapsed",
+        **PART.bound,
     )  # fmt: skip
 
 
 def pick_side() -> int:
     return st.slider(
         "Images per side", 5, 11, 7, key="interpolate-side", width=280,
-        help="The corners are the four keyframes.", **KEPT,
+        help="The corners are the four keyframes.", **BOUND,
     )  # fmt: skip
 
 
-def pick_paths(key: str) -> list[str]:
+def pick_paths() -> list[str]:
     """The interpolation methods; the straight line if all are switched off."""
     paths = st.pills(
         "Paths",
-        list(interpolation.PATHS),
+        PATHS.options,
         selection_mode="multi",
-        default=[interpolation.FADE, interpolation.LINE, interpolation.SPHERE, interpolation.REAL],
-        key=f"{key}-paths",
+        default=PATHS.default,
         help="\n".join(f"* {name}: {text}" for name, text in interpolation.PATHS.items()),
-        **KEPT,
+        **PATHS.bound,
     )
     return [path for path in interpolation.PATHS if path in paths] or [interpolation.LINE]
 
 
-def pick_steps(key: str) -> tuple[dict[str, Any], int]:
+def pick_steps() -> tuple[dict[str, Any], int]:
     """steps, loop and easing as arguments of `interpolation.walk`, and the frames per second."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         steps = st.slider(
-            "Frames per segment", 5, 60, 12, key=f"{key}-steps", width=280,
-            help="From one keyframe to the next; the first frame is the keyframe itself.", **KEPT,
+            "Frames per segment", 5, 60, 12, key="interpolate-steps", width=280,
+            help="From one keyframe to the next; the first frame is the keyframe itself.", **BOUND,
         )  # fmt: skip
         easing = st.selectbox(
-            "Easing", ["linear", "in-out", "in", "out"], key=f"{key}-easing", width=140,
-            help="in: each segment starts slowly; out: it ends slowly; in-out: both.", **KEPT,
+            "Easing", EASING.options, width=140,
+            help="in: each segment starts slowly; out: it ends slowly; in-out: both.",
+            **EASING.bound,
         )  # fmt: skip
         fps = st.slider(
-            "Frames per second", 4, 30, 12, key=f"{key}-fps", width=200,
-            help="Speed of the play button, the GIF and the WebP.", **KEPT,
+            "Frames per second", 4, 30, 12, key="interpolate-fps", width=200,
+            help="Speed of the play button, the GIF and the WebP.", **BOUND,
         )  # fmt: skip
         loop = st.toggle(
-            "Loop", key=f"{key}-loop", help="Adds a segment back to the first keyframe.", **KEPT
+            "Loop",
+            key="interpolate-loop",
+            help="Adds a segment back to the first keyframe.",
+            **BOUND,
         )
     return {"steps": steps, "loop": loop, "easing": easing}, fps
 
@@ -109,7 +119,7 @@ def walks_of(
     return {path: _walk(key, path, chosen, context, **steps) for path in paths}
 
 
-def download_walks(walks: Mapping[str, interpolation.Walk], fps: int, key: str) -> None:
+def download_walks(walks: Mapping[str, interpolation.Walk], fps: int) -> None:
     """Downloads: one walk as an animation, all as strips, the codes of all as CSV."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(walks)
@@ -117,7 +127,7 @@ def download_walks(walks: Mapping[str, interpolation.Walk], fps: int, key: str) 
             "Path to export",
             names,
             index=names.index(interpolation.LINE) if interpolation.LINE in names else 0,
-            key=f"{key}-keep",
+            key="interpolate-keep",
             width=200,
         )
         film = walks[chosen].images

@@ -8,6 +8,7 @@ import streamlit as st
 from convae.latent import keyframes
 from convae.latent.keyframes import Keyframe
 from convae.ui import frame, pictures
+from convae.ui.address import BOUND
 from convae.ui.escape import sentence
 from convae.ui.interpolate.context import Context
 from convae.ui.interpolate.gallery import show_gallery, write
@@ -48,11 +49,10 @@ def pick_keyframes(
             text = st.text_input(
                 "Keyframes as text",
                 key=key,
-                bind="query-params",
-                persist_state="session",
                 placeholder=keyframes.text_of(start),
                 help="Numbers of test images, separated by commas; `u1` is your first image, `g7` "
                 "a generated one, `c3` the mean of class 3, `m` the mean of all.",
+                **BOUND,
             )
     selection, problems = keyframes.parse(text, context.known, most)
     with frame.steady():

@@ -6,9 +6,9 @@ import streamlit as st
 from convae.latent import directions
 from convae.latent.directions import Knobs
 from convae.ui import pictures
+from convae.ui.address import BOUND
 from convae.ui.escape import plain
 from convae.ui.interpolate.context import Context
-from convae.ui.interpolate.controls import KEPT
 
 REACH = 3.0  # range of a slider on either side, in standard deviations
 
@@ -23,7 +23,7 @@ def pick_directions(context: Context, key: str) -> Knobs:
             name = st.selectbox(
                 "Class direction", toward.names, key=f"{key}-toward", width=200,
                 help="From the mean of all other codes to the mean of this class.",
-                **KEPT,
+                **BOUND,
             )  # fmt: skip
             move = toward.moves[toward.names.index(name)]
             knobs = Knobs((*knobs.names, f"More {name}"), np.vstack([knobs.moves, move]))
@@ -60,7 +60,7 @@ def pick_amounts(knobs: Knobs, context: Context, code: np.ndarray, key: str) -> 
             low = row.container(width=48)
             amount = row.slider(
                 plain(name), -REACH, REACH, 0.0, 0.1, key=slider_key, format="%.1f",
-                help="In standard deviations of real codes along this direction.", **KEPT,
+                help="In standard deviations of real codes along this direction.", **BOUND,
             )  # fmt: skip
             ends.append((low, row.container(width=48)))
             amounts.append(amount)

@@ -10,9 +10,17 @@ from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import FLOAT, GUESS
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, frame, model_cards, uploads
+from convae.ui.address import BOUND, Setting
 from convae.ui.reconstruct.comparison import BASELINES, Contest, scores_of
 
-KEPT = dict(bind="query-params", persist_state="session")
+PART = Setting("reconstruct-part", ("Images", "One image", "The whole set", "Bits", "What is lost"))
+MANY = Setting("reconstruct-many", (500, 2000), text=lambda count: f"{count:,} images")
+BITS = Setting(
+    "reconstruct-bits",
+    compressors.BITS,
+    FLOAT,
+    text=lambda bits: "float16" if bits == FLOAT else str(bits),
+)
 KINDS = {
     "Sample": "a random sample of the test images; class and seed are set in the sidebar",
     "Best": "the measured images with the highest PSNR",
@@ -21,17 +29,17 @@ KINDS = {
     "Out of distribution": "noise, patterns and shifts that no training set contains",
     "Camera": "a picture from your camera, resized to 32x32 pixels",
 }
+WHICH = Setting("reconstruct-which", tuple(KINDS))
 
 
-def pick_part(parts) -> str:
+def pick_part() -> str:
     return st.segmented_control(
         "Part",
-        list(parts),
-        default=next(iter(parts)),
+        PART.options,
+        default=PART.default,
         required=True,
-        key="reconstruct-part",
         label_visibility="collapsed",
-        **KEPT,
+        **PART.bound,
     )
 
 
@@ -39,13 +47,11 @@ def pick_many() -> int:
     """The number of images to measure on."""
     return st.segmented_control(
         "Measured on",
-        [500, 2000],
-        default=500,
+        MANY.options,
+        default=MANY.default,
         required=True,
-        format_func=lambda count: f"{count:,} images",
-        key="reconstruct-many",
         help="A fixed random sample of the test images. The command line measures on all of them.",
-        **KEPT,
+        **MANY.bound,
     )
 
 
@@ -53,13 +59,11 @@ def pick_bits() -> int:
     """Bits per latent value: 1 to 8, or FLOAT."""
     return st.select_slider(
         "Bits per latent value",
-        compressors.BITS,
-        FLOAT,
-        format_func=lambda bits: "float16" if bits == FLOAT else str(bits),
-        key="reconstruct-bits",
+        BITS.options,
+        BITS.default,
         help="A code of 128 values takes 256 bytes as float16 and 80 bytes at 5 bits per value. "
         "JPEG and WebP get the same number of bytes, PCA the same number of values and bits.",
-        **KEPT,
+        **BITS.bound,
     )
 
 
@@ -75,7 +79,7 @@ def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
         "conjugate-gradient step on the code that lowers the squared reconstruction error; the "
         "weights do not change. Before quantization the error never increases; at few bits per "
         f"value it can. The default of this model is {own}.",
-        **KEPT,
+        **BOUND,
     )
     return caches.refined(checkpoint, steps)
 
@@ -95,7 +99,7 @@ def pick_beside(checkpoint) -> list[str]:
         placeholder="PCA, JPEG, WebP or another model",
         max_selections=6,
         help="Baselines get as many bytes as the code of this model; other models use their own.",
-        **KEPT,
+        **BOUND,
     )
 
 
@@ -103,12 +107,11 @@ def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, lis
     """The images to show, and their names if they have any."""
     kind = st.segmented_control(
         "Which images",
-        list(KINDS),
-        default="Sample",
+        WHICH.options,
+        default=WHICH.default,
         required=True,
-        key="reconstruct-which",
         help="\n".join(f"* {name}: {text}" for name, text in KINDS.items()),
-        **KEPT,
+        **WHICH.bound,
     )
     if kind == "Out of distribution":
         patterns = builtin.outside(sample.images[0])

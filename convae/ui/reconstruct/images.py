@@ -10,7 +10,7 @@ from convae import images as pixels
 from convae.csv_export import to_csv
 from convae.evaluation import compare, metrics
 from convae.ui import frame, pickers, pictures
-from convae.ui.address import spec_name
+from convae.ui.address import Setting, spec_name
 from convae.ui.components.before_after import before_after
 from convae.ui.escape import plain
 from convae.ui.reconstruct.comparison import (
@@ -21,7 +21,8 @@ from convae.ui.reconstruct.comparison import (
     rebuilt_by,
     scores_of,
 )
-from convae.ui.reconstruct.controls import KEPT
+
+HALF = Setting("reconstruct-half", ("encoder", "decoder"))
 
 
 def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
@@ -111,12 +112,11 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
     st.subheader("Feature maps of each layer", anchor=False)
     half = st.segmented_control(
         "Half",
-        ["encoder", "decoder"],
-        default="encoder",
+        HALF.options,
+        default=HALF.default,
         required=True,
-        key="reconstruct-half",
         label_visibility="collapsed",
-        **KEPT,
+        **HALF.bound,
     )
     _layers(held.checkpoint, image, half)
 

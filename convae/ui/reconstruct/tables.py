@@ -10,7 +10,7 @@ from convae.csv_export import to_csv
 from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import FLOAT, GUESS
 from convae.ui import frame, model_cards
-from convae.ui.address import UPLOADS
+from convae.ui.address import BOUND, UPLOADS, Setting
 from convae.ui.escape import plain, sentence
 from convae.ui.reconstruct.comparison import (
     BASELINES,
@@ -22,6 +22,8 @@ from convae.ui.reconstruct.comparison import (
     row_of,
     scores_of,
 )
+
+SPREAD = Setting("reconstruct-spread", ("PSNR", "SSIM"))
 
 
 def show_table(held: Contest) -> None:
@@ -128,12 +130,10 @@ def show_spread(held: Contest, beside) -> None:
     """A histogram over the images, and the PSNR of each class."""
     what = st.segmented_control(
         "Distribution of",
-        ["PSNR", "SSIM"],
-        default="PSNR",
+        SPREAD.options,
+        default=SPREAD.default,
         required=True,
-        key="reconstruct-spread",
-        bind="query-params",
-        persist_state="session",
+        **SPREAD.bound,
     )
     chosen = held.chosen(beside or ("PCA",))
     values = {name: scores_of(method, held.measured)[what] for name, method in chosen.items()}
@@ -169,8 +169,7 @@ def show_bits(held: Contest, beside) -> None:
         f"All {len({*names, *alike})} models trained on {plain(trained_on)}",
         key="reconstruct-all",
         help="The first time, each model is measured at nine sizes, which takes seconds per model.",
-        bind="query-params",
-        persist_state="session",
+        **BOUND,
     ):
         names = list(dict.fromkeys([*names, *alike]))
     points = curves(held, names)
