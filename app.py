@@ -7,7 +7,7 @@ from convae.evaluation import metrics
 
 ui.page("What survives the bottleneck?")
 checkpoint = ui.pick_checkpoint()
-found = ui.pick_images(checkpoint, 12, key="overview", most=24)
+images = ui.pick_images(checkpoint, 12, key="overview", most=24)
 config = checkpoint.config
 entry = ui.checkpoint_options()[checkpoint.name]
 
@@ -15,8 +15,8 @@ st.markdown(
     "An **autoencoder** compresses an image into a short code and reconstructs the image from the "
     f"code alone. Click an image: how much of its 3,072 values survives in {config.latent_dim:,}?"
 )
-chosen = ui.pick_one(found, key="overview-one")
-image = found.images[chosen]
+chosen = ui.pick_one(images, key="overview-one")
+image = images.images[chosen]
 code = checkpoint.encode(image[None])
 rebuilt = checkpoint.decode(code)
 error = float(metrics.mse(image[None], rebuilt)[0])

@@ -107,9 +107,9 @@ def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None)
         # the bar's container exists in every run, so that the widgets below keep their position
         with frame.progress() as report, slot.lock:
             if slot.codes is None:
-                found = codes_for(checkpoint, images.images[:count], images.fingerprint, report)
-                found.flags.writeable = False
-                slot.codes = found
+                codes = codes_for(checkpoint, images.images[:count], images.fingerprint, report)
+                codes.flags.writeable = False
+                slot.codes = codes
         return slot.codes
     return _codes(checkpoint.sha256, images.fingerprint, count, checkpoint, images)
 

@@ -40,11 +40,11 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     "train-run": lambda: {run.id for run in runs.listing()},
     "train-chosen": lambda: {run.id for run in runs.listing()},
     # as the address writes them: the labels of the widget's options
-    "denoise-corruption": lambda: [each.label for each in CORRUPTIONS.values()],
+    "denoise-corruption": lambda: [item.label for item in CORRUPTIONS.values()],
     "denoise-measured": lambda: ("32 images", "100 images", "500 images"),
     "anomalies-limit": lambda: ("200", "500", "1000"),
     "anomalies-fit": lambda: ("500", "1000", "2000", "5000"),
-    "anomalies-score": lambda: [each.label for each in SCORES.values()],
+    "anomalies-score": lambda: [item.label for item in SCORES.values()],
     "anomalies-gallery": lambda: (
         "Missed suspects",
         "Falsely flagged",
@@ -78,11 +78,11 @@ def clean(page: str) -> None:
     Call it before the first widget of a page; `notes` says what was removed.
     """
     _rename()
-    found = {key: st.query_params.get_all(key) for key in st.query_params}
-    removed = {key: reason for key, values in found.items() if (reason := problem(key, values))}
-    if not removed or st.session_state.get("address-cleaned") == (page, found):
+    present = {key: st.query_params.get_all(key) for key in st.query_params}
+    removed = {key: reason for key, values in present.items() if (reason := problem(key, values))}
+    if not removed or st.session_state.get("address-cleaned") == (page, present):
         return
-    st.session_state["address-cleaned"] = (page, found)
+    st.session_state["address-cleaned"] = (page, present)
     st.session_state["address-notes"] = (
         page,
         [
@@ -97,7 +97,7 @@ def clean(page: str) -> None:
         try:
             del st.query_params[key]
         except st.errors.StreamlitAPIException:
-            return  # bound to a widget already, which has checked it
+            return  # Streamlit 1.67 raises if a widget is bound to the key: it has checked it
     st.rerun()
 
 
@@ -113,7 +113,7 @@ def _rename() -> None:
             if values != before.get(key):
                 st.query_params[key] = values
     except st.errors.StreamlitAPIException:
-        return  # bound to a widget already, which wrote the present name itself
+        return  # a widget is bound to one of the keys and has written the present name
     st.rerun()  # widgets read the address as it was when the script started
 
 

@@ -42,10 +42,10 @@ def pick_uploads() -> ImageSet:
             accept_multiple_files=True,
             key="uploads-files",
         )
-        given = tuple(file.file_id for file in files)
-        if given and given != st.session_state.get("uploads-given"):
+        file_ids = tuple(file.file_id for file in files)
+        if file_ids and file_ids != st.session_state.get("uploads-ids"):
             decoded, problems = image_uploads.decode_uploads([file.getvalue() for file in files])
-            st.session_state["uploads-given"] = given
+            st.session_state["uploads-ids"] = file_ids
             st.session_state["uploads-problems"] = problems
             kept = as_set(decoded) if len(decoded) else None
             st.session_state["uploads-set"] = kept

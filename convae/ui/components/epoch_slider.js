@@ -16,7 +16,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     image.src = f.image;
   }
   me.epochs = data.epochs.filter((e) => me.frames.has(e));
-  // When two responses arrive at once only the second is delivered, and a request can be lost.
+  // Of two responses at once Streamlit 1.67 delivers only the second, and a request can be lost.
   // So request missing frames again, with increasing delays, a few times.
   const requestMissing = () => {
     if (me.epochs.length >= me.wanted || me.tries > 4) return;

@@ -2,7 +2,7 @@ const chart = () => {
   const gd = document.querySelector(`.st-key-${CHART} .js-plotly-plot`);
   return gd && gd.on && gd._fullLayout ? gd : null;
 };
-// Streamlit replaces the chart's node when the figure changes: poll, and attach to the new one
+// Streamlit 1.67 replaces the chart's node when the figure changes: poll, and attach to the new one
 const follow = (attach, release) => {
   let held = null;
   const look = () => {
