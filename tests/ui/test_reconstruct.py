@@ -184,11 +184,17 @@ def test_baselines_of_single_images_say_what_they_were_made_on(tiny_checkpoint):
     assert "JPEG has quality" in captions and "images of Shapes together" in captions
 
 
-def test_names_of_models_on_buttons_are_shown_as_they_are(add_checkpoint):
-    add_checkpoint(":smile: $x$ *y*", "digits")
-    app = healthy(open_at("One image"))
-    named = next(group for group in app.get("button_group") if group.key == "reconstruct-by")
-    assert named.proto.options[0].content == plain(":smile: $x$ *y*")
+def test_one_image_is_reconstructed_by_the_chosen_method(add_checkpoint):
+    other = ":smile: $x$ *y*"
+    for name in ("tiny", other):
+        add_checkpoint(name, "digits")
+    app = healthy(open_at("One image", model="tiny"))
+    before = app.metric[0].value
+    assert app.selectbox(key="reconstruct-by-tiny").options[0] == "tiny"
+    app.selectbox(key="reconstruct-by-tiny").select("JPEG")
+    assert healthy(app.run()).metric[0].value != before
+    app.sidebar.selectbox(key="model").select(other)
+    assert healthy(app.run()).selectbox(key=f"reconstruct-by-{other}").value == other
 
 
 def test_the_line_below_the_table_shows_a_file_name_as_it_is():

@@ -84,13 +84,9 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
     image = shown.images[place]
     left, right = st.columns([2, 3], gap="large")
     with right:
-        name = st.pills(  # a segmented control does not wrap in a narrow column
-            "Reconstructed by",
-            held.names,
-            default=held.checkpoint.name,
-            required=True,
-            format_func=plain,
-            key="reconstruct-by",
+        # a key for each model: the default is the chosen model, also after it has changed
+        name = st.selectbox(
+            "Reconstructed by", held.names, key=f"reconstruct-by-{held.checkpoint.name}"
         )
         method = held.method(name)
         rebuilt = rebuilt_by(method, shown)[place]
