@@ -65,7 +65,7 @@ def main() -> None:
     classes = set(test.class_names)
     shipped = [
         e.name for e in checkpoints.listing()
-        if e.path.parent == checkpoints.root() and classes <= set(e.card.get("classes", []))
+        if e.path.parent == checkpoints.root() and classes <= set(e.card.classes)
     ]  # fmt: skip
     print(
         f"{len(test)} test images of {test.name}; PCA fitted on {asked.fit_data}; torch "
@@ -85,7 +85,7 @@ def main() -> None:
         found = compare.measure(checkpoint, test.images)
         guess = compare.measure(checkpoint.with_refinement_steps(0), test.images)["psnr"]
         straight = compare.measure(_Linear(pca, dims), test.images)["psnr"]
-        epochs, seconds = effort(checkpoint.card)
+        epochs, seconds = effort(checkpoint.card.to_dict())
         print(
             f"| {name} | {dims} | {checkpoint.model.parameter_count:,} | "
             f"{epochs} | {seconds / 60:.0f} min | "

@@ -49,7 +49,7 @@ def shipped(classes) -> list:
     return [
         checkpoints.load(entry.name) for entry in checkpoints.listing()
         if entry.path.parent == checkpoints.root()
-        and set(classes) <= set(entry.card.get("classes", []))
+        and set(classes) <= set(entry.card.classes)
     ]  # fmt: skip
 
 

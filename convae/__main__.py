@@ -257,7 +257,7 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
             "name": entry.name, "kind": "checkpoint", "path": str(entry.path),
             "architecture": entry.config.model.architecture,
             "latent_dim": entry.config.model.latent_dim, "data": entry.config.data.spec,
-            "state": "done", "metrics": entry.card.get("metrics"),
+            "state": "done", "metrics": entry.card.metrics,
         }
         for entry in entries
     ]  # fmt: skip

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from convae.errors import ConvaeError
+
 Row = dict[str, Any]
 LONGEST = 1000  # characters of a text that is shown
 EPOCH = {"epoch": int, "step": int, "train_loss": float, "val_loss": float, "val_psnr": float,
@@ -13,6 +15,23 @@ EPOCH = {"epoch": int, "step": int, "train_loss": float, "val_loss": float, "val
 EPOCH_EXTRAS = {"learning_rate": float, "images_per_s": float, "memory_mb": float,
                 "val_noise": float, "train_kl": float}  # fmt: skip
 EVENT = {"epoch": int, "step": int, "what": str}
+
+
+def is_newer(values: Mapping[str, Any], newest: int) -> bool:
+    """Whether the `format` of a file is unknown; files without one are of the first format."""
+    found = values.get("format", 1)
+    return not (isinstance(found, int) and found <= newest)
+
+
+def check_format(
+    values: Mapping[str, Any], newest: int, file: str, error: type[ConvaeError]
+) -> None:
+    """Raise `error` where a newer convae wrote this file; file: its name, for the message."""
+    if is_newer(values, newest):
+        raise error(
+            f"{file[:100]} has format {str(values['format'])[:40]}, this version of convae reads "
+            f"formats up to {newest}: a newer version wrote it; update convae to use it."
+        )
 
 
 def value(given: Any, kind: type) -> Any:
@@ -110,8 +129,11 @@ def card(given: Row) -> Row:
     _keep_numbers(training, "epoch", "step", "elapsed_s")
     _keep_numbers(data, "images")
     _keep_numbers(found, "parameters")
+    for part in ("versions", "started_from"):
+        found[part] = value(given.get(part), dict)
     for where, key in ((data, "name"), (data, "fingerprint"), (found, "machine"),
-                       (found, "command"), (found, "created"), (found, "sha256")):  # fmt: skip
+                       (found, "command"), (found, "created"), (found, "sha256"),
+                       (found, "name"), (found, "weights"), (found, "precision")):  # fmt: skip
         if key in where and value(where[key], str) is None:
             del where[key]
     classes = value(given.get("classes"), list) or []

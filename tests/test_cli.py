@@ -51,8 +51,8 @@ def test_train_evaluate_list_export_and_load_the_whole_way(tiny_data, capsys, tm
     assert found["baselines"]["pca"]["psnr"] > 10 and -1 <= found["ssim"] <= 1
     assert found["images_per_s"] > 0
     card = checkpoints.load("a").card
-    assert card["metrics"]["test"]["psnr"] == pytest.approx(found["psnr"])
-    assert card["command"].startswith("python -m convae train --data")
+    assert card.test["psnr"] == pytest.approx(found["psnr"])
+    assert card.command.startswith("python -m convae train --data")
 
     assert cli.main(["evaluate", "a"]) == 0
     assert f"{found['psnr']:.2f}" in capsys.readouterr().out
@@ -84,8 +84,8 @@ def test_a_model_that_starts_from_another_says_so(tiny_data, capsys):
     more = ["--epochs", "1", "--learning-rate", "1e-6", "--init-from", "a", "--name", "b", *SMALL]
     assert cli.main(["train", "--data", tiny_data, *more]) == 0
     first, second = (checkpoints.load(name).card for name in "ab")
-    assert second["started_from"]["command"] == first["command"]
-    gain = second["metrics"]["val_psnr"] - first["metrics"]["val_psnr"]
+    assert second.started_from["command"] == first.command
+    gain = second.metrics["val_psnr"] - first.metrics["val_psnr"]
     assert abs(gain) < 0.05  # it began where the other ended
     careful = [*more, "--refinement-steps", "1", "--name", "d"]
     assert cli.main(["train", "--data", tiny_data, *careful]) == 0
@@ -168,7 +168,7 @@ def test_sigterm_stops_a_run_and_delivers_the_model(tiny_data):
     process.terminate()
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0 and "a: stopped" in out and time.monotonic() - began < 10
-    assert checkpoints.load("a").card["training"]["state"] == "stopped"
+    assert checkpoints.load("a").card.training["state"] == "stopped"
 
 
 def test_a_full_disk_is_named_and_the_last_epoch_stays_whole(tiny_data, monkeypatch, capsys):

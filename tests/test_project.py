@@ -188,8 +188,8 @@ def test_shipped_checkpoints_are_small_and_whole():
         total += size
         assert size <= 10 * 2**20, folder.name
         loaded = checkpoints.load(str(folder))
-        assert loaded.card["command"].startswith("python -m convae"), folder.name
-        assert loaded.card["metrics"]["test"]["psnr"] > 15
+        assert loaded.card.command.startswith("python -m convae"), folder.name
+        assert loaded.card.test["psnr"] > 15
     assert total <= 40 * 2**20
 
 

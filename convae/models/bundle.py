@@ -20,14 +20,15 @@ import safetensors
 import safetensors.torch
 import torch
 
-from convae import files, limits, runs
+from convae import files, limits, records, runs
 from convae.config import TrainConfig, from_dict
 from convae.csv_export import to_csv
 from convae.data import zips
 from convae.errors import CheckpointError, RunError
 from convae.models import checkpoints
 from convae.models.architectures import count_parameters
-from convae.models.checkpoints import _both, find
+from convae.models.card import FORMAT, Card
+from convae.models.checkpoints import find, read_both
 
 MAX_CARD = 2**20
 MAX_MEMBERS = 50
@@ -172,7 +173,8 @@ def accept(data: bytes) -> runs.Run:
     limits.check_room(len(runs.listing()))
     given, weights = unpack(data)
     if not isinstance(given.get("config"), dict):
-        raise CheckpointError("The card says nothing of a config: this is not a convae checkpoint.")
+        raise CheckpointError("The card has no `config`: this is not a convae checkpoint.")
+    records.check_format(given, FORMAT, "The card", CheckpointError)
     card = cleaned(given)
     told = given.get("sha256")
     digest = hashlib.sha256(weights).hexdigest()
@@ -184,16 +186,15 @@ def accept(data: bytes) -> runs.Run:
         )
     _try_out(checkpoints.from_bytes("upload", weights, card | {"sha256": digest}))
     run = _claim(from_dict(TrainConfig, card["config"]), card["name"])
-    card |= {"name": run.id, "format": 1, "sha256": digest}
-    status = {"state": "done", "message": "Uploaded: made elsewhere.",
-              "epoch": card["training"]["epoch"] or 0}  # fmt: skip
+    written = Card.from_dict(card).with_changes(name=run.id, sha256=digest)
     try:
         (run.path / runs.UPLOADED).touch()
+        epoch = card["training"]["epoch"] or 0
+        run.write_status(state="done", message="Uploaded; trained elsewhere.", epoch=epoch)
         files.replace_together(
             [
                 (run.path / "model.safetensors", weights),
-                (run.path / "status.json", json.dumps(status).encode()),
-                (run.path / "card.json", json.dumps(card, indent=2).encode()),
+                (run.path / "card.json", written.to_json()),
             ]
         )
     except OSError:  # such as a full disk: no run without a model is left
@@ -252,14 +253,14 @@ def export(name_or_path: str) -> bytes:
     """One zip to take along: card.json, model.safetensors (the card inside it too), a script that
     loads them and, of a run, the history as CSV."""
     path = find(name_or_path)
-    packed, card = _both(path)
+    packed, card = read_both(path)
     tensors = safetensors.torch.load(packed)
-    inside = json.dumps({k: v for k, v in card.items() if k != "sha256"})
-    weights = safetensors.torch.save(tensors, {"card": inside})
-    card["sha256"] = hashlib.sha256(weights).hexdigest()
+    inside = card.with_changes(sha256="")  # the digest of a file cannot be inside it
+    weights = safetensors.torch.save(tensors, {"card": inside.to_json().decode()})
+    card = card.with_changes(sha256=hashlib.sha256(weights).hexdigest())
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("card.json", json.dumps(card, indent=2))
+        archive.writestr("card.json", card.to_json())
         archive.writestr("model.safetensors", weights)
         archive.writestr("load.py", LOADER)
         if rows := runs.Run(path).history():

@@ -6,11 +6,9 @@ pickle is ever loaded from a user: weights come as safetensors, and everything i
 
 import hashlib
 import io
-import json
 import os
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,12 @@ import safetensors
 import safetensors.torch
 import torch
 
-from convae import files, processes, records, runs
-from convae.config import ModelConfig, TrainConfig, from_dict
+from convae import files, processes, runs
+from convae.config import ModelConfig, TrainConfig
 from convae.errors import CheckpointError, ConvaeError
 from convae.models.architectures import MAX_PARAMETERS, count_parameters
 from convae.models.autoencoder import ConvAutoencoder
+from convae.models.card import Card
 
 MAX_BYTES = 50 * 2**20
 MAX_HEADER = 2**20
@@ -42,17 +41,17 @@ class Entry:
 
     name: str
     path: Path
-    card: dict[str, Any]
+    card: Card
 
     @property
     def config(self) -> TrainConfig:
-        return from_dict(TrainConfig, self.card["config"])
+        return self.card.config
 
 
 class Checkpoint:
     """A loaded checkpoint: the model in eval mode, its card, and numpy in, numpy out."""
 
-    def __init__(self, name: str, card: dict[str, Any], model: ConvAutoencoder):
+    def __init__(self, name: str, card: Card, model: ConvAutoencoder):
         self.name, self.card, self.model = name, card, model.eval().requires_grad_(False)
         if model.device.type != "mps":  # the layout that is fastest: benchmarks/RESULTS.md
             self.model.to(memory_format=torch.channels_last)
@@ -66,11 +65,11 @@ class Checkpoint:
         """Of the weights file, with the number of refinement steps if there are any: the key of
         caches, as codes depend on both."""
         steps = self.config.refinement_steps
-        return self.card["sha256"] + (f"+{steps}" if steps else "")
+        return self.card.sha256 + (f"+{steps}" if steps else "")
 
-    @cached_property
+    @property
     def train_config(self) -> TrainConfig:
-        return from_dict(TrainConfig, self.card["config"])
+        return self.card.config
 
     def with_refinement_steps(self, steps: int) -> "Checkpoint":
         """The same weights, with this many refinement steps: 0 to 8, else ConfigError."""
@@ -109,22 +108,22 @@ def weights_bytes(model: ConvAutoencoder, half: bool = False) -> bytes:
 def save(
     folder: Path,
     model: ConvAutoencoder,
-    card: dict[str, Any],
+    facts: dict[str, Any],
     *,
     half: bool = False,
     state: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Write weights, then the card, then (if given) the state that resume needs.
 
     Each replaces the old one atomically. The state comes last: where saving is cut short, resume
-    goes on from the epoch before and writes all three again. Returns the card as written, with the
-    sha256 of the weights. OSError on a full disk.
+    continues from the epoch before and writes all three again. facts: what `Card.from_dict` reads.
+    Returns the card as written, with the sha256 of the weights. OSError on a full disk.
     """
     weights = weights_bytes(model, half)
-    card = card | {"format": 1, "weights": "float16" if half else "float32"}
-    card |= {"sha256": hashlib.sha256(weights).hexdigest()}
-    parts = [(folder / "model.safetensors", weights)]
-    parts.append((folder / "card.json", json.dumps(card, indent=2, allow_nan=False).encode()))
+    card = Card.from_dict(facts).with_changes(
+        weights="float16" if half else "float32", sha256=hashlib.sha256(weights).hexdigest()
+    )
+    parts = [(folder / "model.safetensors", weights), (folder / "card.json", card.to_json())]
     if state is not None:
         parts.append((folder / "state.pt", state_bytes(state)))
     files.replace_together(parts)
@@ -189,25 +188,10 @@ def _entries(cards: list[Path], reasons: dict[str, str]) -> dict[str, Entry]:
         if name in found or not path.exists() or not (path.parent / "model.safetensors").is_file():
             continue
         try:
-            found[name] = Entry(name, path.parent, read_card(path.parent))
+            found[name] = Entry(name, path.parent, Card.read(path.parent))
         except ConvaeError as error:
             reasons.setdefault(name, str(error))
     return found
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """What card.json says, its parts of the right type (`records.card`); CheckpointError where it
-    is damaged."""
-    card = files.read_json(folder / "card.json")
-    try:
-        from_dict(TrainConfig, card.get("config"))
-    except ConvaeError as error:
-        reason = str(error).rstrip(".") if card else "it is not a JSON object"
-        raise CheckpointError(
-            f"The card of {folder.name} is damaged: {reason[:200]}. Repair card.json, or delete "
-            "the model."
-        ) from None
-    return records.card(card)
 
 
 def find(name_or_path: str) -> Path:
@@ -235,11 +219,11 @@ def load(name_or_path: str, device: str = "cpu") -> Checkpoint:
     Raises CheckpointError where it is missing, damaged or not ours.
     """
     path = find(str(name_or_path))
-    weights, card = _both(path)
-    return from_bytes(path.name, weights, card, device)
+    weights, card = read_both(path)
+    return _checked(path.name, weights, card, device)
 
 
-def _both(path: Path) -> tuple[bytes, dict[str, Any]]:
+def read_both(path: Path) -> tuple[bytes, Card]:
     """The weights and the card that was written for them. A run that saves replaces one after the
     other: where they do not fit and the run is at work, or one has just changed, look again."""
     before, deadline = None, time.monotonic() + READ_S
@@ -253,8 +237,8 @@ def _both(path: Path) -> tuple[bytes, dict[str, Any]]:
                 f"Checkpoint `{path.name}` cannot be read: it needs card.json and "
                 "model.safetensors."
             ) from None
-        card = read_card(path)
-        seen = (digest := hashlib.sha256(weights).hexdigest(), card.get("sha256", digest))
+        card = Card.read(path)
+        seen = (digest := hashlib.sha256(weights).hexdigest(), card.sha256 or digest)
         settled = seen == before and not at_work
         if seen[0] == seen[1] or settled or time.monotonic() > deadline:
             return weights, card
@@ -262,13 +246,16 @@ def _both(path: Path) -> tuple[bytes, dict[str, Any]]:
         time.sleep(0.02)
 
 
-def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "cpu") -> Checkpoint:
-    """A checkpoint from its two parts; everything is checked before a weight is used."""
-    if not isinstance(card, dict) or "config" not in card:
-        raise CheckpointError("The card says nothing of a config: this is not a convae checkpoint.")
-    config = from_dict(TrainConfig, card["config"]).model
+def from_bytes(name: str, weights: bytes, facts: dict[str, Any]) -> Checkpoint:
+    """A checkpoint from its weights and the content of its card; everything is checked before a
+    weight is used. CheckpointError or ConfigError."""
+    return _checked(name, weights, Card.from_dict(facts))
+
+
+def _checked(name: str, weights: bytes, card: Card, device: str = "cpu") -> Checkpoint:
+    config = card.config.model
     digest = hashlib.sha256(weights).hexdigest()
-    if card.get("sha256", digest) != digest:
+    if (card.sha256 or digest) != digest:
         raise CheckpointError(
             f"The weights of `{name}` are not those its card was written for: the file is damaged, "
             "or saving was cut short; `resume` the run, or fetch the file again."
@@ -286,7 +273,7 @@ def from_bytes(name: str, weights: bytes, card: dict[str, Any], device: str = "c
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"Tensor `{key}` holds values that are not finite numbers.")
     model.load_state_dict(tensors, strict=True)
-    return Checkpoint(name, card | {"sha256": digest}, model.to(device))
+    return Checkpoint(name, card.with_changes(sha256=digest), model.to(device))
 
 
 def check_weights(

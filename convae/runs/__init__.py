@@ -2,6 +2,7 @@
 
 run          one run folder: claim, follow, stop, delete
 launch       starts the training process
+status, settings_file: status.json and config.json, with their formats
 history      the new lines of history.jsonl, read as they are written
 snapshots    images, reconstructions and a small map per epoch
 resuming     what is checked and written before a run is resumed
@@ -10,11 +11,9 @@ forecast     the time that remains
 
 from convae.runs.launch import start
 from convae.runs.run import (
-    ENDED,
     ID,
     UPLOADED,
     Run,
-    Status,
     active,
     check_name,
     claim,
@@ -27,13 +26,14 @@ from convae.runs.run import (
     shipped_root,
     working_on,
 )
+from convae.runs.status import ENDED, RunStatus
 
 __all__ = [
     "ENDED",
     "ID",
     "UPLOADED",
     "Run",
-    "Status",
+    "RunStatus",
     "active",
     "check_name",
     "claim",

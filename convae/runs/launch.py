@@ -51,7 +51,7 @@ def start(
         if resume:
             longer = limits.capped(replace(run.config(), epochs=epochs))[0] if epochs else None
             resuming.prepare(run, longer, learning_rate)
-        run.job.write_status(state="starting", message="", pid=0)
+        run.write_status(state="starting")
         _spawn(run, "resume" if resume else "train", (lock, slot), processes)
         return run
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from convae import files
 from convae.config import TrainConfig
 from convae.errors import RunError
+from convae.runs import settings_file
 
 if TYPE_CHECKING:
     from convae.runs.run import Run
@@ -56,5 +57,5 @@ def prepare(
             f"{example} (--learning-rate {example}, or the field under Resume)."
         )
     if longer is not None:
-        files.write_atomically(run.path / "config.json", longer.to_json().encode())
+        settings_file.write(run.path, longer)
     files.write_atomically(run.path / "control.json", json.dumps(control).encode())

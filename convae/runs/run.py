@@ -24,20 +24,25 @@ import shutil
 import signal
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from convae import files, records, torchrun
 from convae import processes as process_control
-from convae.config import TrainConfig, from_json
-from convae.errors import ConfigError, RunError
+from convae.config import TrainConfig
+from convae.errors import RunError
 from convae.jobs import Job
+from convae.runs import settings_file
+from convae.runs import status as status_file
+from convae.runs.status import RunStatus
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-ENDED = ("done", "stopped", "diverged", "out of memory", "disk full", "killed", "failed")
 
-
+UNEXPECTED_END = (
+    "The training process ended unexpectedly (killed, or the machine restarted). Resume continues "
+    "from the last saved epoch."
+)
 UPLOADED = "uploaded"  # a file of this name in the folder: the model was brought along
 
 
@@ -50,31 +55,6 @@ def shipped_root() -> Path:
 def root() -> Path:
     """Where runs live: ``runs/``, or what CONVAE_RUNS_DIR names."""
     return files.folder("RUNS")
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands. state is starting, running, paused or one of ENDED; times are in
-    seconds."""
-
-    state: str
-    message: str = ""
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
-    train_loss: float = 0.0
-    learning_rate: float = 0.0
-    images_per_s: float = 0.0
-    elapsed_s: float = 0.0
-    remaining_s: float = 0.0
-    memory_mb: float = 0.0
-    device: str = ""
-    pid: int = 0
-
-    @property
-    def alive(self) -> bool:
-        return self.state not in ENDED
 
 
 @dataclass(frozen=True)
@@ -93,43 +73,36 @@ class Run:
         return Job(self.path)
 
     def config(self) -> TrainConfig:
-        """What was asked for; RunError where that cannot be read: the run is damaged or gone."""
-        try:
-            return from_json((self.path / "config.json").read_bytes())
-        except FileNotFoundError:
-            raise RunError(f"Run {self.id} has no config.json: it was deleted.") from None
-        except (OSError, ConfigError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
-            raise RunError(
-                f"Run {self.id} is damaged: its config.json cannot be read ({reason[:200]}). "
-                "Repair the file, or delete the run."
-            ) from None
+        """The settings of this run; RunError where they are damaged, deleted or newer."""
+        return settings_file.read(self.path)
 
     def damage(self) -> str:
-        """Why this run cannot be used, in a sentence; "" for a run that is whole."""
+        """Why this run cannot be used, in a sentence; "" for a run that can be."""
         try:
             self.config()
+            RunStatus.read(self.job)
         except RunError as error:
             return str(error)
         return ""
 
-    def _said(self) -> dict[str, Any]:
-        return records.of_class(self.job.read_status(), Status)
-
-    def status(self) -> Status:
-        known = self._said()
-        status = Status(**{"state": "starting", **known})
+    def status(self) -> RunStatus:
+        """The state of this run; "killed" where its process ended without a last status, "failed"
+        where a newer convae wrote the file."""
         if not self.path.is_dir():
-            return Status("killed", "This run was deleted.")
-        if status.alive and not self.locked():
-            # the trainer may have ended between the two looks: its last word counts
-            if self._said().get("state") in ENDED:
-                return self.status()
-            message = (
-                "The trainer is gone without a word: killed, or the machine went down. Resume it."
-            )
-            return Status(**{**known, "state": "killed", "message": message})
+            return RunStatus("killed", "This run was deleted.")
+        try:
+            status = RunStatus.read(self.job)
+            if status.alive and not self.locked():
+                status = RunStatus.read(self.job)  # it may have ended between the two checks
+                if status.alive:
+                    return replace(status, state="killed", message=UNEXPECTED_END)
+        except RunError as error:
+            return RunStatus("failed", str(error))
         return status
+
+    def write_status(self, **values: Any) -> None:
+        """Replace status.json by these fields of a `RunStatus`. OSError on a full disk."""
+        status_file.write(self.job, **values)
 
     def history(self) -> list[dict[str, Any]]:
         return records.history(files.read_lines(self.path / "history.jsonl")[0])
@@ -300,7 +273,7 @@ def claim(config: TrainConfig, name: str = "") -> Run:
     try:
         if launcher():
             (path / "launcher").write_text(launcher())
-        files.write_atomically(path / "config.json", config.to_json().encode())
+        settings_file.write(path, config)
         (path / "lock").touch()
     except OSError:  # such as a full disk: no folder without settings is left
         shutil.rmtree(path, ignore_errors=True)

@@ -173,7 +173,7 @@ class Sitting:
         if self.rank:
             return
         try:
-            files.write_atomically(self.run.path / "status.json", json.dumps(self.told).encode())
+            self.run.write_status(**self.told)
         except OSError:
             if self.told.get("state") not in runs.ENDED:
                 raise
@@ -183,7 +183,7 @@ class Sitting:
             with open(self.run.path / name, "a") as file:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
 
-    def work(self) -> runs.Status:
+    def work(self) -> runs.RunStatus:
         """Train to an end. What can happen to a run is not raised but named in the status."""
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -217,7 +217,7 @@ class Sitting:
             text = (str(error).splitlines() or [""])[0][:200]
             self.say(state="failed", message=f"The trainer broke: {type(error).__name__}: {text}")
             raise
-        mine = runs.Status(self.told["state"], self.told.get("message", ""))
+        mine = runs.RunStatus(self.told["state"], self.told.get("message", ""))
         return mine if self.rank else self.run.status()
 
     def _stop(self, *_) -> None:
@@ -335,7 +335,7 @@ class Sitting:
         for entry in checkpoints.shipped():
             if made_for_another_end(entry.config, config):
                 continue
-            if entry.card["classes"] == list(kept.class_names):
+            if entry.card.classes == list(kept.class_names):
                 self.say(message=f"Measuring the reference level of {entry.name}.")
                 try:
                     model = checkpoints.load(str(entry.path))

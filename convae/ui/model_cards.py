@@ -10,30 +10,30 @@ from convae.ui.address import NAMES, spec_name
 
 def is_cifar10(entry: Entry) -> bool:
     """Whether a model was trained on CIFAR-10, from whichever source."""
-    classes = entry.card.get("classes") or []
+    classes = entry.card.classes
     return entry.config.data.spec == "cifar10" or {"airplane", "frog", "truck"} <= set(classes)
 
 
 def psnr_of(entry: Entry) -> float | None:
     """The test PSNR (dB) in the model card; None if it was not measured."""
-    return _finite(_test_of(entry).get("psnr"))
+    return entry.card.test.get("psnr")
 
 
 def measured_on(entry: Entry) -> str:
     """Which images `psnr_of` was measured on, and how many; "" if it was not measured."""
-    test = _test_of(entry)
+    test = entry.card.test
     if psnr_of(entry) is None:
         return ""
-    if isinstance(test.get("images"), str):
+    if test.get("images"):
         return test["images"]
-    count = _finite(test.get("n"))
+    count = test.get("n")
     many = f"{count:,.0f} " if count else ""
     return f"{many}test images of {trained_on(entry)}"
 
 
 def epochs_of(entry: Entry) -> int | None:
     """Total epochs: of the run itself and of all models it started from."""
-    total, card = None, entry.card
+    total, card = None, entry.card.to_dict()
     while isinstance(card, dict):
         training = card.get("training")
         epoch = _finite(training.get("epoch")) if isinstance(training, dict) else None
@@ -41,12 +41,6 @@ def epochs_of(entry: Entry) -> int | None:
             total = (total or 0) + int(epoch)
         card = card.get("started_from")
     return total
-
-
-def _test_of(entry: Entry) -> dict:
-    measured = entry.card.get("metrics")
-    test = measured.get("test") if isinstance(measured, dict) else None
-    return test if isinstance(test, dict) else {}
 
 
 def _finite(value) -> float | None:
@@ -83,7 +77,7 @@ def models_table() -> None:
             "Training data": trained_on(entry),
             "Test PSNR (dB)": psnr_of(entry),
             "Measured on": measured_on(entry) or None,
-            "Parameters": entry.card.get("parameters"),
+            "Parameters": entry.card.parameters,
             "Epochs": epochs_of(entry),
         }
         for entry in checkpoint_options().values()

@@ -42,7 +42,7 @@ def test_what_was_saved_comes_back_bit_for_bit(saved):
     folder, model, card = saved
     for name in ("mine", str(folder)):
         loaded = checkpoints.load(name)
-        assert loaded.sha256 == card["sha256"] and loaded.config == CONFIG.model
+        assert loaded.sha256 == card.sha256 and loaded.config == CONFIG.model
         assert np.array_equal(loaded.reconstruct(image()), model.reconstruct(image()))
         assert np.array_equal(loaded.decode(loaded.encode(image())), loaded.reconstruct(image()))
     assert not loaded.model.training
@@ -84,7 +84,7 @@ def tampered(saved, change):
     _, model, card = saved
     tensors = {k: v.clone() for k, v in model.state_dict().items()}
     change(tensors)
-    return {k: v for k, v in card.items() if k != "sha256"}, safetensors.torch.save(tensors)
+    return card.with_changes(sha256="").to_dict(), safetensors.torch.save(tensors)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_weights_saved_as_float16_load_as_float32_and_the_card_says_so(tiny_data
     assert cli.main([*command, "full"]) == 0
     assert cli.main([*command, "half", "--weights", "float16"]) == 0
     full, half = checkpoints.load("full"), checkpoints.load("half")
-    assert (full.card["weights"], half.card["weights"]) == ("float32", "float16")
+    assert (full.card.weights, half.card.weights) == ("float32", "float16")
     sizes = [(runs.get(n).path / "model.safetensors").stat().st_size for n in ("full", "half")]
     assert sizes[1] < 0.55 * sizes[0]
     for name, tensor in half.model.state_dict().items():

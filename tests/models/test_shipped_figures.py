@@ -1,12 +1,12 @@
 """The figures of a model in tables and on Overview: one figure, one set, named."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from convae import ui
 from convae.models import checkpoints
+from convae.models.card import Card
 from convae.models.checkpoints import Entry
 from convae.ui import model_cards
 
@@ -16,12 +16,12 @@ CIFAR10 = {"cifar10-64": 50, "cifar10-128": 43, "cifar10-256": 36, "classic-256"
 
 
 def shipped(name: str) -> Entry:
-    return Entry(name, SHIPPED / name, json.loads((SHIPPED / name / "card.json").read_text()))
+    return Entry(name, SHIPPED / name, Card.read(SHIPPED / name))
 
 
 def test_a_validation_figure_is_never_shown_as_a_test_figure():
     for metrics in ({"val_psnr": 24.0}, {"val_psnr": 24.0, "test": None}, None, "x"):
-        entry = Entry("m", SHIPPED, {"metrics": metrics})
+        entry = Entry("m", SHIPPED, Card.from_dict({"config": {}, "metrics": metrics}))
         assert ui.psnr_of(entry) is None and ui.measured_on(entry) == ""
 
 
@@ -29,7 +29,7 @@ def test_a_validation_figure_is_never_shown_as_a_test_figure():
 def test_shipped_cifar10_models_are_measured_on_the_same_original_images(name):
     entry = shipped(name)
     assert ui.measured_on(entry) == ORIGINAL
-    assert entry.card["metrics"]["test"]["n"] == 500
+    assert entry.card.test["n"] == 500
 
 
 def test_the_list_of_models_keeps_the_name_of_the_set(monkeypatch):
@@ -55,8 +55,8 @@ def test_the_readme_lists_every_shipped_model_with_the_figure_of_its_card(name):
     (line,) = [row for row in readme.splitlines() if row.startswith(f"| `{name}` |")]
     cells = [cell.strip() for cell in line.split("|")]
     card = shipped(name).card
-    assert cells[-2] == f"{card['metrics']['test']['psnr']:.2f}"
-    assert cells[-3] == str(card["config"]["model"]["latent_dim"])
+    assert cells[-2] == f"{card.test['psnr']:.2f}"
+    assert cells[-3] == str(card.config.model.latent_dim)
 
 
 @pytest.mark.parametrize(("name", "epochs"), CIFAR10.items())

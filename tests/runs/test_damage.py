@@ -107,7 +107,7 @@ def test_values_of_the_wrong_type_in_a_status_are_left_out(status):
     run = runs.claim(config.TrainConfig(), "x")
     (run.path / "status.json").write_text(json.dumps(status))
     found = run.status()
-    for field in runs.Status.__dataclass_fields__.values():
+    for field in runs.RunStatus.__dataclass_fields__.values():
         kinds = (int, float) if field.type is float else field.type
         assert isinstance(getattr(found, field.name), kinds), field.name
     assert found.state in runs.ENDED

@@ -139,7 +139,7 @@ def test_a_run_records_the_noise_in_history_card_and_reference_levels(tiny_data)
     assert [row["val_noise"] for row in run.history()] == [0.25, 0.25]
     card = json.loads((run.path / "card.json").read_text())
     assert card["metrics"]["val_noise"] == 0.25
-    assert checkpoints.load("a").card["metrics"]["val_noise"] == 0.25
+    assert checkpoints.load("a").card.metrics["val_noise"] == 0.25
     assert reference_levels.images_of(run.path).endswith("noise 0.25")
 
 

@@ -229,7 +229,7 @@ def test_a_killed_run_says_so_and_can_be_resumed(put_run, monkeypatch):
     asked = []
     monkeypatch.setattr(runs, "start", lambda *a, **k: asked.append(k) or runs.get("a"))
     app = visit(PAGE, **{"train-view": "Watch"})
-    assert "gone without a word" in app.error[0].value
+    assert "ended unexpectedly" in app.error[0].value
     app.button(key="train-resume").click()
     app.run()
     assert not app.exception and asked == [{"resume": "a", "epochs": 0, "learning_rate": None}]

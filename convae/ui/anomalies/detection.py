@@ -143,7 +143,7 @@ def find(
     specs = [spec for spec in (normal.spec, suspects.spec) if spec not in GENERATED]
     prints = [_load(spec, split).fingerprint for spec in specs for split in _splits(spec)]
     chosen = _groups(normal, suspects, limits, tuple(prints))
-    key = checkpoint.card["sha256"], chosen.fit.fingerprint
+    key = checkpoint.card.sha256, chosen.fit.fingerprint
     detector = long_work.fill(
         _slot("detector", *key), lambda report: anomaly.fit(checkpoint, chosen.fit.images, report)
     )

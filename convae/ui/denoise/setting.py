@@ -133,13 +133,13 @@ def prepare(
     if PCA_WIENER in chosen and fitted_on is not None:
         pca = caches.pca_with_progress(fitted_on)
     found = denoising.methods(checkpoint, pca)
-    keys = {MODEL: checkpoint.card["sha256"]}
+    keys = {MODEL: checkpoint.card.sha256}
     if pca is not None:
         keys[PCA_WIENER] = fitted_on.fingerprint
     for name in chosen:
         if name not in LABELS:
             other = caches.load_checkpoint(name)
-            found[name], keys[name] = denoising.by_model(other), other.card["sha256"]
+            found[name], keys[name] = denoising.by_model(other), other.card.sha256
     by = {name: found[name] for name in (MODEL, *chosen) if name in found}
     return Setting(checkpoint, by, {n: keys.get(n, "") for n in by}, fitted_on, *damage)
 

@@ -92,7 +92,7 @@ def _classics(checkpoint: Checkpoint) -> list[str]:
         for entry in model_cards.checkpoint_options().values()
         if entry.path.parent == checkpoints.root()
         and entry.config.model.architecture == "classic"
-        and entry.card.get("classes") == checkpoint.card.get("classes")
+        and entry.card.classes == checkpoint.card.classes
         and entry.name != checkpoint.name
     ]
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convae import config, files, limits, plots, records, runs
+from convae import config, limits, plots, records, runs
 from convae.errors import ConvaeError
 from convae.evaluation import metrics
 from convae.models import bundle, checkpoints
+from convae.models.card import Card
 from convae.runs import Run, resuming, snapshots
 from convae.ui import caches, frame, pickers, pictures
 from convae.ui.escape import plain, sentence
@@ -61,6 +62,13 @@ def table() -> list[Run]:
     return [runs.Run(runs.root() / name) for name in chosen]
 
 
+def _metrics(run: Run) -> dict[str, Any]:
+    try:
+        return Card.read(run.path).metrics
+    except ConvaeError:  # no epoch is saved yet, or the card is damaged
+        return {}
+
+
 def _row(run: Run) -> dict[str, Any]:
     status, history = run.status(), watch.history_of(run)
     try:
@@ -68,7 +76,7 @@ def _row(run: Run) -> dict[str, Any]:
     except ConvaeError:
         return {"Run": run.id, "State": "Damaged"}
     psnr = [row["val_psnr"] for row in records.comparable(history)]
-    card = records.card(files.read_json(run.path / "card.json"))["metrics"]
+    card = _metrics(run)
     noise = records.val_noise(history) if history else card.get("val_noise")
     spark = np.asarray(psnr)[np.linspace(0, len(psnr) - 1, min(SPARK, len(psnr))).astype(int)]
     return {
@@ -113,7 +121,7 @@ def actions(run: Run, *, watching: bool = False) -> None:
             _changes(run, status)
 
 
-def _changes(run: Run, status: runs.Status) -> None:
+def _changes(run: Run, status: runs.RunStatus) -> None:
     if st.button("Duplicate", icon=":material/content_copy:", key="train-duplicate",
                  help="Put its settings into the form."):  # fmt: skip
         form.duplicate(run.config())

@@ -11,7 +11,7 @@ from convae import files, limits, records, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.plots import training
-from convae.runs import Run, Status
+from convae.runs import Run, RunStatus
 from convae.runs.history import Tail
 from convae.training import reference_levels
 from convae.ui import frame, pickers
@@ -119,7 +119,7 @@ def _watch(run: Run) -> None:
             _curve(run, history, epoch)
 
 
-def _headline(run: Run, status: Status, history: Sequence[Mapping[str, Any]]) -> None:
+def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]]) -> None:
     word, color, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
     with st.container(horizontal=True, vertical_alignment="center", key="train-headline"):
         st.badge(plain(word), color=color, icon=icon)
@@ -175,7 +175,7 @@ def _facts(run: Run) -> str:
     return f"**{plain(run.id)}**: " + " · ".join([*facts, config.loss, config.optimizer])
 
 
-def _controls(run: Run, status: Status) -> None:
+def _controls(run: Run, status: RunStatus) -> None:
     """Pause, stop, learning rate: each is a wish that the trainer reads four times a second."""
     if not limits.training_allowed():
         return
