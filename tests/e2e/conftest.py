@@ -1,18 +1,13 @@
 """A real server and a real headless Chromium; skipped where there is no Chromium, saying so."""
 
-import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from convae.config import DataConfig, TrainConfig, from_dict
 from convae.data import builtin
-from tests.support.browsing import ARGUMENTS, CHROMIUM, MISSING, ROOT, serving
-from tests.support.browsing import settle as settle
-
-CROWDS = (5_000, 10_000)  # test images of the sets that models called crowd-5000, ... come with
+from tests.support.browsing import ARGUMENTS, CHROMIUM, MISSING, ROOT, serving, settle
+from tests.support.server_runs import CROWDS, add_run
 
 
 def pytest_collection_modifyitems(items):
@@ -53,16 +48,6 @@ def server(tmp_path_factory, tiny_weights, crowds):
                 yield server.address
         except RuntimeError as error:
             pytest.fail(f"{error}:\n{log.read_text()[-2000:]}")
-
-
-def add_run(folder, weights, spec: str) -> None:
-    """A finished run of these weights on the images of `spec`."""
-    shutil.copytree(weights, folder)
-    card = json.loads((folder / "card.json").read_text())
-    card["config"]["data"]["spec"] = spec
-    (folder / "card.json").write_text(json.dumps(card | {"name": folder.name}))
-    config = replace(from_dict(TrainConfig, card["config"]), data=DataConfig(spec=spec))
-    (folder / "config.json").write_text(config.to_json())
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.conftest import settle
+from tests.support.browsing import settle
 
 
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 390)])

@@ -6,9 +6,8 @@ import io
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import settle
-from tests.e2e.test_generate import content, press, tiles
-from tests.e2e.test_walk import assert_healthy
+from tests.support.browser_pages import assert_healthy, content, press, tiles
+from tests.support.browsing import settle
 
 PAGE = "features?data=Digits"
 PARTS = ("Accuracy", "Fewer labels", "Confusion", "Dimensions", "Neighbors")

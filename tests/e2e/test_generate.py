@@ -8,38 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import settle
-from tests.e2e.test_walk import assert_healthy
+from tests.support.browser_pages import assert_healthy, content, press, tiles
+from tests.support.browsing import settle
 
 PAGE = "generate?data=Digits"
-
-
-def tiles(page) -> str:
-    """The sheet of images that the page shows: its style rule, one for each picture."""
-    return page.locator(".cv-tile").first.evaluate("tile => getComputedStyle(tile).backgroundImage")
 
 
 def choose(page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=re.compile(label)).click()
     page.get_by_role("option", name=option, exact=True).click()
     settle(page)
-
-
-def press(page, label: str, key: str, times: int = 1) -> None:
-    """Move a slider by keys."""
-    slider = page.get_by_role("slider", name=label)
-    slider.focus()
-    for _ in range(times):
-        slider.press(key)
-    page.wait_for_timeout(500)
-    settle(page)
-
-
-def content(page, button: str) -> bytes:
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button, exact=True).click()
-    with open(download.value.path(), "rb") as file:
-        return file.read()
 
 
 @pytest.mark.parametrize("scheme, width", [("light", 1440), ("dark", 390)])

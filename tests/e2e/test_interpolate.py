@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import settle
-from tests.e2e.test_walk import assert_healthy, pixels
+from tests.support.browser_pages import assert_healthy, pixels
+from tests.support.browsing import settle
 
 PAGE = "interpolate?data=Shapes&interpolate-frames=1,2,3&interpolate-steps=6"
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import CROWDS, settle
-from tests.e2e.test_walk import chosen
+from tests.support.browser_pages import chosen
+from tests.support.browsing import settle
+from tests.support.server_runs import CROWDS
 
 WHERE = """(n) => {
   const gd = document.querySelector('.st-key-latent-chart .js-plotly-plot');

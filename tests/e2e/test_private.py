@@ -13,8 +13,8 @@ import pytest
 
 from convae.data import builtin
 from convae.models import bundle
-from tests.e2e.conftest import add_run
 from tests.support.browsing import serving, settle
+from tests.support.server_runs import add_run
 
 HOSTILE = (
     "![x](//host.invalid/p.png)",

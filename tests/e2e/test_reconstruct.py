@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import settle
+from tests.support.browsing import settle
 
 PARTS = {"Images": ".cv-rows", "One image": ".frame"}
 

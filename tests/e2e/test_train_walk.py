@@ -11,7 +11,7 @@ import pytest
 from convae import runs
 from convae.config import from_flat
 from convae.runs import snapshots
-from tests.e2e.test_walk import assert_healthy, chosen, pixels
+from tests.support.browser_pages import assert_healthy, chosen, pixels
 from tests.support.browsing import free_port, serving, settle
 from tests.support.waiting import wait_for
 

@@ -1,27 +1,15 @@
 """A visitor's walk through the app, in a browser."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.e2e.conftest import settle
+from tests.support.browser_pages import assert_healthy, chosen, pixels
+from tests.support.browsing import settle
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["", *sorted(path.stem for path in (ROOT / "pages").glob("*.py"))]
-
-
-def assert_healthy(page) -> None:
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
-
-
-def pixels(locator) -> np.ndarray:
-    """What a reader sees of an element, uint8 (H, W, 3)."""
-    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB"))
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -77,10 +65,6 @@ def choose(page, key: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
     page.wait_for_url(f"**{key}={option}**", wait_until="commit")
     settle(page)
-
-
-def chosen(page, key: str) -> str:
-    return page.locator(f".st-key-{key} input").first.input_value()
 
 
 def test_choice_survives_a_change_of_page_and_a_reload(open_page):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from convae.latent import directions, interpolation, paths
-from tests.latent.test_keyframes import Halves, flat
+from tests.support.models import Halves, flat
 
 
 def cloud(n=300, d=5, seed=0):

@@ -4,25 +4,7 @@ import pytest
 from convae.data import ImageSet, disk_cache
 from convae.latent import keyframes, priors
 from convae.latent.keyframes import Keyframe, Known
-
-
-class Halves:
-    """A model whose code is the mean of the upper and of the lower half of an image."""
-
-    class config:
-        latent_dim = 2
-
-    def encode(self, images):
-        halves = images.reshape(len(images), 2, -1)
-        return halves.mean(axis=2, dtype=np.float32)
-
-    def decode(self, codes):
-        rows = np.repeat(codes.clip(0, 255), 16, axis=1)[:, :, None, None]
-        return (rows * np.ones((1, 1, 32, 3)) + 0.5).astype(np.uint8)
-
-
-def flat(*grays):
-    return np.array(grays, np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
+from tests.support.models import Halves, flat
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from convae import config, records, runs
 from convae.errors import ConfigError, RunError
 from convae.models import bundle, checkpoints
 from convae.runs.history import Tail
-from tests.ui.test_pages import WITH_MODEL, healthy, visit
+from tests.support.visiting import WITH_MODEL, healthy, visit
 
 DEEP = b"[" * 100_000
 CONFIGS = {

@@ -1,24 +1,7 @@
 import numpy as np
 
 from convae.runs import snapshots
-
-
-class Mirror:
-    """A model that rebuilds perfectly; its code is the mean color."""
-
-    training = False
-
-    def eval(self):
-        return self
-
-    def train(self, _):
-        return self
-
-    def reconstruct(self, images):
-        return images
-
-    def encode(self, images):
-        return images.mean((1, 2)).astype(np.float32)
+from tests.support.models import Mirror
 
 
 def images(count=40):

@@ -6,7 +6,7 @@ import pytest
 
 from convae import __main__ as cli
 from convae.tasks.anomaly import SCORES
-from tests.ui.test_pages import healthy, png, shown, visit
+from tests.support.visiting import healthy, png, shown, visit
 
 SMALL = {"data": "Digits"}
 

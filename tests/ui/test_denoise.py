@@ -7,7 +7,7 @@ import pytest
 from convae import __main__ as cli
 from convae.data.corruptions import CORRUPTIONS
 from convae.tasks.denoising import LABELS
-from tests.ui.test_pages import healthy, png, shown, visit
+from tests.support.visiting import healthy, png, shown, visit
 
 SHORT = {"denoise-count": "2", "data": "Digits"}
 

@@ -8,7 +8,7 @@ import pytest
 from convae import __main__ as cli
 from convae.tasks.features import PROBES, SPACES, TITLES
 from convae.ui.features import panels
-from tests.ui.test_pages import healthy, png, shown, visit
+from tests.support.visiting import healthy, png, shown, visit
 
 PAGE = "pages/features.py"
 PARTS = panels.PARTS

@@ -10,7 +10,7 @@ from convae.tasks import generation
 from convae.tasks.generation import BASELINES, CEILING
 from convae.tasks.merits import Figures
 from convae.ui.generate import panels, sampling
-from tests.ui.test_pages import healthy, png, shown, visit
+from tests.support.visiting import healthy, png, shown, visit
 
 PAGE = "pages/generate.py"
 PARTS = panels.PARTS

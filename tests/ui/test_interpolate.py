@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.ui.test_pages import healthy, png, visit
+from tests.support.visiting import healthy, png, visit
 
 PAGE = "pages/interpolate.py"
 FRAMES = "interpolate-frames"

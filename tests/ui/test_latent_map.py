@@ -15,7 +15,7 @@ from convae.projection.maps import Settings
 from convae.ui.components import clickable, hover_card, map_overlay
 from convae.ui.latent_map import address as map_address
 from convae.ui.latent_map import panels, umap_queries
-from tests.ui.test_pages import healthy, png, visit
+from tests.support.visiting import healthy, png, visit
 
 PAGE = "pages/latent_map.py"
 

@@ -5,7 +5,7 @@ import pytest
 from convae.ui import address, query
 from convae.ui.interpolate import controls as interpolate_controls  # noqa: F401
 from convae.ui.reconstruct import images, tables  # noqa: F401
-from tests.ui.test_pages import healthy, visit
+from tests.support.visiting import healthy, visit
 
 NUMBERS = [
     ("app.py", "overview-count"), ("app.py", "overview-sample"),

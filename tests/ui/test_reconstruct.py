@@ -14,7 +14,7 @@ from convae.models import checkpoints
 from convae.ui.escape import plain
 from convae.ui.reconstruct import comparison
 from convae.ui.reconstruct.tables import cost_of_bits, how_made, same_on_the_command_line
-from tests.ui.test_pages import healthy, png, shown, visit
+from tests.support.visiting import healthy, png, shown, visit
 
 PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
 BASELINES = ["PCA", "JPEG", "WebP"]

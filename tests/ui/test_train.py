@@ -19,8 +19,8 @@ from convae.runs import snapshots
 from convae.training import reference_levels, speed_probe
 from convae.ui import image_sources, model_cards
 from convae.ui.train import form
-from tests.runs.test_snapshots import Mirror
-from tests.ui.test_pages import healthy, visit
+from tests.support.models import Mirror
+from tests.support.visiting import healthy, visit
 
 PAGE = "pages/train.py"
 SETTINGS = {"spec": "shapes", "architecture": "strided", "base_channels": 8, "latent_dim": 4}
