@@ -10,7 +10,7 @@ from convae.config import TrainConfig
 from convae.errors import CheckpointError, ConfigError
 from convae.models import bundle, checkpoints
 from convae.models.card import FORMAT, Card
-from tests.runs.test_damage import finished
+from tests.support.server_runs import finished
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import zipfile
 
 import pytest
@@ -12,6 +11,7 @@ from convae import config, records, runs
 from convae.errors import ConfigError, RunError
 from convae.models import bundle, checkpoints
 from convae.runs.history import Tail
+from tests.support.server_runs import ROW, finished
 from tests.support.visiting import WITH_MODEL, healthy, visit
 
 DEEP = b"[" * 100_000
@@ -26,8 +26,6 @@ CONFIGS = {
     "half a surrogate": b'{"data": {"spec": "\\ud800"}}',
     "of another version": b'{"no_such_setting": 1}',
 }
-ROW = {"epoch": 1, "step": 5, "train_loss": 0.1, "val_loss": 0.1, "val_psnr": 10.0,
-       "learning_rate": 1e-3, "images_per_s": 9.0, "elapsed_s": 1.0, "memory_mb": 1.0}  # fmt: skip
 STATUSES = [
     {"state": ["done"], "epoch": "three", "step": None, "pid": {}, "message": 7},
     {"state": "done", "elapsed_s": "x", "remaining_s": [1], "memory_mb": True, "images_per_s": {}},
@@ -39,21 +37,6 @@ CARDS = [
     {"metrics": {"test": {"psnr": "x", "n": None}}, "training": 7, "classes": {"a": 1}},
     {"parameters": "many", "classes": [1, None, "cat", "\ud800"], "data": "shapes"},
 ]
-
-
-def finished(name: str, weights, **changes) -> runs.Run:
-    """A run that has ended, with a model, one epoch of history and an event."""
-    run = runs.claim(config.from_flat({"spec": "shapes", "architecture": "classic",
-                                       "latent_dim": 8, "base_channels": 8}), name)  # fmt: skip
-    shutil.copyfile(weights / "model.safetensors", run.path / "model.safetensors")
-    card = json.loads((weights / "card.json").read_text()) | changes
-    (run.path / "card.json").write_text(json.dumps(card))
-    (run.path / "status.json").write_text(json.dumps({"state": "done", "epoch": 1}))
-    (run.path / "history.jsonl").write_text(json.dumps(ROW) + "\n")
-    (run.path / "events.jsonl").write_text(
-        json.dumps({"epoch": 1, "step": 2, "what": "paused"}) + "\n"
-    )
-    return run
 
 
 @pytest.mark.parametrize("damage", CONFIGS.values(), ids=CONFIGS)
