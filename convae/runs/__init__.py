@@ -1,6 +1,7 @@
 """Run folders, without torch: `runs.start(config)` trains, `runs.get("a")` finds a run.
 
-run          one run folder: claim, follow, stop, delete
+registry     all runs by id: list, find, claim
+run          one run folder: state, stop, delete
 launch       starts the training process
 status, settings_file: status.json and config.json, with their formats
 history      the new lines of history.jsonl, read as they are written
@@ -10,10 +11,8 @@ forecast     the time that remains
 """
 
 from convae.runs.launch import start
-from convae.runs.run import (
+from convae.runs.registry import (
     ID,
-    UPLOADED,
-    Run,
     active,
     check_name,
     claim,
@@ -24,8 +23,8 @@ from convae.runs.run import (
     listing,
     root,
     shipped_root,
-    working_on,
 )
+from convae.runs.run import UPLOADED, Run, working_on
 from convae.runs.status import ENDED, RunStatus
 
 __all__ = [

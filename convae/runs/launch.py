@@ -8,7 +8,8 @@ from convae import processes as process_control
 from convae.config import TrainConfig
 from convae.errors import ConvaeError, RunError
 from convae.runs import resuming
-from convae.runs.run import Run, active, claim, get, listing, root
+from convae.runs.registry import active, claim, get, listing, root
+from convae.runs.run import Run
 
 
 def start(

@@ -1,25 +1,23 @@
-"""One run folder: claim, start, follow, stop, delete. No torch here: pages may import this for
-free.
+"""One run folder: its settings, state and records; stop, resume, delete. Imports no torch.
 
-    runs/<id>/  config.json     what was asked for
-                lock            held (flock) by whoever works on this run, as long as they live
-                launcher        the torchrun that claimed it, if one did: its restarts go on with it
-                status.json     the trainer's latest word
-                control.json    the user's latest wish
+    runs/<id>/  config.json     settings, see `settings_file`
+                lock            held (flock) by the process that trains, as long as it lives
+                launcher        id of the torchrun that claimed it, if one did
+                status.json     the latest state, see `status`
+                control.json    the latest requests of the user
                 history.jsonl   one EpochRecord a line
                 events.jsonl    one Event a line
-                snapshots/      the pinned images and the small map, one file an epoch
-                log.txt         the trainer's output
-                state.pt        what resume needs
+                snapshots/      reconstructions and a small map, one file an epoch
+                log.txt         output of the process
+                state.pt        the state that resume needs
                 model.safetensors, card.json: the model, best epoch so far
 
-Whether a run is alive is asked of its lock, never of a process number: numbers are given out again.
+Whether a run is alive is decided by its lock, not by a process id: ids are reused.
 """
 
 import json
 import math
 import os
-import re
 import shutil
 import signal
 import time
@@ -37,24 +35,11 @@ from convae.runs import settings_file
 from convae.runs import status as status_file
 from convae.runs.status import RunStatus
 
-ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-
 UNEXPECTED_END = (
     "The training process ended unexpectedly (killed, or the machine restarted). Resume continues "
     "from the last saved epoch."
 )
-UPLOADED = "uploaded"  # a file of this name in the folder: the model was brought along
-
-
-def shipped_root() -> Path:
-    """Where the shipped checkpoints lie: beside the package, or what CONVAE_CHECKPOINTS_DIR
-    names."""
-    return files.folder("CHECKPOINTS")
-
-
-def root() -> Path:
-    """Where runs live: ``runs/``, or what CONVAE_RUNS_DIR names."""
-    return files.folder("RUNS")
+UPLOADED = "uploaded"  # a file of this name marks a model that was trained elsewhere
 
 
 @dataclass(frozen=True)
@@ -112,11 +97,11 @@ class Run:
 
     @property
     def uploaded(self) -> bool:
-        """Whether it was trained elsewhere: it has no history, and nothing to resume from."""
+        """Whether it was trained elsewhere: it has no history and cannot be resumed."""
         return (self.path / UPLOADED).exists()
 
     def check_resumable(self) -> None:
-        """RunError in a sentence where a training cannot go on with this run."""
+        """RunError where this run cannot be resumed."""
         if self.uploaded:
             raise RunError(
                 f"`{self.id}` is an uploaded model: it has no training to resume. Start a new run "
@@ -125,28 +110,28 @@ class Run:
         self.config()
 
     def locked(self) -> bool:
-        """Is somebody working on this run?"""
+        """Whether a process works on this run."""
         return self.job.running()
 
-    def ask(self, **wish: bool | float) -> None:
-        """Tell the trainer ``stop``, ``pause`` (booleans) or ``learning_rate``: the rate from now
-        on, which decays with the rest of the schedule; 0: as scheduled."""
-        if "learning_rate" in wish:
-            wish["learning_rate_asked_at"] = time.time()
+    def ask(self, **request: bool | float) -> None:
+        """Request ``stop``, ``pause`` (booleans) or ``learning_rate``: the rate from now on, which
+        decays with the rest of the schedule; 0: as scheduled."""
+        if "learning_rate" in request:
+            request["learning_rate_asked_at"] = time.time()
         control = self.path / "control.json"
-        files.write_atomically(control, json.dumps(files.read_json(control) | wish).encode())
+        files.write_atomically(control, json.dumps(files.read_json(control) | request).encode())
 
     def stop(self, wait_s: float = 9.5) -> None:
-        """Ask the trainer to stop and keep the model; returns within ``wait_s`` seconds.
+        """Request a stop that keeps the model; returns within ``wait_s`` seconds.
 
-        Once the model is delivered its test figures may still be measured, which a second stop
-        ends. SIGTERM follows after a tenth of ``wait_s``. A trainer that is busy, which its
-        heartbeat (the time of status.json) shows, is left to finish; one that has been silent for
-        half of ``wait_s`` at the end of it is killed, its process group included.
+        After the model is saved its test figures may still be measured; a second stop ends that.
+        SIGTERM follows after a tenth of ``wait_s``. A process whose heartbeat (the modification
+        time of status.json) continues is left to finish; one without a heartbeat for half of
+        ``wait_s`` is killed, its process group included.
         """
         if not self.locked():
             return
-        with suppress(OSError):  # a full disk: SIGTERM says the same
+        with suppress(OSError):  # a full disk: SIGTERM requests the same
             self.ask(stop=True)
         measuring = not self.status().alive
         began = seen = now = time.monotonic()
@@ -174,20 +159,20 @@ class Run:
             return 0
 
     def end_measuring(self) -> None:
-        """Give the run free if its model is delivered and only test figures are still measured."""
+        """Stop the process if the model is saved and only test figures are still measured."""
         if self.locked() and not self.status().alive:
             self.stop()
 
     def delete(self) -> None:
-        """Remove the folder; RunError while somebody works on it."""
+        """Remove the folder; RunError while a process works on it."""
         self.end_measuring()
         if self.locked():
-            raise RunError(f"Run {self.id} is still at work: stop it first.")
+            raise RunError(f"Run {self.id} is still training: stop it first.")
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _signal(pid: int, number: int) -> None:
-    """To its process group if the trainer leads one (as when the app started it), else to it."""
+    """Signal its process group if it leads one (as when the app started it), else the process."""
     if pid <= 1:
         return
     try:
@@ -199,107 +184,10 @@ def _signal(pid: int, number: int) -> None:
         pass
 
 
-def get(name: str) -> Run:
-    """The run of this id; RunError if there is none. No path can be smuggled in."""
-    if not ID.fullmatch(name):
-        raise RunError(f"`{name[:80]}` is no run id: use a-z, 0-9, - and _, at most 64 characters.")
-    path = root() / name
-    if path.is_symlink() or not (path / "config.json").is_file():
-        raise RunError(f"There is no run `{name}`; `python -m convae list` shows those at hand.")
-    return Run(path)
-
-
-def listing() -> list[Run]:
-    """All runs, newest first; damaged ones, too: `Run.damage` tells."""
-    try:
-        folders = list(root().iterdir())
-    except OSError:
-        return []
-    found = [
-        p for p in folders
-        if ID.fullmatch(p.name) and not p.is_symlink() and os.path.lexists(p / "config.json")
-    ]  # fmt: skip
-    return [Run(p) for p in sorted(found, key=lambda p: (_made(p), p.name), reverse=True)]
-
-
-def _made(path: Path) -> float:
-    try:
-        return (path / "config.json").lstat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def is_shipped(name: str) -> bool:
-    """Is this the name of a shipped model?"""
-    return (shipped_root() / name / "card.json").is_file()
-
-
-def check_name(name: str) -> None:
-    """RunError where this cannot name a new run: it is no id, or a shipped model has it."""
-    if not ID.fullmatch(name):
-        raise RunError(
-            f"`{name[:80]}` cannot name a run: use a-z, 0-9, - and _, at most 64 characters, "
-            "beginning with a letter or a digit."
-        )
-    if is_shipped(name):
-        raise RunError(f"`{name}` is the name of a shipped checkpoint: take another name.")
-
-
-def claim(config: TrainConfig, name: str = "") -> Run:
-    """Make the folder of a new run and write its settings; mkdir is the claim: of 50 racers one
-    wins.
-
-    Without a name one is made from architecture, latent_dim and a free number.
-    """
-    if name:
-        check_name(name)
-    root().mkdir(parents=True, exist_ok=True)
-    base = f"{config.model.architecture}-{config.model.latent_dim}"
-    numbers = iter(range(1, 100_000))
-    while True:
-        run_id = name or f"{base}-{next(numbers)}"
-        path = root() / run_id
-        if not name and is_shipped(run_id):
-            continue
-        try:
-            os.mkdir(path)
-            break
-        except FileExistsError:
-            if name:
-                raise RunError(
-                    f"A run `{name}` exists: take another name, "
-                    f"or `python -m convae resume {name}`."
-                ) from None
-    try:
-        if launcher():
-            (path / "launcher").write_text(launcher())
-        settings_file.write(path, config)
-        (path / "lock").touch()
-    except OSError:  # such as a full disk: no folder without settings is left
-        shutil.rmtree(path, ignore_errors=True)
-        raise
-    return Run(path)
-
-
-def launcher() -> str:
-    """What torchrun calls itself, the same after each of its restarts; "" without it."""
-    return os.environ.get("TORCHELASTIC_RUN_ID", "")
-
-
-def claimed_by_launcher(config: TrainConfig, name: str) -> bool:
-    """Has a process that the same launcher started claimed this run, for the same experiment?"""
-    path = root() / name
-    try:
-        by = (path / "launcher").read_text() if launcher() else ""
-        return by == launcher() and get(name).config() == config
-    except (OSError, RunError):
-        return False
-
-
 @contextmanager
 def working_on(run: Run):
-    """Hold the run's lock; RunError if another trainer has it. A starter may have locked it for us,
-    and under torchrun the launcher keeps what the starter handed it."""
+    """Hold the lock of a run; RunError if another process has it. It may be inherited from the
+    process that started this one; under torchrun the launcher keeps the inherited lock."""
     run.check_resumable()
     if torchrun.rank() or ("RANK" in os.environ and process_control.HANDED in os.environ):
         yield
@@ -312,8 +200,3 @@ def working_on(run: Run):
     finally:
         for handle in handles:
             os.close(handle)
-
-
-def active() -> Run | None:
-    """The run that is being trained, if any; one that only measures is not."""
-    return next((run for run in listing() if run.locked() and run.status().alive), None)

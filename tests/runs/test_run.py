@@ -48,7 +48,7 @@ def test_runs_without_a_name_are_numbered():
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "A", "", "-a", "a" * 65, "a b", "é", ".slot"])
 def test_ids_that_could_be_paths_are_refused(name):
-    with pytest.raises(RunError, match="no run id"):
+    with pytest.raises(RunError, match="not a run id"):
         runs.get(name)
 
 
@@ -189,5 +189,5 @@ def test_no_run_takes_the_name_of_a_shipped_model(monkeypatch, tiny_checkpoint):
 
 
 def test_reading_runs_loads_no_torch():
-    code = "import sys, convae.runs.run; sys.exit('torch' in sys.modules)"
+    code = "import sys, convae.runs.registry; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
