@@ -4,6 +4,7 @@ import streamlit as st
 
 from convae import ui
 from convae.ui.reconstruct import controls, images, tables
+from convae.ui.reconstruct.code_length import show_code_length
 from convae.ui.reconstruct.comparison import contest
 
 ui.page("Reconstruct")
@@ -39,6 +40,14 @@ if part == "The whole set":
     tables.show_table(held)
     st.subheader("Distribution over the images", anchor=False)
     tables.show_spread(held, beside)
+
+if part == "Code length":
+    st.markdown(
+        "The first K values of each code are used; the other values are set to their mean. Move "
+        "the slider to see how many values an image needs. Click an image to choose it."
+    )
+    with ui.error_boundary():
+        show_code_length(held, sample)
 
 if part == "Bits":
     st.markdown(

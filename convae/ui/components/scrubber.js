@@ -2,9 +2,9 @@ const S = 32;
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".scrubber");
   const at = (selector) => root.querySelector(selector);
-  const kept = (root.kept ??= { share: 0.25, timer: 0 });
+  const kept = (root.kept ??= { share: data.start, timer: 0 });
   const range = at("input"), play = at(".play"), counter = at("output");
-  const { frames, walks, columns } = data;
+  const { frames, walks, columns, rows, labels } = data;
   const tiles = Math.min(frames, data.tiles);
   let ready = false, frame = Math.round(kept.share * (frames - 1));
 
@@ -27,15 +27,20 @@ export default function ({ data, parentElement }) {
       column * S, 0, S, S);
 
   const cards = walks.map((walk) => {
-    const card = make("div", "card"), large = canvas(1), near = make("div", "near");
+    const card = make("div", "card"), large = canvas(1);
     large.setAttribute("role", "img");
     large.className = "large";
     const off = make("div", "off");
     off.title = data.help;
-    const beside = Array.from({ length: walk.near[0].length }, () => canvas(1));
+    const beside = Array.from({ length: walk.near ? walk.near[0].length : 0 }, () => canvas(1));
     beside.forEach((node) => node.setAttribute("aria-hidden", "true"));
-    near.append(make("span", "", "nearest real images"), ...beside);
-    card.append(make("p", "name", walk.name), large, near, off);
+    card.append(make("p", "name", walk.name), large);
+    if (beside.length) {
+      const near = make("div", "near");
+      near.append(make("span", "", "nearest real images"), ...beside);
+      card.append(near);
+    }
+    card.append(off);
     card.title = walk.description;
     return { walk, card, large, beside, off };
   });
@@ -55,22 +60,35 @@ export default function ({ data, parentElement }) {
     film.onpointermove = (event) => { if (event.buttons) point(event); };
     return { strip, picture, mark };
   });
+  const series = rows.map((row) => {
+    const strip = make("div", "strip row"), picture = canvas(row.count);
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-label", row.name);
+    picture.style.maxWidth = `${64 * row.count}px`;
+    strip.append(make("div", "label", row.name), picture);
+    return { row, strip, picture };
+  });
+  const spoken = () => labels[frame].replace("\n", ", ");
+  const textOf = (number) => labels ? labels[number] : `${number + 1} of ${frames}`;
 
   const show = (number) => {
     frame = number;
     kept.share = frames > 1 ? frame / (frames - 1) : 0;
     range.value = frame;
-    counter.textContent = `${frame + 1} of ${frames}`;
-    range.setAttribute("aria-valuetext", `frame ${frame + 1} of ${frames}`);
+    counter.textContent = textOf(frame);
+    range.setAttribute("aria-valuetext", labels ? spoken() : `frame ${textOf(frame)}`);
     const left = (kept.share * (tiles - 1) + 0.5) / tiles * 100;
     strips.forEach(({ mark }) => { mark.style.left = `${left}%`; });
     if (!ready) return;
     cards.forEach(({ walk, large, beside, off }, row) => {
       draw(large, sheet, columns, row * frames + frame, 0);
       beside.forEach((node, i) => draw(node, real, columns, walk.near[frame][i], 0));
-      const share = walk.off[frame];  // null: too few real codes
-      off.textContent = share === null ? data.unknown : data.sentence.replace("{}", share);
-      large.setAttribute("aria-label", `${walk.name}, frame ${frame + 1}`);
+      off.textContent = walk.words[frame];
+      large.setAttribute("aria-label", `${walk.name}, ${labels ? spoken() : `frame ${frame + 1}`}`);
+    });
+    series.forEach(({ row, picture }) => {
+      for (let i = 0; i < row.count; i++)
+        draw(picture, sheet, columns, row.start + frame * row.step + i, i);
     });
     root.dataset.frame = frame;
   };
@@ -94,12 +112,14 @@ export default function ({ data, parentElement }) {
   pause();
   play.onclick = () => (kept.timer ? pause() : start());
   range.max = frames - 1;
+  range.setAttribute("aria-label", data.title);
   range.oninput = () => { pause(); show(Number(range.value)); };
 
   const sheet = new Image(), real = new Image();
   let gone = false;
-  sheet.src = data.sheet; real.src = data.real;
-  Promise.all([sheet.decode(), real.decode()]).then(() => {
+  sheet.src = data.sheet;
+  if (data.real) real.src = data.real;
+  Promise.all([sheet.decode(), data.real && real.decode()]).then(() => {
     if (gone) return;
     ready = true;
     strips.forEach(({ picture }, row) => {
@@ -109,7 +129,7 @@ export default function ({ data, parentElement }) {
       }
     });
     at(".cards").replaceChildren(...cards.map(({ card }) => card));
-    at(".strips").replaceChildren(...strips.map(({ strip }) => strip));
+    at(".strips").replaceChildren(...[...strips, ...series].map(({ strip }) => strip));
     show(frame);
     if (playing) start();
   });

@@ -4,7 +4,8 @@ All frames are sent once, as one picture. The large frames and the strips are ca
 slider draws 32x32 pixels of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,34 +34,93 @@ def scrubber(
     The frame is kept when the walks change; the arrow keys, Home and End move the slider.
     """
     used = np.unique(np.concatenate([walk.nearest.ravel() for walk in walks.values()]))
-    images = np.concatenate([walk.images for walk in walks.values()])
-    component("scrubber")(
-        key=key,
-        data={
-            "frames": len(next(iter(walks.values())).images),
-            "tiles": TILES,
-            "columns": COLUMNS,
-            "loop": loop,
-            "fps": fps,
-            "sheet": _sheet(images),
-            "real": _sheet(real[used]),
-            "sentence": typicality.SENTENCE,
-            "unknown": typicality.UNKNOWN,
-            "help": typicality.HELP,
-            "walks": [
-                {
-                    "name": name,
-                    "description": descriptions.get(name, ""),
-                    "near": np.searchsorted(used, walk.nearest).tolist(),
-                    "off": [
-                        round(float(value)) if np.isfinite(value) else None
-                        for value in walk.off_manifold
-                    ],
-                }
-                for name, walk in walks.items()
-            ],
-        },
+    _mount(
+        np.concatenate([walk.images for walk in walks.values()]),
+        [
+            {
+                "name": name,
+                "description": descriptions.get(name, ""),
+                "near": np.searchsorted(used, walk.nearest).tolist(),
+                "words": [typicality.sentence(value) for value in walk.off_manifold],
+            }
+            for name, walk in walks.items()
+        ],
+        key,
+        real=_sheet(real[used]),
+        help=typicality.HELP,
+        loop=loop,
+        fps=fps,
     )
+
+
+class Card(NamedTuple):
+    """One large picture that changes with the slider.
+
+    frames: uint8 (F, 32, 32, 3). words: F lines of text, the one below each frame.
+    """
+
+    frames: np.ndarray
+    words: Sequence[str]
+
+
+def frame_scrubber(
+    cards: Mapping[str, Card],
+    rows: Mapping[str, np.ndarray],
+    labels: Sequence[str],
+    *,
+    title: str,
+    fps: float = 4,
+    key: str,
+) -> None:
+    """A slider over F frames, each with a text of its own: large pictures, their strips, and rows
+    of further images that change with it.
+
+    rows: uint8 (F, N, 32, 32, 3), or (N, 32, 32, 3) for one that stays as it is. labels: F texts,
+    shown beside the slider. title: the name of the slider. It starts at the last frame.
+    """
+    count, lines, tiles = len(labels), [], [card.frames for card in cards.values()]
+    start = len(cards) * count
+    for name, images in rows.items():
+        shown = images.shape[-4]
+        lines.append(
+            {"name": name, "start": start, "step": shown * (images.ndim == 5), "count": shown}
+        )
+        tiles.append(images.reshape(-1, *images.shape[-3:]))
+        start += len(tiles[-1])
+    _mount(
+        np.concatenate(tiles),
+        [
+            {"name": name, "description": "", "near": None, "words": list(card.words)}
+            for name, card in cards.items()
+        ],
+        key,
+        frames=count,
+        rows=lines,
+        labels=list(labels),
+        title=title,
+        start=1.0,
+        fps=fps,
+    )
+
+
+def _mount(images: np.ndarray, walks: list[dict[str, Any]], key: str, **options: Any) -> None:
+    """Draw the component. images: the frames of all walks, then those of the rows."""
+    data = {
+        "frames": len(images) // len(walks),
+        "tiles": TILES,
+        "columns": COLUMNS,
+        "loop": False,
+        "fps": 12,
+        "sheet": _sheet(images),
+        "real": "",
+        "walks": walks,
+        "rows": [],
+        "labels": None,
+        "title": "Frame",
+        "help": "",
+        "start": 0.25,
+    }
+    component("scrubber")(key=key, data=data | options)
 
 
 def _sheet(images: np.ndarray) -> str:

@@ -13,7 +13,10 @@ from convae.ui import caches, frame, model_cards, uploads
 from convae.ui.address import BOUND, Setting
 from convae.ui.reconstruct.comparison import BASELINES, Contest, scores_of
 
-PART = Setting("reconstruct-part", ("Images", "One image", "The whole set", "Bits", "What is lost"))
+PART = Setting(
+    "reconstruct-part",
+    ("Images", "One image", "The whole set", "Code length", "Bits", "What is lost"),
+)
 MANY = Setting("reconstruct-many", (500, 2000), text=lambda count: f"{count:,} images")
 BITS = Setting(
     "reconstruct-bits",
