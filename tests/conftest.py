@@ -59,6 +59,7 @@ def tiny_weights(tmp_path_factory):
     )
     torch.manual_seed(0)
     model = ConvAutoencoder(config.model)
+    model.code_mean = torch.linspace(-0.1, 0.1, 8)
     folder = tmp_path_factory.mktemp("weights")
     card = {
         "name": "tiny",

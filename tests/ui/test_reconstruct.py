@@ -16,7 +16,7 @@ from convae.ui.reconstruct import comparison
 from convae.ui.reconstruct.tables import cost_of_bits, how_made, same_on_the_command_line
 from tests.support.visiting import healthy, png, shown, visit
 
-PARTS = ("Images", "One image", "The whole set", "Bits", "What is lost")
+PARTS = ("Images", "One image", "The whole set", "Code length", "Bits", "What is lost")
 BASELINES = ["PCA", "JPEG", "WebP"]
 
 

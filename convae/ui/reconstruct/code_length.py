@@ -63,7 +63,7 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
     if held.fitted_on is None:
         st.info(
             "PCA is left out, since there are no images to fit it on: neither the training images "
-            "of this model nor a training split of these images. Choose a built-in set under Images."
+            "of this model nor a training split of these images. Choose another set under Images."
         )
     image = f"image {place + 1}"
     st.plotly_chart(
