@@ -8,7 +8,7 @@ from convae.evaluation import compare, compressors, metrics
 from convae.evaluation.pca import pca_for
 from convae.models import checkpoints
 from convae.ui.reconstruct import code_length
-from tests.ui.test_pages import healthy, visit
+from tests.support.visiting import healthy, visit
 
 PART = {"reconstruct-part": "Code length"}
 
