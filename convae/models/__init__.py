@@ -5,6 +5,7 @@ autoencoder    ConvAutoencoder: encode, decode, reconstruct
 ordered_codes  the first K values of a code, and how the decoder is told K
 refinement     optimization steps on the code after the encoder
 devices        cpu, cuda or mps; precision; processes of one training
+card           card.json, without torch; weights_file: model.safetensors and its checks
 checkpoints    card.json + model.safetensors: save, find, load
-bundle         a checkpoint as one zip: export, guarded import
+bundle         a checkpoint as one zip: export, import; upload: reads an uploaded one
 """

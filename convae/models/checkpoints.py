@@ -1,7 +1,7 @@
-"""A checkpoint: a folder with model.safetensors (weights) and card.json (what it says of itself).
+"""A checkpoint: a folder with model.safetensors (see `weights_file`) and card.json (see `card`).
 
-Shipped ones lie in checkpoints/, one's own in runs/ (a run that saved an epoch is a checkpoint). No
-pickle is ever loaded from a user: weights come as safetensors, and everything is checked first.
+Shipped ones are in checkpoints/, trained ones in runs/ (a run that saved an epoch is a checkpoint).
+No pickle from a user is ever loaded.
 """
 
 import hashlib
@@ -13,31 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 
 from convae import files, processes, runs
 from convae.config import ModelConfig, TrainConfig
 from convae.errors import CheckpointError, ConvaeError
+from convae.models import weights_file
 from convae.models.architectures import MAX_PARAMETERS, count_parameters
 from convae.models.autoencoder import ConvAutoencoder
 from convae.models.card import Card
 
-MAX_BYTES = 50 * 2**20
-MAX_HEADER = 2**20
-READ_S = 3.0  # how long a reader waits for a run that is between its weights and its card
-DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
+READ_S = 3.0  # how long a reader waits for a run that has replaced its weights but not its card
 
 
 def root() -> Path:
-    """Where the shipped checkpoints lie, see `runs.shipped_root`."""
+    """The folder of the shipped checkpoints, see `runs.shipped_root`."""
     return runs.shipped_root()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A checkpoint at hand, by its card alone: nothing of it is loaded yet."""
+    """An available checkpoint: its card is read, its weights are not."""
 
     name: str
     path: Path
@@ -95,16 +91,6 @@ class Checkpoint:
         return self.model.reconstruct(images, keep)
 
 
-def weights_bytes(model: ConvAutoencoder, half: bool = False) -> bytes:
-    """The weights as a safetensors file; ``half`` stores them as float16 (they load as float32)."""
-    tensors = {
-        name: t.detach().to("cpu", torch.float16 if half and t.is_floating_point() else None)
-        .contiguous(memory_format=torch.contiguous_format)
-        for name, t in model.state_dict().items()
-    }  # fmt: skip
-    return safetensors.torch.save(tensors)
-
-
 def save(
     folder: Path,
     model: ConvAutoencoder,
@@ -115,11 +101,11 @@ def save(
 ) -> Card:
     """Write weights, then the card, then (if given) the state that resume needs.
 
-    Each replaces the old one atomically. The state comes last: where saving is cut short, resume
+    Each replaces the old one atomically. The state comes last: where saving is interrupted, resume
     continues from the epoch before and writes all three again. facts: what `Card.from_dict` reads.
     Returns the card as written, with the sha256 of the weights. OSError on a full disk.
     """
-    weights = weights_bytes(model, half)
+    weights = weights_file.dump(model, half)
     card = Card.from_dict(facts).with_changes(
         weights="float16" if half else "float32", sha256=hashlib.sha256(weights).hexdigest()
     )
@@ -143,7 +129,7 @@ def load_state(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's own words tell how to switch the safety off
+    except Exception as error:  # torch's message explains how to disable weights_only
         raise CheckpointError(
             f"The resume state of `{folder.name}` is damaged ({type(error).__name__}): "
             "start a new run from its weights with --init-from."
@@ -151,7 +137,7 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def listing() -> list[Entry]:
-    """Shipped checkpoints by name, then one's own, newest first; damaged cards are left out."""
+    """Shipped checkpoints by name, then runs, newest first; damaged ones are left out."""
     return survey()[0]
 
 
@@ -210,7 +196,7 @@ def find(name_or_path: str) -> Path:
             f"Run `{name_or_path}` has not finished an epoch: it has no model yet."
         )
     names = ", ".join(entry.name for entry in entries) or "none; train one first"
-    raise CheckpointError(f"There is no checkpoint `{name_or_path[:200]}`. At hand: {names}.")
+    raise CheckpointError(f"There is no checkpoint `{name_or_path[:200]}`. Available: {names}.")
 
 
 def load(name_or_path: str, device: str = "cpu") -> Checkpoint:
@@ -224,11 +210,11 @@ def load(name_or_path: str, device: str = "cpu") -> Checkpoint:
 
 
 def read_both(path: Path) -> tuple[bytes, Card]:
-    """The weights and the card that was written for them. A run that saves replaces one after the
-    other: where they do not fit and the run is at work, or one has just changed, look again."""
+    """The weights and the card that was written for them. A run replaces one after the other:
+    where they do not match and the run is training, or one has just changed, read them again."""
     before, deadline = None, time.monotonic() + READ_S
     while True:
-        at_work = processes.is_locked(path / "lock")
+        running = processes.is_locked(path / "lock")
         try:
             weights = (path / "model.safetensors").read_bytes()
             (path / "card.json").stat()
@@ -239,7 +225,7 @@ def read_both(path: Path) -> tuple[bytes, Card]:
             ) from None
         card = Card.read(path)
         seen = (digest := hashlib.sha256(weights).hexdigest(), card.sha256 or digest)
-        settled = seen == before and not at_work
+        settled = seen == before and not running
         if seen[0] == seen[1] or settled or time.monotonic() > deadline:
             return weights, card
         before = seen
@@ -258,57 +244,9 @@ def _checked(name: str, weights: bytes, card: Card, device: str = "cpu") -> Chec
     if (card.sha256 or digest) != digest:
         raise CheckpointError(
             f"The weights of `{name}` are not those its card was written for: the file is damaged, "
-            "or saving was cut short; `resume` the run, or fetch the file again."
+            "or saving was interrupted; `resume` the run, or download the file again."
         )
     if count_parameters(config) > MAX_PARAMETERS:
         raise CheckpointError(f"The model of `{name}` has more than {MAX_PARAMETERS:,} parameters.")
-    with torch.device("meta"):
-        wanted = {k: tuple(t.shape) for k, t in ConvAutoencoder(config).state_dict().items()}
-    check_weights(weights, wanted, {"code_mean": (config.latent_dim,)})
-    model = ConvAutoencoder(config)
-    tensors = safetensors.torch.load(weights)
-    if "code_mean" in tensors:
-        model.code_mean = torch.zeros(config.latent_dim)
-    for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CheckpointError(f"Tensor `{key}` holds values that are not finite numbers.")
-    model.load_state_dict(tensors, strict=True)
+    model = weights_file.load(weights, config)
     return Checkpoint(name, card.with_changes(sha256=digest), model.to(device))
-
-
-def check_weights(
-    weights: bytes,
-    wanted: dict[str, tuple[int, ...]],
-    optional: dict[str, tuple[int, ...]] | None = None,
-) -> None:
-    """Size, header, names, shapes and types of a safetensors file, before anything is allocated.
-
-    wanted, optional: names and shapes of the tensors that must and that may be there.
-    """
-    if len(weights) > MAX_BYTES:
-        raise CheckpointError(
-            f"The weights take {len(weights) / 2**20:.0f} MB; at most 50 MB will do."
-        )
-    if len(weights) < 8 or int.from_bytes(weights[:8], "little") > min(
-        MAX_HEADER, len(weights) - 8
-    ):
-        raise CheckpointError("This is not a safetensors file, or it was cut short.")
-    try:
-        found = {name: entry for name, entry in safetensors.deserialize(weights)}
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"This safetensors file is damaged: {str(error)[:200]}.") from None
-    wanted = wanted | {name: s for name, s in (optional or {}).items() if name in found}
-    for name in sorted(set(wanted) ^ set(found)):
-        what = "is missing" if name in wanted else "belongs to another model"
-        raise CheckpointError(f"Tensor `{name[:80]}` {what}: weights and card do not fit together.")
-    for name, shape in wanted.items():
-        entry = found[name]
-        if tuple(entry["shape"]) != shape:
-            raise CheckpointError(
-                f"Tensor `{name}` has shape {tuple(entry['shape'])}, the card asks for {shape}."
-            )
-        possible = ["I64"] if name.endswith("num_batches_tracked") else list(DTYPES)
-        if entry["dtype"] not in possible:
-            raise CheckpointError(
-                f"Tensor `{name}` has type {entry['dtype']}; it must be {' or '.join(possible)}."
-            )

@@ -9,7 +9,6 @@ import pytest
 
 from convae.data import uploads, zips
 from convae.errors import CheckpointError
-from convae.models import bundle
 
 
 def zipped(count: int, comment: bytes = b"") -> bytes:
@@ -59,7 +58,7 @@ def test_a_model_zip_with_a_million_entries_is_refused_before_it_is_parsed():
     assert len(data) < 50 * 2**20
     tracemalloc.start()
     with pytest.raises(CheckpointError, match="more than 50 files"):
-        bundle.unpack(data)
+        upload.unpack(data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**20
@@ -71,7 +70,7 @@ def test_a_model_zip_may_be_stored_or_deflated_only(packing):
     with zipfile.ZipFile(buffer, "w", packing) as archive:
         archive.writestr("card.json", "{}")
     with pytest.raises(CheckpointError, match="is compressed in a way that is not supported"):
-        bundle.unpack(buffer.getvalue())
+        upload.unpack(buffer.getvalue())
 
 
 def test_a_zip_of_images_is_counted_by_its_entries_not_by_what_its_images_hold():

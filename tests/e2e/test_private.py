@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convae.data import builtin
-from convae.models import bundle
+from convae.models import bundle, upload
 from tests.support.browsing import serving, settle
 from tests.support.server_runs import add_run
 
@@ -45,7 +45,7 @@ def hostile_server(tmp_path_factory, tiny_weights):
     os.environ.update(folders)
     try:
         exported = bundle.export("tiny")
-        given, weights = bundle.unpack(exported)
+        given, weights = upload.unpack(exported)
         given["config"]["data"]["spec"] = HOSTILE[0]
         given["classes"] = list(HOSTILE)
         given["name"] = HOSTILE[1]

@@ -105,7 +105,7 @@ def test_hostile_files_get_one_sentence_and_leave_nothing(data, words):
 
 
 def test_too_large_a_file_is_refused_unopened():
-    with pytest.raises(CheckpointError, match="at most 50 MB"):
+    with pytest.raises(CheckpointError, match="the limit is 50 MB"):
         bundle.accept(b"PK" + bytes(52 * 2**20))
 
 

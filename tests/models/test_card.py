@@ -8,7 +8,7 @@ import pytest
 
 from convae.config import TrainConfig
 from convae.errors import CheckpointError, ConfigError
-from convae.models import bundle, checkpoints
+from convae.models import bundle, checkpoints, upload
 from convae.models.card import FORMAT, Card
 from tests.support.server_runs import finished
 
@@ -44,7 +44,7 @@ def test_a_card_of_an_unknown_newer_format_is_one_sentence_and_closes_nothing(ne
 
 def test_an_uploaded_checkpoint_of_a_newer_format_is_refused(tiny_weights):
     data = bundle.export(str(tiny_weights))
-    card, weights = bundle.unpack(data)
+    card, weights = upload.unpack(data)
     with pytest.raises(CheckpointError, match="newer version wrote it"):
         Card.from_dict(card | {"format": FORMAT + 1})
     assert Card.from_dict(card).sha256 and weights

@@ -60,7 +60,7 @@ def test_half_precision_takes_half_the_room_and_looks_the_same(saved):
 
 
 def test_a_missing_checkpoint_is_answered_with_those_at_hand(saved):
-    with pytest.raises(CheckpointError, match="no checkpoint `nope`. At hand: mine"):
+    with pytest.raises(CheckpointError, match="no checkpoint `nope`. Available: mine"):
         checkpoints.load("nope")
 
 
