@@ -9,6 +9,7 @@ import pytest
 
 from convae.data import uploads, zips
 from convae.errors import CheckpointError
+from convae.models import upload
 
 
 def zipped(count: int, comment: bytes = b"") -> bytes:
