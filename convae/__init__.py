@@ -12,6 +12,7 @@ plots       arrays in, plotly figures out
 ui          everything Streamlit
 
 config          one experiment, described once; form, command line and JSON are made from it
+codec           the type of a trained model, without torch
 errors          what a user can cause, in one sentence
 images          uint8 images <-> batches; PNG, GIF, contact sheets
 files           atomic writes, folders; processes: detached processes and file locks

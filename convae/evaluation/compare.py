@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from convae.codec import Codec
 from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.evaluation.compressors import (
@@ -79,11 +80,11 @@ def _timed(rebuild, images) -> tuple[np.ndarray, float]:
 
 
 def evaluate(
-    checkpoint,
+    checkpoint: Codec,
     test: ImageSet,
     fitted_on: ImageSet | None,
     bits: int = FLOAT,
-    beside: Iterable[Any] = (),
+    beside: Iterable[Codec] = (),
     keep: Sequence[int] = (),
 ) -> dict[str, Any]:
     """The checkpoint's line of the table with n, latent_dim, refinement_steps and images_per_s. Its
@@ -126,7 +127,11 @@ def evaluate(
 
 
 def by_length(
-    checkpoint, test: ImageSet, fitted_on: ImageSet | None, keep: Sequence[int], bits: int = FLOAT
+    checkpoint: Codec,
+    test: ImageSet,
+    fitted_on: ImageSet | None,
+    keep: Sequence[int],
+    bits: int = FLOAT,
 ) -> list[dict[str, Any]]:
     """For each length K in `keep`: {"keep": K, "psnr": dB, "pca_psnr": dB or None}.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convae.codec import Codec
 from convae.data import ImageSet
 from convae.evaluation import codecs, metrics, quantization
 from convae.evaluation.pca import PCA, pca_for
@@ -35,7 +36,7 @@ def code_bytes(latent_dim: int, bits: int) -> int:
     return -(-latent_dim * bits // 8)
 
 
-def model_method(checkpoint, reference: ImageSet, bits: int = FLOAT) -> Method:
+def model_method(checkpoint: Codec, reference: ImageSet, bits: int = FLOAT) -> Method:
     """A checkpoint whose codes are kept in `bits` bits a value; see `reference_of`."""
     d, key = checkpoint.config.latent_dim, f"model-{checkpoint.sha256}-{bits}"
     if bits == FLOAT:
@@ -46,7 +47,9 @@ def model_method(checkpoint, reference: ImageSet, bits: int = FLOAT) -> Method:
     return Method(checkpoint.name, key, d, code_bytes(d, bits), rebuild, told)
 
 
-def stored_codes(checkpoint, images: np.ndarray, reference: ImageSet, bits: int) -> np.ndarray:
+def stored_codes(
+    checkpoint: Codec, images: np.ndarray, reference: ImageSet, bits: int
+) -> np.ndarray:
     """The codes of images as they come back from `bits` bits a value; see `reference_of`."""
     codes = checkpoint.encode(images)
     if bits == FLOAT:
@@ -111,7 +114,7 @@ def reference_of(test: ImageSet, fitted_on: ImageSet | None) -> ImageSet:
 
 
 def contenders(
-    checkpoint,
+    checkpoint: Codec,
     test: ImageSet,
     fitted_on: ImageSet | None,
     bits: int = FLOAT,
@@ -126,7 +129,9 @@ def contenders(
     return found + codec_methods(test.images, found[0].bytes_per_image)
 
 
-def model_curve(checkpoint, images: np.ndarray, reference: np.ndarray) -> list[tuple[float, float]]:
+def model_curve(
+    checkpoint: Codec, images: np.ndarray, reference: np.ndarray
+) -> list[tuple[float, float]]:
     """(bytes an image, PSNR of the set in dB) of the checkpoint at each of BITS."""
     ranges, codes = checkpoint.encode(reference), checkpoint.encode(images)
     points = quantization.rate_distortion(images, codes, checkpoint.decode, ranges, BITS[:-1])

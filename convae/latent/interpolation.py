@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convae.codec import Codec
 from convae.csv_export import to_csv
 from convae.latent import neighbors, paths, typicality
 from convae.latent.neighbors import nearest_neighbors
@@ -72,7 +73,7 @@ def walk(
     way: str,
     images: np.ndarray,
     codes: np.ndarray,
-    checkpoint,
+    checkpoint: Codec,
     real: RealCodes,
     *,
     steps: int = 12,
@@ -225,7 +226,7 @@ def codes_csv(codes: Mapping[str, np.ndarray]) -> bytes:
 
 
 def corners(
-    images: np.ndarray, codes: np.ndarray, side: int, checkpoint
+    images: np.ndarray, codes: np.ndarray, side: int, checkpoint: Codec
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A square between four keyframes: decoded, with pixels mixed instead, and the codes.
 

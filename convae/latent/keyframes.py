@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convae.codec import Codec
 from convae.data import ImageSet
 from convae.latent import priors
 
@@ -121,7 +122,7 @@ def sample_rows(keyframes: Sequence[Keyframe], known: Known) -> np.ndarray:
 
 
 def look_up(
-    keyframes: Sequence[Keyframe], known: Known, checkpoint, prior=None
+    keyframes: Sequence[Keyframe], known: Known, checkpoint: Codec, prior=None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The images uint8 (K, 32, 32, 3) and the codes float32 (K, d) of keyframes that `parse` gave.
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from convae import images as pixels
+from convae.codec import Codec
 from convae.evaluation import metrics
 from convae.evaluation.pca import PCA, fit_pca
 from convae.latent.neighbors import nearest_neighbors
@@ -75,7 +76,7 @@ class Detector:
     (latent_dim, latent_dim): of the codes; None for fewer than two images.
     """
 
-    model: object
+    model: Codec
     codes: np.ndarray
     pca: PCA
     pca_codes: np.ndarray
@@ -109,7 +110,7 @@ class Detector:
         return {name: np.asarray(values, np.float64) for name, values in found.items()}
 
 
-def fit(model, normal: np.ndarray, progress: Progress | None = None) -> Detector:
+def fit(model: Codec, normal: np.ndarray, progress: Progress | None = None) -> Detector:
     """A detector for a checkpoint and normal images, uint8 (N, 32, 32, 3), N >= 1.
 
     progress(done, total, what) is called between parts; what it raises ends the work.
@@ -124,7 +125,7 @@ def fit(model, normal: np.ndarray, progress: Progress | None = None) -> Detector
     return Detector(encoder_only, codes, pca, pca.encode(normal, size), *_whitener(codes))
 
 
-def _encoded(model, images: np.ndarray, progress: Progress | None) -> np.ndarray:
+def _encoded(model: Codec, images: np.ndarray, progress: Progress | None) -> np.ndarray:
     parts = []
     for start in range(0, len(images), PART):
         if progress:

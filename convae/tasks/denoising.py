@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convae.codec import Codec
 from convae.data.corruptions import corrupt
 from convae.evaluation import metrics
 from convae.evaluation.pca import PCA
@@ -59,7 +60,7 @@ class Curve(NamedTuple):
     psnr: dict[str, list[float]]
 
 
-def by_model(model) -> Method:
+def by_model(model: Codec) -> Method:
     """A checkpoint as a method, by its encoder and decoder alone.
 
     Refinement steps are never used on a corrupted input: they pull the code to where the
@@ -81,7 +82,7 @@ def _by_filter(name: str, images: np.ndarray, kind: str, strength: float) -> np.
     return filtered(images, name, **parameters(name, kind, strength))
 
 
-def methods(model, pca: PCA | None) -> dict[str, Method]:
+def methods(model: Codec, pca: PCA | None) -> dict[str, Method]:
     """The model and its baselines by name. Without images to fit a PCA on there is no PCA_WIENER.
 
     model: a checkpoint; pca: fitted on training images, with all the components that were kept.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convae.codec import Codec
 from convae.data import ImageSet
 from convae.errors import DataError
 from convae.evaluation.pca import PCA
@@ -58,7 +59,7 @@ class Classified(NamedTuple):
     predicted: np.ndarray
 
 
-def encoders(checkpoint, pca: PCA, progress: Progress) -> dict[str, Encode]:
+def encoders(checkpoint: Codec, pca: PCA, progress: Progress) -> dict[str, Encode]:
     """For each of SPACES what takes an ImageSet of N images to its points, float32 (N, D).
 
     checkpoint: of the encoder alone. pca: fitted to the training images. One space at a time need

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convae import data
+from convae.codec import Codec
 from convae.data import ImageSet
 from convae.errors import ConfigError
 from convae.evaluation.pca import PCA, pca_for
@@ -95,12 +96,12 @@ def fit_prior(
 class Material:
     """What priors are fitted to and what samples are measured against.
 
-    model: has `decode`. train: N images, codes float32 (N, latent_dim) theirs. pca: fitted to the
+    model: trained. train: N images, codes float32 (N, latent_dim) theirs. pca: fitted to the
     train images. train_points (N, SPACE_DIM), real_points (M, SPACE_DIM): of the train images and
     of real images, best ones that the prior has not seen, in the space of the figures.
     """
 
-    model: object
+    model: Codec
     train: ImageSet
     codes: np.ndarray
     pca: PCA
@@ -119,7 +120,7 @@ def fit_and_real(
     return train.sample(limit), real.sample(COUNT)
 
 
-def prepare(model, train: ImageSet, codes: np.ndarray, real: ImageSet) -> Material:
+def prepare(model: Codec, train: ImageSet, codes: np.ndarray, real: ImageSet) -> Material:
     """The material of one model, seconds for TRAINING images: worth keeping. codes: float32
     (N, latent_dim), of the train images by the encoder alone."""
     pca = pca_for(train)

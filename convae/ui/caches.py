@@ -49,7 +49,7 @@ def refined(checkpoint: Checkpoint, steps: int) -> Checkpoint:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _refined(name: str, sha256: str, steps: int, _checkpoint) -> Checkpoint:
+def _refined(name: str, sha256: str, steps: int, _checkpoint: Checkpoint) -> Checkpoint:
     return _checkpoint.with_refinement_steps(steps)
 
 
@@ -115,7 +115,9 @@ def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Encoding the images")
-def _codes(sha256: str, fingerprint: str, count: int, _checkpoint, _images) -> np.ndarray:
+def _codes(
+    sha256: str, fingerprint: str, count: int, _checkpoint: Checkpoint, _images
+) -> np.ndarray:
     codes = _checkpoint.encode(_images.images[:count])
     codes.flags.writeable = False
     return codes
@@ -166,7 +168,7 @@ def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reconstructing the images")
-def _rebuilt(sha256: str, fingerprint: str, _checkpoint, _codes) -> np.ndarray:
+def _rebuilt(sha256: str, fingerprint: str, _checkpoint: Checkpoint, _codes) -> np.ndarray:
     rebuilt = _checkpoint.decode(_codes)
     rebuilt.flags.writeable = False
     return rebuilt

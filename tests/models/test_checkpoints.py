@@ -1,4 +1,5 @@
 import hashlib
+import inspect
 import io
 import json
 import os
@@ -16,6 +17,7 @@ import torch
 
 from convae import __main__ as cli
 from convae import runs
+from convae.codec import Codec
 from convae.config import TrainConfig, from_flat
 from convae.errors import CheckpointError, ConfigError
 from convae.models import bundle, checkpoints
@@ -36,6 +38,15 @@ def saved():
 
 def image(seed=0):
     return np.random.default_rng(seed).integers(0, 256, (2, 32, 32, 3), np.uint8)
+
+
+def test_a_checkpoint_is_a_codec(saved):
+    assert isinstance(checkpoints.load("mine"), Codec)
+    # isinstance compares names alone
+    for name in ("encode", "decode", "reconstruct", "with_refinement_steps"):
+        promised = inspect.signature(getattr(Codec, name)).parameters.values()
+        given = inspect.signature(getattr(checkpoints.Checkpoint, name)).parameters.values()
+        assert [(p.name, p.default) for p in promised] == [(p.name, p.default) for p in given]
 
 
 def test_what_was_saved_comes_back_bit_for_bit(saved):

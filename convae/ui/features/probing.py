@@ -10,6 +10,7 @@ import streamlit as st
 from convae.data import ImageSet
 from convae.errors import DataError
 from convae.evaluation.pca import PCA
+from convae.models.checkpoints import Checkpoint
 from convae.tasks import dimensionality, features
 from convae.tasks.dimensionality import Dimensions
 from convae.tasks.features import Classified, LabelPoint
@@ -25,7 +26,7 @@ class Setting:
     """A model, and the images that its codes are probed on. train: those with labels to learn from
     and to search in."""
 
-    checkpoint: object
+    checkpoint: Checkpoint
     train: ImageSet
     test: ImageSet
 
@@ -42,7 +43,7 @@ class Setting:
         return features.encoders(self.checkpoint, self.pca, report)
 
 
-def setting(checkpoint, images: ImageSet, count: int) -> Setting:
+def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
     """`count` training images of the chosen set and up to features.TESTED test images; for uploads
     the training images of what the model has learned from, where they are here."""
     source = images.name

@@ -8,6 +8,7 @@ import streamlit as st
 
 from convae.data import ImageSet
 from convae.errors import DataError
+from convae.models.checkpoints import Checkpoint
 from convae.tasks import generation
 from convae.tasks.generation import Material, Sampler, Samples
 from convae.tasks.merits import Figures
@@ -35,7 +36,7 @@ class Choice:
 class Setting:
     """A model, the images that its priors are fitted to, and the real ones to compare with."""
 
-    checkpoint: object
+    checkpoint: Checkpoint
     train: ImageSet
     real: ImageSet
 
@@ -53,7 +54,7 @@ class Setting:
         return self.train.split != self.real.split
 
 
-def setting(checkpoint, images: ImageSet) -> Setting:
+def setting(checkpoint: Checkpoint, images: ImageSet) -> Setting:
     """As `generation.fit_and_real`, of the chosen images; uploads are both at once."""
     train = images
     if images.name != pickers.UPLOADS:

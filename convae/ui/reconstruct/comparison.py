@@ -112,7 +112,9 @@ def _codecs(fingerprint: str, size: int, _measured) -> dict[str, Method]:
 
 
 @st.cache_resource(max_entries=24, show_spinner="Calibrating quantization")
-def _model(name: str, sha256: str, reference: str, bits: int, _model, _contest) -> Method:
+def _model(
+    name: str, sha256: str, reference: str, bits: int, _model: Checkpoint, _contest
+) -> Method:
     return compressors.model_method(_model, _contest.reference, bits)
 
 
@@ -208,7 +210,7 @@ def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
 
 
 @st.cache_resource(max_entries=40, show_spinner="Measuring a model at 1 to 8 bits")
-def _model_curve(sha256: str, images: str, reference: str, _model, _images, _reference):
+def _model_curve(sha256: str, images: str, reference: str, _model: Checkpoint, _images, _reference):
     return compressors.model_curve(_model, _images.images, _reference.images)
 
 

@@ -87,7 +87,7 @@ def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
     return caches.refined(checkpoint, steps)
 
 
-def pick_beside(checkpoint) -> list[str]:
+def pick_beside(checkpoint: Checkpoint) -> list[str]:
     """Names of the baselines and other models to compare with."""
     others = [name for name in model_cards.checkpoint_options() if name != checkpoint.name]
     encoder_only = [GUESS] if checkpoint.config.refinement_steps else []

@@ -9,6 +9,7 @@ from convae import data, plots
 from convae import images as pixels
 from convae.csv_export import to_csv
 from convae.evaluation import compare, metrics
+from convae.models.checkpoints import Checkpoint
 from convae.ui import frame, pickers, pictures
 from convae.ui.address import Setting, spec_name
 from convae.ui.components.before_after import before_after
@@ -117,7 +118,7 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
     _layers(held.checkpoint, image, half)
 
 
-def _layers(checkpoint, image: np.ndarray, half: str) -> None:
+def _layers(checkpoint: Checkpoint, image: np.ndarray, half: str) -> None:
     layers = [layer for layer in checkpoint.model.layers(image) if layer[0] == half]
     layers = [(kind, out) for _, kind, out, _ in layers if out.ndim == 3]
     rows = {}
