@@ -3,7 +3,7 @@
     python -m benchmarks.latent_map CHECKPOINT [--umap]
 
 A server of its own is warmed up by one visit; then a fresh browser opens the page, and opens it
-again with the chart's JavaScript at hand. With --umap a fresh UMAP is fitted three times, one after
+again with the chart's JavaScript cached. With --umap a fresh UMAP is fitted three times, one after
 the other: by umap-learn alone in a process of its own, by the worker of the app, and by the worker
 while a visitor opens another page every second. Prints one JSON object.
 """
@@ -137,7 +137,7 @@ def main() -> None:
     model = checkpoints.load(asked.checkpoint)
     images = data.load(model.train_config.data.spec, "test").sample(maps.LIMIT)
     codes = model.encode(images.images)
-    told = {"checkpoint": model.name, "codes": len(codes), "latent_dim": codes.shape[1]}
+    result = {"checkpoint": model.name, "codes": len(codes), "latent_dim": codes.shape[1]}
     with tempfile.TemporaryDirectory() as cache:
         os.environ["CONVAE_CACHE_DIR"] = cache
         # a map to switch to: what it shows does not matter to the clock
@@ -151,10 +151,10 @@ def main() -> None:
                 opened(page, f"{server.address}/latent_map?{query}&latent-method=PCA")
                 settle(page)
                 page.close()
-                told |= visits(browser, server.address, query, asked.repeats)
+                result |= visits(browser, server.address, query, asked.repeats)
             if asked.umap:
-                told |= umap_times(server.address, codes, seed=7)
-    print(json.dumps(told))
+                result |= umap_times(server.address, codes, seed=7)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -79,9 +79,9 @@ def pretend_run(epochs: int):
     run = runs.claim(from_flat({"epochs": 2000, "latent_dim": 16}), "busy")
     (run.path / "history.jsonl").write_text("".join(map(row, range(1, epochs + 1))))
     reference_levels.write(run.path, {"PCA, 16 values": {"psnr": 18.0, "loss": 0.01}})
-    told = {"state": "running", "epoch": epochs, "epochs": 2000, "step": 40 * epochs,
+    status = {"state": "running", "epoch": epochs, "epochs": 2000, "step": 40 * epochs,
             "steps": 80_000, "remaining_s": 600.0, "learning_rate": 1e-3}  # fmt: skip
-    files.write_atomically(run.path / "status.json", json.dumps(told).encode())
+    files.write_atomically(run.path / "status.json", json.dumps(status).encode())
     rng = np.random.default_rng(0)
     folder = run.path / "snapshots"
     images = rng.integers(0, 256, (500, 32, 32, 3), np.uint8)

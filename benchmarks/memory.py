@@ -19,23 +19,25 @@ RSS_PER_MB = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kiloby
 
 def peak_mb(arguments, **environment):
     """Peak resident memory of `python ARGUMENTS`, in MB; SystemExit with its words if it fails."""
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=told, stderr=told, env=os.environ | environment
+            [sys.executable, *arguments], stdout=output, stderr=output, env=os.environ | environment
         )
         _, code, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(code)
         if process.returncode:
-            told.seek(0)
-            sys.exit(told.read())
+            output.seek(0)
+            sys.exit(output.read())
     return usage.ru_maxrss / RSS_PER_MB
 
 
 def import_torch_mb():
     """What every training pays, right after the import; on its way out Python touches more."""
     asks = "import torch, resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
-    return int(told.stdout) / RSS_PER_MB
+    output = subprocess.run(
+        [sys.executable, "-c", asks], capture_output=True, text=True, check=True
+    )
+    return int(output.stdout) / RSS_PER_MB
 
 
 def training_mb(asked, folder):

@@ -37,8 +37,10 @@ def passed(path, others) -> str:
         rows, _ = files.read_lines(other / "history.jsonl")
         if rows and other != path:
             levels[other.name] = max(row["val_psnr"] for row in rows)
-    told = [f"{name} ({psnr:.2f} dB): {first_above(path, psnr)}" for name, psnr in levels.items()]
-    return "; ".join(told) or "-"
+    crossings = [
+        f"{name} ({psnr:.2f} dB): {first_above(path, psnr)}" for name, psnr in levels.items()
+    ]
+    return "; ".join(crossings) or "-"
 
 
 def effort(card) -> tuple[int, float]:

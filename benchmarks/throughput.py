@@ -23,9 +23,10 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from convae import images as pixels
-from convae.config import ModelConfig, from_flat
+from convae.config import ModelConfig, TrainConfig, from_flat
 from convae.models.autoencoder import BATCH as BATCH_OF_CODES
 from convae.models.autoencoder import ConvAutoencoder
+from convae.models.card import Card
 from convae.models.checkpoints import Checkpoint
 from convae.models.devices import pick_precision
 from convae.training.trainer import Trainer
@@ -103,7 +104,7 @@ class Encoding:
 
     def __init__(self, architecture, latent_dim, device, precision, limit=False):
         model = ConvAutoencoder(ModelConfig(architecture, latent_dim)).to(device)
-        self.checkpoint = Checkpoint("untrained", {}, model)
+        self.checkpoint = Checkpoint("untrained", Card(TrainConfig()), model)
         self.precision, self.limit = precision, limit
 
     def encode(self, images):

@@ -17,7 +17,7 @@ from convae.projection.maps import Settings
 from convae.runs import resuming
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
-OLD_FLAGS = {"refinement_steps": "--corrections"}  # still accepted, not shown in the help
+OLD_FLAGS = {"refinement_steps": "--corrections"}  # aliases, not shown in the help
 
 
 def add_settings(parser: argparse.ArgumentParser, title: str, described) -> None:
@@ -76,21 +76,23 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--run", default="", help=argparse.SUPPRESS)
     add_settings(train, "the experiment", settings())
 
-    resume = verbs.add_parser("resume", help="go on with a run that was stopped, killed or is done")
+    resume = verbs.add_parser("resume", help="continue a run that was stopped, killed or is done")
     resume.add_argument("name", help="name of the run")
-    resume.add_argument("--epochs", type=int, help="new number of epochs in all")
+    resume.add_argument("--epochs", type=int, help="new total number of epochs")
     resume.add_argument(
         "--learning-rate", type=float,
-        help="learning rate from now on; it decays with the rest of the schedule. A diverged run "
-        "needs one smaller than that at which it diverged",
+        help="learning rate from this epoch on; it decays with the rest of the schedule. A "
+        "diverged run needs a smaller one than the one at which it diverged",
     )  # fmt: skip
     for verb in (train, resume):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
         verb.add_argument(
-            "--nice", type=int, default=0, help="give way to others by this much (0-19)"
+            "--nice", type=int, default=0, help="scheduling priority: added niceness (0-19)"
         )
 
-    evaluate = verbs.add_parser("evaluate", help="measure a checkpoint beside PCA, JPEG, WebP")
+    evaluate = verbs.add_parser(
+        "evaluate", help="measure a checkpoint and compare it with PCA, JPEG, WebP"
+    )
     evaluate.add_argument("checkpoint", help="a name that `list` shows, or a folder")
     evaluate.add_argument(
         "--data", default="", help="test split of this data; default: the model's own"
@@ -100,10 +102,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "--bits", type=int, default=16, choices=(1, 2, 3, 4, 5, 6, 7, 8, 16),
-        help="bits a value of the code is kept in; 16, the default: as float16",
+        help="bits per latent value; default: 16 (float16)",
     )  # fmt: skip
     evaluate.add_argument(
-        "--limit", type=int, default=0, help="measure on so many images; 0, the default: on all"
+        "--limit", type=int, default=0, help="number of images to measure on; default: 0 (all)"
     )
     evaluate.add_argument(
         "--refinement-steps", type=int, metavar="STEPS",
@@ -114,45 +116,47 @@ def make_parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "--keep", type=lengths, default=[], metavar="K,...",
-        help="also decode the first K values of each code only, for each of these K, beside PCA "
-        "with K components: for example 32,64,128",
+        help="also decode from the first K values of each code, for each of these K, compared with "
+        "PCA of K components; for example 32,64,128",
     )  # fmt: skip
     evaluate.add_argument(
-        "--beside", nargs="+", default=[], metavar="NAME", help="other checkpoints to measure too"
+        "--beside", nargs="+", default=[], metavar="NAME", help="other checkpoints to compare with"
     )
 
-    umap = verbs.add_parser("map", help="keep the UMAP of a checkpoint's codes beside the model")
+    umap = verbs.add_parser(
+        "map", help="compute the UMAP of a checkpoint's codes and store it with the model"
+    )
     umap.add_argument("--data", default="", help="test split of this data; default: its own")
     add_settings(umap, "the map", maps.UMAP_FIELDS)
 
-    download = verbs.add_parser("download", help="fetch CIFAR-10 (170 MB, resumable, verified)")
+    download = verbs.add_parser("download", help="download CIFAR-10 (170 MB, resumable, verified)")
     for verb in (umap, download):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
 
     task_commands.add_commands(verbs)
 
-    listing = verbs.add_parser("list", help="show the checkpoints and runs at hand")
+    listing = verbs.add_parser("list", help="list the available checkpoints and runs")
     for verb in (evaluate, listing):
         verb.add_argument("--json", action="store_true", help="machine-readable output")
 
-    export = verbs.add_parser("export", help="pack a checkpoint into one zip to take along")
+    export = verbs.add_parser("export", help="export a checkpoint as one zip file")
     for verb in (umap, export):
         verb.add_argument("checkpoint", help="a name that `list` shows, or a folder")
     export.add_argument("--to", default="", help="the file to write; default: NAME.zip")
     return parser
 
 
-def sit_down(run: runs.Run, quiet: bool, command: str, new: bool = False) -> int:
-    """Work on a run until it ends. 0: done or stopped with the model delivered; 1: any other
-    end. Of a new run that the user's settings or data keep from its first epoch nothing is left."""
+def run_session(run: runs.Run, quiet: bool, command: str, new: bool = False) -> int:
+    """Train a run until it ends. Returns 0 if it is done or stopped with a saved model, else 1.
+    A new run that fails before its first epoch because of its settings or data is deleted."""
     from convae.training.session import Sitting
 
     bars = Bars(quiet or torchrun.rank() > 0)
     with runs.working_on(run):
-        sitting = Sitting(run, command, bars.train)
-        status = sitting.work()
+        session = Sitting(run, command, bars.train)
+        status = session.work()
     bars.close()
-    if new and sitting.refused and torchrun.processes() == 1 and not run.history():
+    if new and session.refused and torchrun.processes() == 1 and not run.history():
         run.delete()
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""
@@ -165,7 +169,7 @@ def sit_down(run: runs.Run, quiet: bool, command: str, new: bool = False) -> int
 
 def train(asked: argparse.Namespace, command: str) -> int:
     if asked.run:
-        return sit_down(runs.Run(Path(asked.run)), asked.quiet, command)
+        return run_session(runs.Run(Path(asked.run)), asked.quiet, command)
     names = {f.name for f in settings()}
     config = from_flat({k: v for k, v in vars(asked).items() if k in names and v is not None})
     from convae import data
@@ -174,14 +178,16 @@ def train(asked: argparse.Namespace, command: str) -> int:
     if asked.name:
         runs.check_name(asked.name)
     if torchrun.processes() > 1 and not asked.name:
-        raise ConvaeError("Under torchrun a run needs a name that all processes know: --name NAME.")
+        raise ConvaeError(
+            "Under torchrun the run needs a name, the same in all processes: --name NAME."
+        )
     run = claim_together(config, asked.name)
-    return sit_down(run, asked.quiet, command, new=torchrun.restarts() == 0)
+    return run_session(run, asked.quiet, command, new=torchrun.restarts() == 0)
 
 
 def claim_together(config: TrainConfig, name: str) -> runs.Run:
     """Under torchrun rank 0 claims the folder and the others wait for it. After a restart by
-    torchrun the run is there already: all go on with it from its last saved epoch."""
+    torchrun the run exists: all processes continue it from its last saved epoch."""
     restarted = torchrun.restarts() > 0
     if torchrun.rank() == 0:
         if restarted and runs.claimed_by_launcher(config, name):
@@ -203,13 +209,13 @@ def resume(asked: argparse.Namespace, command: str) -> int:
     run.check_resumable()
     if processes.HANDED not in os.environ:
         run.end_measuring()
-    # a starter has prepared it already, and a process that torchrun restarts goes on as before
+    # the launching process has prepared it; a process restarted by torchrun continues unchanged
     first = torchrun.restarts() == 0
     rank = torchrun.rank()
     if processes.HANDED not in os.environ and first and rank == 0 and not run.locked():
         longer = None if asked.epochs is None else replace(run.config(), epochs=asked.epochs)
         resuming.prepare(run, longer, asked.learning_rate)
-    return sit_down(run, asked.quiet, command)
+    return run_session(run, asked.quiet, command)
 
 
 def evaluate(asked: argparse.Namespace, command: str) -> int:
@@ -261,13 +267,13 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
         }
         for entry in entries
     ]  # fmt: skip
-    at_hand = {row["name"]: row for row in rows}
+    available = {row["name"]: row for row in rows}
     for run in runs.listing():
         try:
             config = run.config()
         except RunError:
             continue
-        row = at_hand.setdefault(run.id, {
+        row = available.setdefault(run.id, {
             "name": run.id, "kind": "run", "path": str(run.path),
             "architecture": config.model.architecture, "latent_dim": config.model.latent_dim,
             "data": config.data.spec, "metrics": None,
@@ -275,16 +281,16 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
         row |= {"kind": "run", "state": run.status().state}
     for name, reason in damaged.items():
         kind = "run" if (runs.root() / name).is_dir() else "checkpoint"
-        row = at_hand.setdefault(name, {"name": name, "kind": kind, "metrics": None})
+        row = available.setdefault(name, {"name": name, "kind": kind, "metrics": None})
         row |= {"state": "damaged", "reason": reason}
     if asked.json:
-        print(json.dumps(list(at_hand.values())))
+        print(json.dumps(list(available.values())))
         return 0
-    if not at_hand:
-        print("Nothing yet: `python -m convae train --data shapes` makes a model in a minute.")
+    if not available:
+        print("No checkpoints or runs yet. `python -m convae train --data shapes` trains one.")
     for reason in damaged.values():
         print(f"convae: {reason}", file=sys.stderr)
-    for row in at_hand.values():
+    for row in available.values():
         test = (row["metrics"] or {}).get("test") or {}
         psnr = f"{test['psnr']:.2f} dB" if test.get("psnr") else "-"
         print(
@@ -295,13 +301,11 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def draw_map(asked: argparse.Namespace, command: str) -> int:
-    pass
-
+def compute_map(asked: argparse.Namespace, command: str) -> int:
     given = {f.name: getattr(asked, f.name) for f in maps.UMAP_FIELDS}
     chosen = maps.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
     bars = Bars(asked.quiet)
-    path = keep_beside(asked.checkpoint, asked.data, chosen, bars)
+    path = store_map(asked.checkpoint, asked.data, chosen, bars)
     bars.close()
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
     return 0
@@ -320,7 +324,7 @@ def export(asked: argparse.Namespace, command: str) -> int:
 
 
 def app(asked: argparse.Namespace, command: str) -> int:
-    """Replace this process by the app's server."""
+    """Replace this process with the app's server."""
     script = files.app_root() / "app.py"
     options = {"port": asked.port, "address": asked.address, "headless": asked.headless}
     flags = [f"--server.{name}={str(value).lower()}" for name, value in options.items()]
@@ -333,14 +337,14 @@ def main(arguments: list[str] | None = None) -> int:
     asked = make_parser().parse_args(arguments)
     if getattr(asked, "nice", 0):
         os.nice(max(0, min(asked.nice, 19)))
-    verbs = {"app": app, "train": train, "resume": resume, "evaluate": evaluate, "map": draw_map,
+    verbs = {"app": app, "train": train, "resume": resume, "evaluate": evaluate, "map": compute_map,
              "download": download, "list": list_all, "export": export,
              **task_commands.COMMANDS}  # fmt: skip
     try:
         code = verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # whoever reads our output, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ConvaeError as error:
@@ -354,11 +358,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def keep_beside(checkpoint: str, spec: str, settings: Settings, report) -> Path:
-    """Draw the map of a checkpoint's codes of a test split and keep it beside the model, in the
-    folder `maps`, where every copy of the model finds it. Returns the file.
+def store_map(checkpoint: str, spec: str, settings: Settings, report) -> Path:
+    """Compute the map of a checkpoint's codes of a test split and store it in the folder `maps` of
+    the checkpoint. Returns the file.
 
-    spec: an image set; "": the model's own. report(done, total, what) is called now and then.
+    spec: an image set; "": the model's own. report(done, total, what) is called for progress.
     """
     from convae import data
     from convae.models import checkpoints
@@ -379,7 +383,7 @@ def keep_beside(checkpoint: str, spec: str, settings: Settings, report) -> Path:
 if __name__ == "__main__":
     code = main()
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        # all is saved and said; gloo's threads can abort the interpreter's own way out (seen: -6)
+        # everything is saved and printed; gloo's threads can abort a normal exit (seen: -6)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -22,10 +22,10 @@ def add_commands(verbs) -> None:
 
 def _add_denoise_and_anomaly(verbs) -> None:
     denoise_parser = verbs.add_parser(
-        "denoise", help="restore corrupted images, beside classical filters"
+        "denoise", help="restore corrupted images, compared with classical filters"
     )
     anomaly_parser = verbs.add_parser(
-        "anomaly", help="tell suspect images from normal ones, beside baselines"
+        "anomaly", help="separate suspect images from normal ones, compared with baselines"
     )
     for parser in (denoise_parser, anomaly_parser):
         parser.add_argument("checkpoint", help="a name that `list` shows, or a folder")
@@ -42,7 +42,9 @@ def _add_denoise_and_anomaly(verbs) -> None:
         + ". Default: gaussian",
     )  # fmt: skip
     denoise_parser.add_argument(
-        "--strength", type=float, help="strength of the corruption; default: one that is visible"
+        "--strength",
+        type=float,
+        help="strength of the corruption; default: a visible one for each kind",
     )
     denoise_parser.add_argument(
         "--seed", type=int, default=0, help="seed of the corruption; default: 0"
@@ -54,25 +56,29 @@ def _add_denoise_and_anomaly(verbs) -> None:
     )  # fmt: skip
     anomaly_parser.add_argument(
         "--suspects", required=True,
-        help=f"images to tell from them, {suspects}. The same SPEC without a class: its others",
+        help=f"images to separate from them, {suspects}. The same SPEC without a class: its others",
     )  # fmt: skip
     anomaly_parser.add_argument(
-        "--fit-limit", type=int, default=0, help="normal images to fit to; 0, the default: all"
+        "--fit-limit", type=int, default=0, help="normal images to fit on; default: 0 (all)"
     )
     for parser, what in (
         (denoise_parser, "measure on"),
         (anomaly_parser, "measure on, each group"),
     ):
         parser.add_argument(
-            "--limit", type=int, default=0, help=f"images to {what}; 0, the default: all"
+            "--limit", type=int, default=0, help=f"images to {what}; default: 0 (all)"
         )
 
 
 def _add_generate_and_probe(verbs) -> None:
     from convae.tasks import features, generation
 
-    generate_parser = verbs.add_parser("generate", help="sample new images, and measure them")
-    probe_parser = verbs.add_parser("probe", help="classify by codes, beside three baselines")
+    generate_parser = verbs.add_parser(
+        "generate", help="sample new images and measure their quality"
+    )
+    probe_parser = verbs.add_parser(
+        "probe", help="classify images by their codes, compared with three baselines"
+    )
     for parser in (generate_parser, probe_parser):
         parser.add_argument("checkpoint", help="a name that `list` shows, or a folder")
         parser.add_argument("--data", default="", help="images; default: the model's own")
@@ -87,17 +93,21 @@ def _add_generate_and_probe(verbs) -> None:
         ("--count", generation.COUNT, "samples"),
         ("--seed", 0, "seed of the fit and of the samples"),
         ("--components", generation.COMPONENTS, "Gaussians in the mixture"),
-        ("--neighbors", generation.NEIGHBORS, "nearest codes that shape the noise of jitter"),
+        (
+            "--neighbors",
+            generation.NEIGHBORS,
+            "nearest codes that set the noise of kNN jitter",
+        ),
     ):
         generate_parser.add_argument(
             flag, type=int, default=default, help=f"{text}; default: {default}"
         )
     generate_parser.add_argument(
         "--temperature", type=float, default=1.0,
-        help="scales the spread of the prior; default: 1, as fitted",
+        help="scale of the standard deviation of the prior; default: 1, as fitted",
     )  # fmt: skip
     generate_parser.add_argument(
-        "--by-class", action="store_true", help="fit a prior of its own to each class"
+        "--by-class", action="store_true", help="fit a separate prior to each class"
     )
     generate_parser.add_argument("--to", default="", help="write a PNG of up to 100 samples here")
     for parser, default in (
@@ -106,7 +116,7 @@ def _add_generate_and_probe(verbs) -> None:
     ):
         parser.add_argument(
             "--limit", type=int, default=default,
-            help=f"training images at most; 0: all. Default: {default:,}",
+            help=f"maximum number of training images; 0: all. Default: {default:,}",
         )  # fmt: skip
 
 
@@ -181,7 +191,7 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
         )
         print(f"{detection.SCORES[name].label:30}{cells[0]:>16}{cells[1]:>22}")
     print(
-        f"Fitted to {len(detector.codes):,} normal images; measured on {len(chosen.normal):,} "
+        f"Fitted on {len(detector.codes):,} normal images; measured on {len(chosen.normal):,} "
         f"normal images and {len(chosen.suspects):,} suspects."
     )
     print(detection.verdict(measured))
@@ -189,7 +199,7 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
 
 
 def generate(asked: argparse.Namespace, command: str) -> int:
-    """The figures of merit of new images; see `tasks.generation`."""
+    """Quality figures of new images; see `tasks.generation`."""
     from convae.latent.encode_cache import codes_for
     from convae.tasks import generation, merits
 
@@ -277,7 +287,7 @@ COMMANDS = {"denoise": denoise, "anomaly": anomaly, "generate": generate, "probe
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    """JSON has no nan."""
+    """NaN is not valid JSON: None instead."""
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
@@ -287,7 +297,7 @@ def _check(flag: str, value: float, least: int = 0) -> None:
 
 
 def _encoder(name: str):
-    """The checkpoint of this name, its codes those of the encoder alone."""
+    """The checkpoint of this name without refinement steps."""
     from convae.models import checkpoints
 
     return checkpoints.load(name).with_refinement_steps(0)

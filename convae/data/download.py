@@ -17,7 +17,7 @@ TIMEOUT_S = 20.0  # of silence, not of the whole download
 ATTEMPTS = 5  # in a row that brought less than a megabyte
 BACK_OFF_S = 1.0  # doubled after each of them
 _CHUNK = 2**18
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP statuses that may be gone in a moment
+_PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP statuses worth a retry
 
 
 class _GivenUp(Exception):

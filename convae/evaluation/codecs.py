@@ -1,4 +1,4 @@
-"""Straw men as small as a code: JPEG, WebP, and any code in few bits a value (PCA is in `pca`)."""
+"""Baselines of the size of a code: JPEG and WebP (PCA is in `pca`)."""
 
 import io
 import math

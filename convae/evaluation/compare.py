@@ -1,4 +1,4 @@
-"""How good is a checkpoint, beside its straw men on the same images? One answer for page and
+"""Quality of a checkpoint compared with its baselines on the same images, for the pages and the
 command line."""
 
 import time
@@ -28,7 +28,7 @@ class Reconstructs(Protocol):
 
 
 class Row(NamedTuple):
-    """One line of the table: a method, the size of its code, and what `metrics.summary` says."""
+    """One row of the table: a method, its latent dimension and the figures of `metrics.summary`."""
 
     name: str
     values: int | None
@@ -48,7 +48,7 @@ def row(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> Row:
     return Row(method.name, method.values, method.bytes_per_image, *summary)
 
 
-PART = 125  # images reconstructed between two looks at whether to go on: a batch of the model
+PART = 125  # images reconstructed between two calls of progress: one batch of the model
 
 
 def measure(
@@ -57,8 +57,9 @@ def measure(
     """n, mse (pixels in [0, 1]), psnr (dB, of the whole set), ssim and images_per_s on these
     images.
 
-    images: uint8 (N, 32, 32, 3). Reconstructions are uint8 too, as people see them.
-    progress: called with (images reconstructed, N) after every part; what it raises ends it.
+    images: uint8 (N, 32, 32, 3). Reconstructions are uint8, as displayed.
+    progress: called with (images reconstructed, N) after every part; an exception it
+    raises ends the measurement.
     """
 
     def rebuild(images: np.ndarray) -> np.ndarray:
@@ -87,19 +88,19 @@ def evaluate(
     beside: Iterable[Codec] = (),
     keep: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """The checkpoint's line of the table with n, latent_dim, refinement_steps and images_per_s. Its
-    straw men's are under "baselines" (pca is full of None where there is nothing to fit it on),
-    those of other checkpoints under "beside"; "first_guess" is the encoder alone, or None. With
+    """The checkpoint's line of the table with n, latent_dim, refinement_steps and images_per_s. The
+    baselines are under "baselines" (all values of pca are None without images to fit it on),
+    other checkpoints under "beside"; "first_guess" is the encoder alone, or None. With
     `keep`, lengths of the code, "keep" has a line of `by_length` for each."""
     lengths = by_length(checkpoint, test, fitted_on, keep, bits) if keep else []
-    own, *straw = contenders(checkpoint, test, fitted_on, bits)
+    own, *baselines = contenders(checkpoint, test, fitted_on, bits)
     rebuilt, speed = _timed(own.rebuild, test.images)
     mine = _figures(own, test.images, rebuilt)
     lines: dict[str, Any] = {"pca": dict.fromkeys(mine) | {"fitted_on": None}}
-    for method in straw:
+    for method in baselines:
         rebuilt = method.rebuild(test.images)
-        told = {"fitted_on" if method.name == "PCA" else "made_with": method.told}
-        lines[method.name.lower()] = _figures(method, test.images, rebuilt) | told
+        details = {"fitted_on" if method.name == "PCA" else "made_with": method.details}
+        lines[method.name.lower()] = _figures(method, test.images, rebuilt) | details
     reference = reference_of(test, fitted_on)
     guess = None
     if checkpoint.config.refinement_steps:
@@ -139,7 +140,7 @@ def by_length(
     mean. PCA has K components; it is None where there are no images to fit it on. ConvaeError for a
     length outside 1..latent_dim.
     """
-    for length in keep:  # a wrong one ends this before the work
+    for length in keep:  # an invalid length raises before any image is encoded
         checkpoint.decode(np.zeros((0, checkpoint.config.latent_dim), np.float32), length)
     codes = stored_codes(checkpoint, test.images, reference_of(test, fitted_on), bits)
     pca = pca_for(fitted_on) if fitted_on is not None and len(fitted_on) else None
@@ -160,13 +161,15 @@ def _figures(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> dict[st
 
 
 def as_text(found: Mapping[str, Any]) -> str:
-    """What `evaluate` found, as a table to print."""
-    straw = found["baselines"]
+    """The result of `evaluate` as a table to print."""
+    baselines = found["baselines"]
     named = {found["checkpoint"]: found}
     if found["first_guess"]:
         named[GUESS] = found["first_guess"]
     named |= {
-        name: straw[name.lower()] for name in ("PCA", "JPEG", "WebP") if straw[name.lower()]["mse"]
+        name: baselines[name.lower()]
+        for name in ("PCA", "JPEG", "WebP")
+        if baselines[name.lower()]["mse"]
     }
     named |= {each["checkpoint"]: each for each in found["beside"]}
     width = max(map(len, named))
@@ -182,10 +185,10 @@ def as_text(found: Mapping[str, Any]) -> str:
         f"{line['ssim_spread']:>8.4f}{line['mse']:>10.6f}"
         for name, line in named.items()
     ]
-    if straw["pca"]["fitted_on"]:
-        lines.append(f"PCA is fitted on the training split of {straw['pca']['fitted_on']}.")
+    if baselines["pca"]["fitted_on"]:
+        lines.append(f"PCA is fitted on the training split of {baselines['pca']['fitted_on']}.")
     else:
-        lines.append("No training split is at hand to fit PCA on: name one with --fit-data.")
+        lines.append("There is no training split to fit PCA on: name one with --fit-data.")
     for line in found.get("keep", ()):
         pca = f", PCA {line['pca_psnr']:.2f} dB" if line["pca_psnr"] is not None else ""
         lines.append(f"First {line['keep']} values: {line['psnr']:.2f} dB{pca}")
@@ -208,7 +211,7 @@ def by_class(test: ImageSet, rebuilt: Mapping[str, np.ndarray]) -> list[dict[str
 
 
 def ranked(scores: np.ndarray, which: str, count: int) -> np.ndarray:
-    """The places of the `count` highest ("best", the very best first), lowest ("worst", the very
+    """The indices of the `count` highest ("best", the very best first), lowest ("worst", the very
     worst first) or middlemost ("median", rising) of scores (N,)."""
     rising = np.argsort(scores, kind="stable")
     if which == "best":
@@ -273,7 +276,7 @@ def misleading_text(mse: Mapping[str, float], ssim: Mapping[str, float]) -> str:
     if alike:
         apart = f"SSIM hardly separates {' or '.join(alike)} here: {figures}."
     else:
-        apart = f"SSIM tells them apart: {figures}."
+        apart = f"SSIM separates them: {figures}."
     return f"{shift} {equal} {apart}"
 
 
@@ -289,12 +292,12 @@ def verdict(rows: Sequence[Row]) -> str:
     """
     model, *others = rows
     size = f"{model.bytes_per_image:,.1f}"
-    told = []
+    differences = []
     for row in others:
         if row.name in ("PCA", "JPEG", "WebP"):
             ahead = round(model.psnr, 2) - round(row.psnr, 2)
             side = "behind" if ahead < 0 else "ahead of"
             own = f"{row.bytes_per_image:,.1f}"
             words = f"{abs(ahead):.2f} dB {side} {row.name}"
-            told.append(words if own == size else f"{words} ({own} bytes)")
-    return f"At {size} bytes an image the model is {', '.join(told)}." if told else ""
+            differences.append(words if own == size else f"{words} ({own} bytes)")
+    return f"At {size} bytes an image the model is {', '.join(differences)}." if differences else ""

@@ -1,4 +1,4 @@
-"""Ways to keep an image in few bytes, ready to be compared: a checkpoint and its straw men."""
+"""Compressed representations of an image with one interface: a checkpoint and its baselines."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -17,10 +17,10 @@ REFERENCE = 1_000  # training images whose codes give the range of each quantize
 
 
 class Method(NamedTuple):
-    """One way to keep an image in few bytes, ready to use.
+    """One compressed representation of an image.
 
-    key: methods of equal keys rebuild equally. values: numbers in its code, None for a codec.
-    rebuild: uint8 (N, 32, 32, 3) -> the same shape. told: what one should know of how it was made.
+    key: methods of equal keys rebuild equally. values: its latent dimension, None for a codec.
+    rebuild: uint8 (N, 32, 32, 3) -> the same shape. details: how it was made, to display.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Method(NamedTuple):
     values: int | None
     bytes_per_image: float
     rebuild: Callable[[np.ndarray], np.ndarray]
-    told: str
+    details: str
 
 
 def code_bytes(latent_dim: int, bits: int) -> int:
@@ -43,8 +43,8 @@ def model_method(checkpoint: Codec, reference: ImageSet, bits: int = FLOAT) -> M
         return Method(checkpoint.name, key, d, code_bytes(d, bits), checkpoint.reconstruct, "")
     rebuild = _quantized(checkpoint.encode, checkpoint.decode, reference.images, bits)
     key += f"-{reference.fingerprint}"
-    told = f"{bits} bits a value"
-    return Method(checkpoint.name, key, d, code_bytes(d, bits), rebuild, told)
+    details = f"{bits} bits a value"
+    return Method(checkpoint.name, key, d, code_bytes(d, bits), rebuild, details)
 
 
 def stored_codes(
@@ -70,8 +70,8 @@ def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT
     if bits != FLOAT:
         rebuild = _quantized(encode, pca.decode, fitted_on.sample(REFERENCE).images, bits)
     key = f"pca-{fitted_on.fingerprint}-{latent_dim}-{bits}"
-    told = f"{fitted_on.name}, {len(fitted_on):,} images"
-    return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, told)
+    details = f"{fitted_on.name}, {len(fitted_on):,} images"
+    return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, details)
 
 
 def _quantized(encode, decode, reference, bits):
@@ -87,7 +87,7 @@ def _quantized(encode, decode, reference, bits):
 def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
     """JPEG and WebP at the best quality at which `measured` takes no more bytes an image.
 
-    All images are packed into one file, so that the headers count next to nothing: see
+    All images are packed into one file, so that the headers are negligible: see
     `codecs.jpeg`.
     """
     found = []
@@ -96,20 +96,20 @@ def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
         ("WebP", codecs.webp, codecs.webp_at),
     ):
         best = at(measured, bytes_per_image)
-        key, told = f"{name.lower()}-{best.quality}", f"quality {best.quality}"
+        key, details = f"{name.lower()}-{best.quality}", f"quality {best.quality}"
         if best.bytes_per_image > bytes_per_image:
-            told += ", the lowest there is, and still larger"
+            details += ", the lowest there is, and still larger"
 
         def rebuild(images, codec=codec, quality=best.quality):
             return codec(images, quality)[0]
 
-        found.append(Method(name, key, None, best.bytes_per_image, rebuild, told))
+        found.append(Method(name, key, None, best.bytes_per_image, rebuild, details))
     return found
 
 
 def reference_of(test: ImageSet, fitted_on: ImageSet | None) -> ImageSet:
-    """The images whose codes tell the range of each quantized value: of the training split, and
-    only where none is at hand those measured themselves."""
+    """The images whose codes determine the range of each quantized value: of the training split, or
+    the measured images themselves if there is none."""
     return (fitted_on or test).sample(REFERENCE)
 
 
@@ -120,8 +120,8 @@ def contenders(
     bits: int = FLOAT,
     pca: PCA | None = None,
 ) -> list[Method]:
-    """The checkpoint and its straw men at the same size: PCA (where there are images to fit it on),
-    JPEG and WebP. pca: the one of `fitted_on`, where it is at hand already."""
+    """The checkpoint and its baselines at the same size: PCA (if there are images to fit it on),
+    JPEG and WebP. pca: the PCA of `fitted_on`, if it is already known."""
     found = [model_method(checkpoint, reference_of(test, fitted_on), bits)]
     if fitted_on is not None and len(fitted_on):
         pca = pca or pca_for(fitted_on)
@@ -141,7 +141,7 @@ def model_curve(
 
 def pca_curve(pca: PCA, images: np.ndarray, reference: np.ndarray) -> list[tuple[float, float]]:
     """(bytes an image, PSNR of the set in dB) of PCA, the number of values and the bits of each
-    chosen well: only those that no smaller code beats."""
+    chosen on the Pareto front."""
     most = max(1, min(512, len(pca.components)))
     codes, ranges = pca.encode(images, most), pca.encode(reference, most)
     points = []
@@ -153,7 +153,7 @@ def pca_curve(pca: PCA, images: np.ndarray, reference: np.ndarray) -> list[tuple
 
 
 def pareto(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those (bytes, dB) than which no point is both smaller and better, rising."""
+    """The Pareto front of (bytes, dB): no other point is both smaller and better. Ascending."""
     kept: list[tuple[float, float]] = []
     for size, quality in sorted(points, key=lambda point: (point[0], -point[1])):
         if not kept or quality > kept[-1][1]:

@@ -53,7 +53,7 @@ class PCA(NamedTuple):
         return images.reshape(-1, 32, 32, 3)
 
     def reconstruct(self, images: np.ndarray, latent_dim: int) -> np.ndarray:
-        """images: uint8 (N, 32, 32, 3). Returns what latent_dim values of each can tell of it."""
+        """images: uint8 (N, 32, 32, 3). Returns the reconstruction from latent_dim components."""
         return self.decode(self.encode(images, latent_dim))
 
 

@@ -1,4 +1,4 @@
-"""What a map can be colored by, from the codes alone: groups, and how odd a code is."""
+"""Values to color a map by, from the codes alone: clusters and the Mahalanobis distance."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def clusters(codes: np.ndarray, count: int = 10, seed: int = 0) -> np.ndarray:
     from sklearn.cluster import MiniBatchKMeans
 
     count = max(1, min(count, len(codes)))
-    # fewer distinct codes than groups is no mistake
+    # fewer distinct codes than clusters is allowed
     with one_thread(), no_convergence_warnings:
         found = MiniBatchKMeans(count, n_init=3, random_state=seed).fit_predict(codes)
     sizes = np.bincount(found, minlength=count)
@@ -21,11 +21,11 @@ def clusters(codes: np.ndarray, count: int = 10, seed: int = 0) -> np.ndarray:
     return place[found]
 
 
-def oddness(codes: np.ndarray) -> np.ndarray:
-    """How far each code lies from the middle of all, in spreads: float32 (N,).
+def mahalanobis(codes: np.ndarray) -> np.ndarray:
+    """The Mahalanobis distance of each code from the mean of all: float32 (N,).
 
-    The Mahalanobis distance over the root of the number of directions, so that 1 is usual whatever
-    the size of the code. Directions without spread are left out.
+    Divided by the root of the number of directions, so that 1 is typical for any latent dimension.
+    Directions without variance are ignored.
     """
     mean, directions, spreads = latent_directions.principal_directions(codes)
     kept = spreads > 1e-4 * max(spreads.max(initial=0), 1e-12)

@@ -1,7 +1,7 @@
-"""Walks from keyframe to keyframe: frames, and how far from real images each of them is.
+"""Interpolation from keyframe to keyframe: frames, and how far each is from real images.
 
-Five ways to walk on the same steps, so that they can be laid one above the other: a cross-fade of
-pixels, which knows no code, is what the others are held against.
+Five methods with the same steps, so that their frames can be compared one by one. The baseline is a
+cross-fade of pixels, which uses no code.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from convae.latent.neighbors import nearest_neighbors
 from convae.latent.typicality import Typicality
 
 PATHS = {
-    "Cross-fade": "Mixes the pixels of the two images: the straw man.",
-    "Straight line": "Mixes the codes instead (lerp) and decodes the mixture.",
-    "Sphere": "Turns around the mean of all codes at an even rate (slerp); its distance from the "
-    "mean goes evenly from one end's to the other's.",
-    "Through real images": "The shortest way from real code to nearest real code.",
+    "Cross-fade": "Averages the pixels of the two images: the baseline.",
+    "Straight line": "Interpolates the codes linearly (lerp) and decodes the result.",
+    "Sphere": "Rotates around the mean of all codes at constant angular speed (slerp); the "
+    "distance from the mean is interpolated linearly.",
+    "Through real images": "The shortest path through nearest neighbors among real codes.",
     "Spline": "A smooth curve through all keyframes, without corners.",
 }
 FADE, LINE, SPHERE, REAL, SPLINE = PATHS
@@ -29,7 +29,7 @@ NEIGHBORS = 10
 
 
 class RealCodes(NamedTuple):
-    """Codes of real images, what walks are held against: float32 (N, d).
+    """Codes of real images, the reference for interpolated codes: float32 (N, d).
 
     graph: their nearest neighbors, sparse (N, N). typicality: what is typical of them. center:
     (d,). spread: root mean square distance from it.

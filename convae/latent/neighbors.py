@@ -8,7 +8,7 @@ from convae.evaluation.metrics import _blocks
 
 
 class GraphPath(NamedTuple):
-    """indices: the codes on the way, both ends among them. length: the sum of the steps between
+    """indices: the codes on the path, including both ends. length: the sum of the steps between
     them. k: how many neighbors each code needed for the ends to be connected."""
 
     indices: list[int]

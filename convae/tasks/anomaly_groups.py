@@ -118,7 +118,7 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
 def suspect_images(
     choice: Choice, load: Load = data.load, splits: Callable[[str], Sequence[str]] = data.splits
 ) -> ImageSet:
-    """Images to be told from normal ones: a set, some of its classes, or generated ones."""
+    """Images to be separated from normal ones: a set, some of its classes, or generated ones."""
     if choice.spec in GENERATED:
         return generated(choice.spec)
     return _of_classes(_measured_split(choice.spec, load, splits), choice.classes)

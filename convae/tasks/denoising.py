@@ -1,6 +1,6 @@
 """Denoising: a model and the classical filters restore the same corrupted images.
 
-Every method gets the same clipped uint8 images and is told the kind and the strength of the
+Every method gets the same clipped uint8 images and knows the kind and the strength of the
 corruption, except the model, which sees the images alone. The parameters of the filters were tuned
 on other images than those shown, see `filters`.
 """

@@ -136,7 +136,7 @@ def test_the_text_on_misleading_changes_says_what_the_figures_say():
     errors = figures(0.01, 0.01, 0.01, 0.052)
     text = compare.misleading_text(errors, figures(0.7, 0.4, 0.95, 0.6))
     assert "but its squared error is **5.2 times**" in text
-    assert text.endswith("SSIM tells them apart: brightness 0.95, rebuilt 0.70, noise 0.40.")
+    assert text.endswith("SSIM separates them: brightness 0.95, rebuilt 0.70, noise 0.40.")
     smooth = figures(0.01, 0.0093, 0.008, 0.001)
     text = compare.misleading_text(smooth, figures(0.71, 0.74, 0.95, 0.9))
     assert "a shift by one pixel has a lower squared error: **0.1 times**" in text

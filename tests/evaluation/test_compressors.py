@@ -3,11 +3,12 @@ import pytest
 import torch
 
 from convae import data
-from convae.config import ModelConfig
+from convae.config import ModelConfig, TrainConfig
 from convae.evaluation import compressors, metrics
 from convae.evaluation.compressors import FLOAT
 from convae.evaluation.pca import fit_pca
 from convae.models.autoencoder import ConvAutoencoder
+from convae.models.card import Card
 from convae.models.checkpoints import Checkpoint
 
 
@@ -26,7 +27,7 @@ def checkpoint(latent_dim, pca=None, name="tiny"):
     model = ConvAutoencoder(ModelConfig("residual", latent_dim, 8))
     if pca is not None:
         model.start_from_pca(pca.mean, pca.components)
-    return Checkpoint(name, {"sha256": f"{name}-{latent_dim}"}, model)
+    return Checkpoint(name, Card(TrainConfig(), sha256=f"{name}-{latent_dim}"), model)
 
 
 def test_a_code_is_packed_without_gaps():
@@ -34,7 +35,7 @@ def test_a_code_is_packed_without_gaps():
     assert compressors.code_bytes(128, FLOAT) == 256
 
 
-def test_the_contenders_are_the_model_and_three_straw_men_of_the_same_size(digits, pca):
+def test_the_contenders_are_the_model_and_three_baselines_of_the_same_size(digits, pca):
     train, test = digits
     for bits in (4, FLOAT):
         found = compressors.contenders(checkpoint(16), test, train, bits, pca)
@@ -53,7 +54,7 @@ def test_without_images_to_fit_on_there_is_no_pca(digits):
 def test_no_codec_takes_more_bytes_than_the_code_or_it_says_so(digits):
     for size in (20, 400):
         for each in compressors.codec_methods(digits[1].images, size):
-            assert (each.bytes_per_image > size) == ("still larger" in each.told)
+            assert (each.bytes_per_image > size) == ("still larger" in each.details)
 
 
 def test_an_untrained_residual_model_is_its_pca_at_any_bits(digits, pca):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from convae.config import ModelConfig
+from convae.config import ModelConfig, TrainConfig
 from convae.models.autoencoder import ConvAutoencoder
+from convae.models.card import Card
 from convae.models.checkpoints import Checkpoint
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
@@ -19,7 +20,7 @@ THREADS, ROUNDS = 10, 2
 def checkpoint(request):
     torch.manual_seed(0)
     model = ConvAutoencoder(ModelConfig(request.param, 16, base_channels=8))
-    return Checkpoint("shared", {"sha256": "0"}, model)
+    return Checkpoint("shared", Card(TrainConfig(), sha256="0"), model)
 
 
 def operations(checkpoint):

@@ -304,14 +304,14 @@ def test_map_on_the_command_line_is_found_beside_the_model(add_checkpoint, quick
     assert len(maps.load(name, folder / "maps")) == len(images)
 
 
-def test_clusters_and_oddness_of_ordinary_and_of_equal_codes(codes):
+def test_clusters_and_mahalanobis_distances_of_ordinary_and_of_equal_codes(codes):
     groups = clustering.clusters(codes[0], 3)
     pairs = np.unique(np.stack([groups, codes[1]]), axis=1)
     assert pairs.shape == (2, 3)  # the three groups that were put in
     odd = codes[0].copy()
     odd[7] *= 10
-    assert clustering.oddness(odd).argmax() == 7
-    assert 0.8 < clustering.oddness(codes[0]).mean() < 1.2
+    assert clustering.mahalanobis(odd).argmax() == 7
+    assert 0.8 < clustering.mahalanobis(codes[0]).mean() < 1.2
     same = np.ones((5, 3), np.float32)
-    assert not clustering.oddness(same).any()
+    assert not clustering.mahalanobis(same).any()
     assert len(clustering.clusters(same)) == 5

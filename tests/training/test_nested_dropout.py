@@ -10,11 +10,12 @@ import torch
 
 from convae import __main__ as cli
 from convae import runs
-from convae.config import ModelConfig, from_flat
+from convae.config import ModelConfig, TrainConfig, from_flat
 from convae.errors import ConfigError, ConvaeError
 from convae.evaluation.pca import fit_pca, squared_errors
 from convae.models import checkpoints
 from convae.models.autoencoder import ConvAutoencoder
+from convae.models.card import Card
 from convae.models.ordered_codes import NODES, length_basis
 from convae.training import nested_dropout
 from convae.training.loop import EpochRecord, fit
@@ -88,7 +89,7 @@ def test_without_a_length_nothing_has_changed_by_a_bit():
 def test_the_length_tells_the_decoder_nothing_before_training_and_something_after():
     plain, nested = learned(model_of()), model_of(nested=True)
     nested.to(memory_format=torch.channels_last)  # as a checkpoint is: the same sums
-    start_from(nested, checkpoints.Checkpoint("plain", {}, plain))
+    start_from(nested, checkpoints.Checkpoint("plain", Card(TrainConfig()), plain))
     codes = plain.encode(images(4))
     assert np.array_equal(plain.decode(codes), nested.decode(codes))
     assert nested.parameter_count - plain.parameter_count == NODES * 2 * 10 * 8

@@ -204,7 +204,7 @@ def test_the_line_below_the_table_shows_a_file_name_as_it_is():
         method=lambda name: made,
         checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),
     )
-    assert how_made(held).startswith(f"PCA is fitted on {plain(made.told)}; ")
+    assert how_made(held).startswith(f"PCA is fitted on {plain(made.details)}; ")
 
 
 @pytest.mark.parametrize(

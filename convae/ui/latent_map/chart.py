@@ -107,7 +107,7 @@ def _clusters(sha256: str, fingerprint: str, _codes) -> np.ndarray:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _oddness(sha256: str, fingerprint: str, _codes) -> np.ndarray:
-    return clustering.oddness(_codes)
+    return clustering.mahalanobis(_codes)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Comparing neighbors")

@@ -66,10 +66,10 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
     "" without any baseline."""
     parts = []
     if "PCA" in names:
-        parts.append(f"PCA is fitted on {plain(held.method('PCA').told, 300)}.")
+        parts.append(f"PCA is fitted on {plain(held.method('PCA').details, 300)}.")
     codecs = [name for name in BASELINES[1:] if name in names]
     if codecs:
-        qualities = ", ".join(f"{name} has {held.method(name).told}" for name in codecs)
+        qualities = ", ".join(f"{name} has {held.method(name).details}" for name in codecs)
         measured = f"{len(held.measured):,} images of {spec_name(held.measured.name)}"
         parts.append(
             f"{qualities}: chosen so that {measured} together take as many bytes as their codes. A "

@@ -88,7 +88,7 @@ def how_made(held: Contest) -> str:
     parts = []
     for name in BASELINES:
         if name in held.names:
-            made = plain(held.method(name).told, 300)
+            made = plain(held.method(name).details, 300)
             parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
         else:
             parts.append("No training images are available to fit PCA on")
