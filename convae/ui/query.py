@@ -31,7 +31,7 @@ RENAMED_VALUES: dict[tuple[str, str], str] = {
 }
 NUMBER = re.compile(
     r"(overview|reconstruct|interpolate|denoise)-(count|sample|steps|fps|side|knob-\d+)"
-    r"|denoise-(seed|strength-\w+)|anomalies-percentile"
+    r"|reconstruct-values|denoise-(seed|strength-\w+)|anomalies-percentile"
     r"|generate-(components|neighbors|temperature|seed|steps)"
     r"|latent-(point|from|neighbors|page|n_neighbors|min_dist|seed)"
 )

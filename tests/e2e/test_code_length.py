@@ -50,3 +50,20 @@ def test_the_length_curve_follows_the_bits(open_page):
     output = page.locator(".scrubber output").inner_text()
     values, size = (int(line.split()[0].replace(",", "")) for line in output.splitlines())
     assert size == -(-values * 4 // 8)
+
+
+def test_the_length_is_in_the_address(open_page):
+    page = open_page(PAGE)
+    page.wait_for_selector(".scrubber[data-frame]")
+    settle(page)
+    slider = page.locator(".scrubber input")
+    slider.focus()
+    slider.press("Home")
+    slider.press("ArrowRight")
+    slider.press("ArrowRight")
+    shown = slider.get_attribute("aria-valuetext")
+    length = shown.split()[0]
+    page.wait_for_url(f"**reconstruct-values={length}*")
+    page.reload()
+    page.wait_for_selector('.scrubber[data-frame="2"]')
+    assert page.locator(".scrubber input").get_attribute("aria-valuetext") == shown

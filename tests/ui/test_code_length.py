@@ -1,5 +1,7 @@
 """The Code length part of the Reconstruct page: its figures are those of the package."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,33 @@ def test_the_page_shows_the_figures_of_the_command_line(add_checkpoint):
         assert shown[name]["y"] == pytest.approx([row[key] for row in rows], abs=1e-6)
     full = metrics.set_psnr(measured.images, trained.reconstruct(measured.images))
     assert shown["tiny"]["y"][-1] == pytest.approx(full, abs=1e-6)
+
+
+def test_each_length_is_decoded_once_and_the_last_frame_is_the_reconstruction(
+    add_checkpoint, monkeypatch
+):
+    add_checkpoint("tiny", "digits")
+    trained = checkpoints.load("tiny")
+    shown = data.load("digits", "test").take(np.arange(9))
+    held = SimpleNamespace(checkpoint=trained, bits=compressors.FLOAT, fitted_on=None)
+    lengths = code_length.lengths_of(trained.config.latent_dim)
+    asked, decode = [], type(trained).decode
+
+    def counted(self, codes, keep=None):
+        asked.append(keep)
+        return decode(self, codes, keep)
+
+    monkeypatch.setattr(type(trained), "decode", counted)
+    first = code_length._both(held, shown, lengths)["tiny"]
+    again = code_length._both(held, shown, lengths)["tiny"]
+    assert asked == lengths and again.images is first.images
+    codes = compressors.stored_codes(trained, shown.images, shown, compressors.FLOAT)
+    assert np.array_equal(first.images[-1], decode(trained, codes))
+    assert first.psnr()[-1] == pytest.approx(metrics.set_psnr(shown.images, first.images[-1]))
+    for place in range(len(shown)):
+        one = slice(place, place + 1)
+        expected = metrics.set_psnr(shown.images[one], first.images[-1][one])
+        assert first.psnr(place)[-1] == pytest.approx(expected)
 
 
 def curve(app):

@@ -1,8 +1,23 @@
 const S = 32;
+const WRITE_MS = 300; // browsers limit how often the address may change
+
+// share of the frame whose number is nearest to the one in the address; data.start without one
+const startOf = ({ parameter, numbers, frames, start }) => {
+  const asked = Number(new URLSearchParams(location.search).get(parameter));
+  if (!parameter || !(asked > 0) || frames < 2) return start;
+  const far = numbers.map((number) => Math.abs(number - asked));
+  return far.indexOf(Math.min(...far)) / (frames - 1);
+};
+const write = (parameter, number) => {
+  const url = new URL(location.href);
+  url.searchParams.set(parameter, number);
+  history.replaceState(history.state, "", url);
+};
+
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".scrubber");
   const at = (selector) => root.querySelector(selector);
-  const kept = (root.kept ??= { share: data.start, timer: 0 });
+  const kept = (root.kept ??= { share: startOf(data), timer: 0, writing: 0 });
   const range = at("input"), play = at(".play"), counter = at("output");
   const { frames, walks, columns, rows, labels } = data;
   const tiles = Math.min(frames, data.tiles);
@@ -54,7 +69,7 @@ export default function ({ data, parentElement }) {
       const box = picture.getBoundingClientRect();
       const share = ((event.clientX - box.left) / box.width * tiles - 0.5) / (tiles - 1);
       pause();
-      show(Math.round(Math.min(1, Math.max(0, share)) * (frames - 1)));
+      move(Math.round(Math.min(1, Math.max(0, share)) * (frames - 1)));
     };
     film.onpointerdown = (event) => { film.setPointerCapture(event.pointerId); point(event); };
     film.onpointermove = (event) => { if (event.buttons) point(event); };
@@ -92,6 +107,12 @@ export default function ({ data, parentElement }) {
     });
     root.dataset.frame = frame;
   };
+  const move = (number) => {
+    show(number);
+    if (!data.parameter) return;
+    clearTimeout(kept.writing);
+    kept.writing = setTimeout(() => write(data.parameter, data.numbers[frame]), WRITE_MS);
+  };
   const pause = () => {
     clearInterval(kept.timer);
     kept.timer = 0;
@@ -113,7 +134,7 @@ export default function ({ data, parentElement }) {
   play.onclick = () => (kept.timer ? pause() : start());
   range.max = frames - 1;
   range.setAttribute("aria-label", data.title);
-  range.oninput = () => { pause(); show(Number(range.value)); };
+  range.oninput = () => { pause(); move(Number(range.value)); };
 
   const sheet = new Image(), real = new Image();
   let gone = false;
@@ -133,5 +154,5 @@ export default function ({ data, parentElement }) {
     show(frame);
     if (playing) start();
   });
-  return () => { gone = true; clearInterval(kept.timer); };
+  return () => { gone = true; clearInterval(kept.timer); clearTimeout(kept.writing); };
 }

@@ -71,13 +71,17 @@ def frame_scrubber(
     title: str,
     fps: float = 4,
     key: str,
+    address: tuple[str, Sequence[int]] | None = None,
 ) -> None:
     """A slider over F frames, each with a text of its own: large pictures, their strips, and rows
     of further images that change with it.
 
     rows: uint8 (F, N, 32, 32, 3), or (N, 32, 32, 3) for one that stays as it is. labels: F texts,
     shown beside the slider. title: the name of the slider. It starts at the last frame.
+    address: a query parameter and the number of each frame, ascending. The browser keeps the number
+    of the shown frame there, without a rerun, and starts at the frame nearest to it.
     """
+    parameter, numbers = address or ("", ())
     count, lines, tiles = len(labels), [], [card.frames for card in cards.values()]
     start = len(cards) * count
     for name, images in rows.items():
@@ -100,6 +104,8 @@ def frame_scrubber(
         title=title,
         start=1.0,
         fps=fps,
+        parameter=parameter,
+        numbers=list(numbers),
     )
 
 
@@ -119,6 +125,8 @@ def _mount(images: np.ndarray, walks: list[dict[str, Any]], key: str, **options:
         "title": "Frame",
         "help": "",
         "start": 0.25,
+        "parameter": "",
+        "numbers": [],
     }
     component("scrubber")(key=key, data=data | options)
 

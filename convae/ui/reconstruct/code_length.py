@@ -159,7 +159,14 @@ def _show_slider(held: Contest, shown: ImageSet, place: int, lengths, frames, cu
         f"{length:,} value{'s' * (length > 1)}\n{size:,} byte{'s' * (size > 1)}"
         for length, size in zip(lengths, sizes, strict=True)
     ]
-    frame_scrubber(cards, rows, labels, title="Code length", key="reconstruct-length-slider")
+    frame_scrubber(
+        cards,
+        rows,
+        labels,
+        title="Code length",
+        key="reconstruct-length-slider",
+        address=("reconstruct-values", lengths),
+    )
 
 
 def verdict(lengths: Sequence[int], psnr: Mapping[str, Sequence[float]]) -> str:
