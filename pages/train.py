@@ -1,4 +1,4 @@
-"""Train: a model of one's own, followed while it learns."""
+"""Train: start a training run, follow it live, compare all runs."""
 
 import streamlit as st
 
@@ -18,8 +18,8 @@ if arrived and at_work is not None and "train-view" not in st.query_params:
 if "train-view-next" in st.session_state:
     st.session_state["train-view"] = st.session_state.pop("train-view-next")
 if "train-view" not in st.session_state and st.query_params.get("train-view") not in VIEWS:
-    looking = at_work is not None or not limits.training_allowed()
-    st.session_state["train-view"] = "Watch" if looking else "New"
+    watching = at_work is not None or not limits.training_allowed()
+    st.session_state["train-view"] = "Watch" if watching else "New"
 view = st.segmented_control(
     "View",
     VIEWS,
@@ -32,14 +32,16 @@ view = st.segmented_control(
 
 
 def new() -> None:
-    st.markdown("Choose what to begin with, press **Start**, and watch an autoencoder learn.")
+    st.markdown(
+        "Choose a preset or your own settings, press **Start**, and follow the training live."
+    )
     if not limits.training_allowed():
-        st.info("This host is for looking only: run convae on your own machine to train.")
+        st.info("Training is disabled on this server. To train, run convae on your own machine.")
         return
     config, name, problem, place = form.settings_form()
     with place:
         if config is None or at_work is not None:
-            blocked = problem or f"{at_work.id} is at work: one training at a time."
+            blocked = problem or f"{at_work.id} is already training; only one run at a time."
             st.button(
                 "Start", type="primary", disabled=True, key="train-start", help=sentence(blocked)
             )
@@ -56,7 +58,7 @@ def new() -> None:
 def watch() -> None:
     run = run_watch.pick_run()
     if run is None:
-        st.info("Nothing has been trained here yet: begin under New.", icon=":material/info:")
+        st.info("No runs yet. Start one under New.", icon=":material/info:")
         return
     if run.damage() or not run.status().alive:
         run_table.actions(run, watching=True)

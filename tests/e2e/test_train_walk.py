@@ -106,14 +106,14 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
 
     slider = page.locator(".tm input")
     slider.fill("0")
-    page.get_by_text("Looking back at epoch 1:").wait_for()
+    page.get_by_text("Shown: epoch 1,").wait_for()
     assert page.locator(".tm").get_attribute("data-epoch") == "1"
 
     button(page, "Stop and keep the model").click()
-    page.get_by_role("link", name="See what it keeps").wait_for()
+    page.get_by_role("link", name="Open in Reconstruct").wait_for()
     assert run.status().state in ("stopped", "done")
     assert_healthy(page)
-    page.get_by_role("link", name="See what it keeps").click()
+    page.get_by_role("link", name="Open in Reconstruct").click()
     page.wait_for_selector(".cv-tile")
     settle(page)
     assert run.id in chosen(page, "model")
@@ -126,7 +126,7 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
     page.goto(page.url.split("/reconstruct")[0] + "/train?train-view=Runs"
               f"&train-chosen={run.id}&train-chosen=other")  # fmt: skip
     settle(page)
-    page.get_by_text("What sets them apart").wait_for()
+    page.get_by_text("Settings that differ").wait_for()
     page.get_by_text("The same images", exact=True).wait_for()
     assert page.locator(".st-key-train-compare .js-plotly-plot").count() == 1
     assert_healthy(page)
@@ -152,7 +152,7 @@ def test_a_run_outlives_the_server_and_is_found_and_stopped_by_the_next_one(visi
     stop.wait_for()
     assert run.status().step > before
     stop.click()
-    again.get_by_role("link", name="See what it keeps").wait_for()
+    again.get_by_role("link", name="Open in Reconstruct").wait_for()
     took = time.monotonic() - began
     assert took < 5 * max(1.0, 4 * os.getloadavg()[0] / os.cpu_count()), f"{took:.1f} s"
     wait_for(lambda: not run.locked())

@@ -47,10 +47,10 @@ def put_run(tiny_weights):
         (run.path / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
         event = {"epoch": 2, "step": 15, "what": "learning rate 0.001"}
         (run.path / "events.jsonl").write_text(json.dumps(event) + "\n")
-        told = {"state": state, "message": message, "epoch": epochs, "epochs": epochs + 2,
+        status = {"state": state, "message": message, "epoch": epochs, "epochs": epochs + 2,
                 "step": 10 * epochs, "steps": 10 * epochs + 20, "remaining_s": 65.0,
                 "learning_rate": 1e-3}  # fmt: skip
-        (run.path / "status.json").write_text(json.dumps(told))
+        (run.path / "status.json").write_text(json.dumps(status))
         reference_levels.write(run.path, {"PCA, 4 values": {"psnr": 15.5, "loss": 0.1}})
         images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
         recorder = snapshots.Recorder(run.path / "snapshots", images, np.arange(20) % 3)
@@ -78,7 +78,7 @@ def keys(app):
 
 def links(app):
     """Whether the model can be looked at on the next page."""
-    return any("See what it keeps" in each.proto.label for each in app.get("page_link"))
+    return any("Open in Reconstruct" in link.proto.label for link in app.get("page_link"))
 
 
 def words(app):
@@ -142,16 +142,16 @@ def test_what_does_not_fit_is_a_sentence_and_no_start(field, value, sentence):
 def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
     monkeypatch.setattr(speed_probe, "known", lambda config: 1000.0)
     app = healthy(visit(PAGE))
-    told = {metric.label: metric.value for metric in app.metric}
-    assert told["Parameters"] == "60,491" and told["Fewer numbers"] == "384 : 1"
-    assert told["Expected time"] == "~ 55 s" and told["Device"]
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Parameters"] == "60,491" and figures["Compression ratio"] == "384:1"
+    assert figures["Expected time"] == "~ 55 s" and figures["Device"]
 
 
 def test_a_second_start_waits_politely(put_run):
     with at_work(put_run("busy", "running")):
         app = healthy(visit(PAGE, **{"train-view": "New"}))
         assert app.button(key="train-start").disabled
-        assert "busy is at work" in app.button(key="train-start").help
+        assert "busy is already training" in app.button(key="train-start").help
         app.button(key="train-watch-active").click()
         healthy(app.run())
         assert app.session_state["train-run"] == "busy"
@@ -186,9 +186,9 @@ def test_a_run_at_work_is_shown_at_once_with_its_controls(put_run):
         healthy(app.run())
         app.button(key="train-rate-apply").click()
         healthy(app.run())
-        wish = json.loads((run.path / "control.json").read_text())
-        assert wish.pop("learning_rate_asked_at") > 0
-        assert wish == {"pause": False, "learning_rate": 0.0004}
+        request = json.loads((run.path / "control.json").read_text())
+        assert request.pop("learning_rate_asked_at") > 0
+        assert request == {"pause": False, "learning_rate": 0.0004}
         app.button(key="train-rate-schedule").click()
         app.run()
         assert json.loads((run.path / "control.json").read_text())["learning_rate"] == 0.0
@@ -213,7 +213,7 @@ def test_whoever_comes_back_while_a_run_is_at_work_sees_it(put_run):
 def test_a_run_without_an_epoch_says_that_it_is_getting_ready(put_run):
     with at_work(put_run("young", "starting", epochs=0, message="Reading the images.")):
         app = healthy(visit(PAGE))
-        assert "Reading the images." in words(app) and "end of the first epoch" in words(app)
+        assert "Reading the images." in words(app) and "after the first epoch" in words(app)
 
 
 @pytest.mark.parametrize("state", SENTENCES)
@@ -263,7 +263,7 @@ def test_a_run_deleted_while_it_is_looked_at_is_a_sentence(put_run):
     app = healthy(visit(PAGE, **{"train-view": "Watch", "train-run": "a"}))
     run.delete()
     app.run()
-    assert not app.exception and "no longer here" in words(app)
+    assert not app.exception and "no longer exists" in words(app)
 
 
 def test_settings_of_a_run_go_back_into_the_form(put_run):
@@ -287,7 +287,7 @@ def test_runs_are_listed_and_several_are_compared(put_run):
     healthy(app.run())
     apart = app.dataframe[1].value
     assert apart.to_dict("records") == [{"Setting": "Learning rate", "one": "0.002", "two": "0.01"}]
-    assert "On these images: one" in words(app)
+    assert "PSNR on these images: one" in words(app)
 
 
 def test_learning_rates_changed_while_running_are_settings_that_differ(put_run):
@@ -331,7 +331,7 @@ def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
     assert len(runs.listing()) == 2 and "can be chosen on every page" in words(app)
     healthy(app.run())
     assert len(runs.listing()) == 2, "taken in again by a rerun"
-    assert "trained elsewhere" in words(app)
+    assert "was imported: its training history" in words(app)
 
 
 def test_an_uploaded_card_cannot_make_the_app_read_a_folder(put_run, tmp_path, tiny_data):
@@ -356,7 +356,7 @@ def test_a_host_for_looking_only_offers_nothing_that_changes(put_run, monkeypatc
     changing = {"train-delete", "train-duplicate", "train-continue", "train-resume", "train-start"}
     assert not changing & keys(app) and links(app)
     app = healthy(visit(PAGE, **{"train-view": "New"}))
-    assert "looking only" in words(app) and not changing & keys(app)
+    assert "Training is disabled" in words(app) and not changing & keys(app)
 
 
 def test_a_host_that_caps_says_so_before_the_start(monkeypatch):

@@ -1,4 +1,4 @@
-"""What one decides before a training, and what one is told of it: presets, settings, a forecast."""
+"""The form for a new run: presets, settings, a preview of the images and a forecast."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,56 +18,56 @@ from convae.ui import caches, frame, pickers, pictures
 from convae.ui.escape import sentence
 
 LABELS = {
-    "spec": "Learn from",
-    "limit": "Images at most",
-    "latent_dim": "Code size",
+    "spec": "Training data",
+    "limit": "Image limit",
+    "latent_dim": "Latent dimension",
     "base_channels": "Channels",
     "refinement_steps": "Refinement steps",
-    "init_from": "Start from",
+    "init_from": "Initial weights",
     "time_budget_s": "Time budget",
-    "flip": "Mirror images",
-    "noise_std": "Noise on the input",
-    "noise_range": "Range of noise levels",
-    "corruption": "Kind of noise",
+    "flip": "Random horizontal flip",
+    "noise_std": "Noise standard deviation",
+    "noise_range": "Random noise level",
+    "corruption": "Noise type",
     "kl_weight": "KL weight",
-    "weights": "Type of saved weights",
-    "ema_decay": "Average of weights",
-    "patience": "Early stopping",
+    "weights": "Saved weight type",
+    "ema_decay": "EMA decay",
+    "patience": "Early-stopping patience",
 }
 
 
 class Preset(NamedTuple):
-    """A way to begin: what one will see, and the settings that differ from the defaults."""
+    """A description and the settings that differ from the defaults."""
 
-    told: str
+    description: str
     values: dict[str, Any]
 
 
 def presets() -> dict[str, Preset]:
-    """Four ways to begin, the quickest first; on photographs where they are at hand."""
+    """Four presets, the quickest first; those for photographs use CIFAR-10 if it is present."""
     photographs = "cifar10" if data.cifar10_present() else "photos"
     return {
         "Live demo": Preset(
-            "Half a minute on drawn shapes. It starts worse than PCA, with as many numbers, and "
-            "overtakes it before your eyes.",
+            "A small model on drawn shapes. It starts below PCA of the same latent dimension and "
+            "overtakes it during the run.",
             dict(spec="shapes", limit=4000, architecture="strided", latent_dim=8,
                  base_channels=16, batch_size=64, learning_rate=5e-3, epochs=12),
         ),
         "Classic": Preset(
-            "The well-known network with its own recipe: convolutions and pooling, a code of 256, "
-            "binary cross-entropy, Adam, batches of 256.",
+            "The classic network with its original settings: convolutions and pooling, latent "
+            "dimension 256, binary cross-entropy, Adam, batches of 256.",
             dict(spec=photographs, architecture="classic", latent_dim=256, loss="bce",
                  optimizer="adam", learning_rate=1e-3, schedule="constant", weight_decay=0.0,
                  clip=0.0, flip=False, batch_size=256, epochs=10),
         ),
         "Best quality": Preset(
-            "Our network starts as PCA and learns what PCA cannot say. More epochs make it better; "
-            "it may run for hours, you can leave meanwhile.",
+            "The residual network starts from PCA and learns what a linear code cannot represent. "
+            "More epochs improve it. A long run continues when this page is closed.",
             dict(spec=photographs, architecture="residual", latent_dim=128, base_channels=32,
                  refinement_steps=2, epochs=60, ema_decay=0.999),
         ),
         "Denoiser": Preset(
-            "Noise goes in, the clean image is the target: it learns to tell one from the other.",
+            "A noisy image as input, the clean one as target: the model learns to remove noise.",
             dict(spec="shapes", architecture="residual", latent_dim=64, base_channels=16,
                  batch_size=128, noise_std=0.2, epochs=8),
         ),
@@ -75,25 +75,25 @@ def presets() -> dict[str, Preset]:
 
 
 def duplicate(made: TrainConfig) -> None:
-    """Put these settings into the form, from the next time on that it is drawn."""
+    """Put these settings into the form the next time it is drawn."""
     st.session_state["train-fill"] = config.to_flat(made)
 
 
 def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any]:
-    """(settings, name, problem, place): the settings are None where they do not fit together, and
-    the problem says why; the place is where a button to start belongs.
+    """(settings, name, problem, place): settings are None if they are invalid, and problem says
+    why; place is the container for the Start button.
 
-    No st.form: what the settings mean for size and time is told while one chooses.
+    No st.form: the forecast of size and time follows every change of a setting.
     """
-    ways = presets()
+    options = presets()
     fields = config.settings()
 
     def fill(values: dict[str, Any]) -> None:
         for f in fields:
             st.session_state[f"{key}-{f.name}"] = values.get(f.name, f.default)
 
-    def begin() -> None:
-        chosen = ways.get(st.session_state[f"{key}-preset"])
+    def use_preset() -> None:
+        chosen = options.get(st.session_state[f"{key}-preset"])
         if chosen:
             fill(chosen.values)
 
@@ -101,17 +101,19 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         fill(st.session_state.pop(f"{key}-fill"))
         st.session_state[f"{key}-preset"] = None
     elif f"{key}-{fields[0].name}" not in st.session_state:
-        st.session_state[f"{key}-preset"] = next(iter(ways))
-        begin()
-    chosen = st.pills("Begin with", list(ways), key=f"{key}-preset", on_change=begin,
+        st.session_state[f"{key}-preset"] = next(iter(options))
+        use_preset()
+    chosen = st.pills("Preset", list(options), key=f"{key}-preset", on_change=use_preset,
                       persist_state="session")  # fmt: skip
-    st.caption(ways[chosen].told if chosen else "Your own settings, or those of an earlier run.")
+    st.caption(
+        options[chosen].description if chosen else "Your own settings, or those of an earlier run."
+    )
     above, place = st.container(), st.container()
     with st.expander("Settings", icon=":material/tune:"):
         values = _widgets([f for f in fields if not f.metadata["advanced"]], key)
         name = st.text_input(
             "Name", key=f"{key}-name", max_chars=64, persist_state="session",
-            help="Of the run and its model: a-z, 0-9, - and _. Empty: made from the settings.",
+            help="Name of the run and its model: a-z, 0-9, - and _. Empty: made from the settings.",
         )  # fmt: skip
     with st.expander("Advanced", icon=":material/settings:"):
         values |= _widgets([f for f in fields if f.metadata["advanced"]], key)
@@ -121,7 +123,8 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
             if (count := architectures.count_parameters(made.model)) > architectures.MAX_PARAMETERS:
                 raise ConvaeError(
                     f"This model would have {count:,} parameters, more than "
-                    f"{architectures.MAX_PARAMETERS:,}: take a smaller code or fewer channels."
+                    f"{architectures.MAX_PARAMETERS:,}: choose a smaller latent dimension or fewer "
+                    "channels."
                 )
             device_name(made.device)
             if name:
@@ -137,14 +140,14 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
 
 
 def image_specs() -> list[str]:
-    """What can be learned from: the built-in sets, and places that runs of our own have used."""
+    """Training data to choose from: the built-in sets and the folders that earlier runs used."""
     own = []
     for run in runs.listing()[:50]:
         with suppress(RunError):  # a damaged run
             own += [] if run.uploaded else [run.config().data.spec]
-    found = [*data.SPECS, *sorted({spec for spec in own if spec not in data.SPECS})]
+    candidates = [*data.SPECS, *sorted({spec for spec in own if spec not in data.SPECS})]
     kept = []
-    for spec in found:
+    for spec in candidates:
         try:
             data.check_spec(spec)
         except ConvaeError:
@@ -154,7 +157,7 @@ def image_specs() -> list[str]:
 
 
 def _widgets(fields: Sequence[Field], key: str) -> dict[str, Any]:
-    """Four on a line, each line its own: so the order stays when a phone stacks them."""
+    """Rows of four columns: one call of st.columns per row keeps the order on a narrow screen."""
     values = {}
     for start in range(0, len(fields), 4):
         for place, f in zip(st.columns(4), fields[start : start + 4], strict=False):
@@ -167,19 +170,19 @@ def _widget(place, f: Field, key: str) -> Any:
     label = LABELS.get(f.name, f.name.replace("_", " ").capitalize())
     if meta["unit"] and not meta["choices"]:
         label += f" ({meta['unit']})"
-    told = {"key": f"{key}-{f.name}", "help": meta["help"], "persist_state": "session"}
+    arguments = {"key": f"{key}-{f.name}", "help": meta["help"], "persist_state": "session"}
     if f.name == "spec":
-        return _select(place, label, image_specs(), told, pickers.spec_name)
+        return _select(place, label, image_specs(), arguments, pickers.spec_name)
     if f.name == "init_from":
         names = ["", *pickers.checkpoint_options()]
-        return _select(place, label, names, told, lambda name: name or "from scratch")
+        return _select(place, label, names, arguments, lambda name: name or "from scratch")
     if meta["choices"]:
-        return place.selectbox(label, meta["choices"], **told)
+        return place.selectbox(label, meta["choices"], **arguments)
     if isinstance(f.default, bool):
-        return place.toggle(label, **told)
+        return place.toggle(label, **arguments)
     if isinstance(f.default, int):
         step = 8 if f.name == "base_channels" else 1
-        return place.number_input(label, meta["low"], meta["high"], step=step, **told)
+        return place.number_input(label, meta["low"], meta["high"], step=step, **arguments)
     small = f.name == "learning_rate"
     return place.number_input(
         label,
@@ -187,45 +190,46 @@ def _widget(place, f: Field, key: str) -> Any:
         meta["high"],
         step=0.0005 if small else 0.01,
         format="%.5f" if small else "%.3f",
-        **told,
+        **arguments,
     )
 
 
-def _select(place, label: str, options: list[str], told: dict, name) -> str:
-    if st.session_state.get(told["key"]) not in options:
-        st.session_state[told["key"]] = options[0]  # a place or a model that is no longer there
-    return place.selectbox(label, options, format_func=name, **told)
+def _select(place, label: str, options: list[str], arguments: dict, name) -> str:
+    if st.session_state.get(arguments["key"]) not in options:
+        st.session_state[arguments["key"]] = options[0]  # a folder or a model that no longer exists
+    return place.selectbox(label, options, format_func=name, **arguments)
 
 
 def preview(made: TrainConfig) -> None:
-    """Eight images it would learn from; with noise on the input, as it would see them."""
+    """Eight images of the training data; for a denoiser both the noisy input and the target."""
     spec = made.data.spec
     if spec == "cifar10" and not data.cifar10_present():
         return
     with frame.error_boundary():
         images = caches.sample(caches.image_set(spec, "test"), 8).images
-    rows = {"goes in": images, "should come out": images}
+    rows = {"input": images, "target": images}
     if made.noise_std:
         strengths = np.full(len(images), made.noise_std)
         if made.noise_range:
             strengths = np.linspace(0, made.noise_std, len(images))
-        rows["goes in"] = np.concatenate(
+        rows["input"] = np.concatenate(
             [
                 noise.noisy(image[None], sigma, made.corruption, seed)
                 for seed, (image, sigma) in enumerate(zip(images, strengths, strict=True))
             ]
         )
-    pictures.image_rows(rows if made.noise_std else {"like these": images}, scale=2)
+    pictures.image_rows(rows if made.noise_std else {"examples": images}, scale=2)
 
 
 def forecast(made: TrainConfig) -> None:
-    """Size, compression, device and time, told before anything is started."""
+    """Size, compression, device and expected time of a run with these settings."""
     waiting = speed_of(made) is None
     st.fragment(_forecast, run_every=1 if waiting else None)(made, waiting)
 
 
 def speed_of(made: TrainConfig) -> float | None:
-    """Images/s of such a training here, nan where it cannot be; None while it is measured."""
+    """Training images/s with these settings on this machine; nan if that cannot be measured, None
+    until it is."""
     try:
         return speed_probe.known(made)
     except ConvaeError:
@@ -235,7 +239,7 @@ def speed_of(made: TrainConfig) -> float | None:
 def _forecast(made: TrainConfig, waiting: bool) -> None:
     speed = speed_of(made)
     if speed is not None and waiting:
-        st.rerun()  # known now: no more looking every second
+        st.rerun()  # measured: the fragment need not run every second any more
     busy = runs.active() is not None
     if speed is None and not busy:
         speed_probe.start(made)
@@ -252,28 +256,28 @@ def _forecast(made: TrainConfig, waiting: bool) -> None:
         {
             "Expected time": time,
             "Parameters": f"{architectures.count_parameters(made.model):,}",
-            "Code": f"{code:,} values",
-            "Fewer numbers": f"{made.compression:.3g} : 1",
+            "Latent dimension": f"{code:,}",
+            "Compression ratio": f"{made.compression:.3g}:1",
             "Device": device_name(made.device),
         },
         {
-            "Expected time": "From one second of such a training on this machine"
-            + (", which waits until the run at work has ended." if busy else ".")
+            "Expected time": "From a measurement of about one second on this machine"
+            + (", made when the current run has ended." if busy else ".")
             + (f" {speed:,.0f} images/s." if speed and speed == speed else ""),
-            "Fewer numbers": f"An image has 3,072 numbers, its code {code:,}.",
+            "Compression ratio": f"An image has 3,072 values, its code {code:,}.",
         },
     )
 
 
 def image_count(made: TrainConfig) -> int:
-    """Images that a run would learn from."""
+    """Number of training images."""
     spec = made.data.spec
     whole = speed_probe.IMAGES.get(spec) or len(caches.image_set(spec, "train"))
     return min(made.data.limit or whole, whole)
 
 
 def test_image_count(made: TrainConfig) -> int:
-    """Images that its figures are measured on in the end; 0 without a test split."""
+    """Number of images for the final test figures; 0 without a test split."""
     spec = made.data.spec
     if spec in speed_probe.TEST_IMAGES:
         return speed_probe.TEST_IMAGES[spec]
@@ -281,18 +285,18 @@ def test_image_count(made: TrainConfig) -> int:
 
 
 def pick_processes(made: TrainConfig, key: str = "train") -> int:
-    """How many GPUs take part; asked only where there are several."""
+    """Number of GPUs to use; a field only if there are several."""
     gpus = gpu_count(made.device)
     if gpus < 2:
         return 1
     return st.number_input(
         "GPUs", 1, gpus, gpus, key=f"{key}-gpus",
-        help="Each takes its share of every batch: DistributedDataParallel under torchrun.",
+        help="Each batch is divided among them (DistributedDataParallel, started with torchrun).",
     )  # fmt: skip
 
 
 def roughly(seconds: float) -> str:
-    """25 s, 4 min, 2.5 h: as exact as a forecast can be."""
+    """25 s, 4 min, 2.5 h: a duration rounded to the precision of a forecast."""
     if seconds < 90:
         return f"{max(5, 5 * round(seconds / 5))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

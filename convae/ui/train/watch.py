@@ -1,4 +1,4 @@
-"""A run as it is watched: where it stands, its curve with the rungs, its controls, its epochs."""
+"""One run live: state, figures, controls, the curve with its reference levels, the epochs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from convae.ui.escape import plain, sentence
 from convae.ui.train.form import duration
 
 STATES = {
-    "starting": ("Getting ready", "blue", ":material/hourglass_top:"),
+    "starting": ("Starting", "blue", ":material/hourglass_top:"),
     "running": ("Training", "blue", ":material/play_arrow:"),
     "paused": ("Paused", "orange", ":material/pause:"),
     "done": ("Done", "green", ":material/check:"),
@@ -43,7 +43,7 @@ def _tail(path: str) -> Tail:
 
 
 def history_of(run: Run) -> list[dict[str, Any]]:
-    """The epochs of a run so far; a look costs what is new."""
+    """The epochs of a run so far; only lines that are new are read."""
     return _tail(str(run.path / "history.jsonl")).rows()
 
 
@@ -52,24 +52,24 @@ def events_of(run: Run) -> list[dict[str, Any]]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def rungs_of(run_id: str, changed: float) -> reference_levels.Levels:
-    """The baselines of this run, all measured on its own validation images."""
+def levels_of(run_id: str, changed: float) -> reference_levels.Levels:
+    """The reference levels of a run, measured on its own validation images."""
     return reference_levels.read(runs.root() / run_id)
 
 
 def pick_run(key: str = "train-run") -> Run | None:
-    """The run to watch: the one at work, else the newest, or what is chosen."""
-    found = runs.listing()
-    if not found:
+    """The run to show: the chosen one; without a choice the active run, else the newest."""
+    listed = runs.listing()
+    if not listed:
         return None
-    names = [run.id for run in found]
+    names = [run.id for run in listed]
     at_work = runs.active()
     if st.session_state.get(f"{key}-next") in names:
         st.session_state[key] = st.session_state.pop(f"{key}-next")
     with frame.steady():
         if st.session_state.get(key, names[0]) not in names:
             st.session_state[key] = names[0]
-            st.info("That run is no longer here: it was deleted.", icon=":material/info:")
+            st.info("That run no longer exists: it was deleted.", icon=":material/info:")
     default = at_work.id if at_work else names[0]
     name = st.selectbox(
         "Run", names, index=names.index(default), key=key, bind="query-params",
@@ -79,8 +79,8 @@ def pick_run(key: str = "train-run") -> Run | None:
 
 
 def watch(run: Run) -> None:
-    """Everything one sees of a run; while it is at work, drawn anew every second."""
-    if run.damage():  # `run_table.actions` tells
+    """Everything about a run; refreshed every second while it is active."""
+    if run.damage():  # `run_table.actions` shows the reason
         return
     status = run.status()
     st.session_state["train-watched"] = (run.id, status.state)
@@ -102,17 +102,17 @@ def _watch(run: Run) -> None:
     _headline(run, status, history)
     if not history:
         if status.alive:
-            st.caption("The chart begins with the end of the first epoch.")
+            st.caption("The chart starts after the first epoch.")
         elif run.uploaded:
-            st.caption("It was trained elsewhere: there is no history of it here.")
+            st.caption("This model was imported: its training history is not available.")
     if status.alive:
         _controls(run, status)
     if history:
         left, right = st.columns([10, 11], gap="medium")
         with right:
             st.caption(
-                "The same test images after every epoch, and the codes of 500 as a map, colored "
-                "by class. Drag to go back in time."
+                "The same test images after every epoch, and a map of the codes of 500 images, "
+                "colored by class. Drag the slider to see earlier epochs."
             )
             epoch = epoch_slider(run)
         with left:
@@ -125,17 +125,20 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
         st.badge(plain(word), color=color, icon=icon)
         st.markdown(_facts(run))
     if color == "red":
-        st.error(sentence(status.message) or "It ended without a word.", icon=":material/error:")
+        st.error(
+            sentence(status.message) or "The run ended without an error message.",
+            icon=":material/error:",
+        )
     elif status.message:
         st.caption(sentence(status.message))
     if status.alive:
         share = min(status.step / status.steps, 1.0) if status.steps else 0.0
-        told = (
+        label = (
             f"Epoch {status.epoch:,} of {status.epochs:,}, step {status.step:,} of {status.steps:,}"
         )
         if status.remaining_s:
-            told += f"; {duration(status.remaining_s)} left"
-        st.progress(share, told if status.epochs else "Getting ready")
+            label += f"; {duration(status.remaining_s)} left"
+        st.progress(share, label if status.epochs else "Starting")
     if history or status.images_per_s:
         last = history[-1] if history else {}
         best = max((row["val_psnr"] for row in records.comparable(history)), default=None)
@@ -149,15 +152,15 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
                 "Memory": f"{status.memory_mb or last.get('memory_mb', 0.0):,.0f} MB",
             },
             {
-                "Best PSNR": "On validation images, which are not trained on; the kept model is "
+                "Best PSNR": "On validation images, which are not trained on. The saved model is "
                 "that of the best epoch.",
                 "Memory": f"Peak so far. Device: {status.device or 'unknown'}.",
             },
         )
         if noise:
             st.caption(
-                f"Best PSNR is the best {records.psnr_name(noise)}: noisy validation images in, "
-                "output compared with the clean ones. The noise is the same at each epoch."
+                f"Best PSNR is the best {records.psnr_name(noise)}: noisy validation images "
+                "as input, clean ones as target. The noise is the same at each epoch."
             )
 
 
@@ -169,18 +172,18 @@ def _facts(run: Run) -> str:
     model = config.model
     facts = [
         model.architecture,
-        f"{model.latent_dim} values",
+        f"latent dimension {model.latent_dim}",
         plain(pickers.spec_name(config.data.spec)),
     ]
     return f"**{plain(run.id)}**: " + " · ".join([*facts, config.loss, config.optimizer])
 
 
 def _controls(run: Run, status: RunStatus) -> None:
-    """Pause, stop, learning rate: each is a wish that the trainer reads four times a second."""
+    """Pause, stop, learning rate: requests that the training process reads four times a second."""
     if not limits.training_allowed():
         return
     with st.container(horizontal=True, key="train-controls"):
-        # callbacks, as a click may be answered by a run of the fragment or of the whole page
+        # callbacks: a click reruns either the fragment or the whole page
         paused = bool(files.read_json(run.path / "control.json").get("pause"))
         st.button(
             "Resume" if paused else "Pause",
@@ -191,26 +194,26 @@ def _controls(run: Run, status: RunStatus) -> None:
             kwargs={"pause": not paused},
         )
         if st.button("Stop and keep the model", icon=":material/stop:", key="train-stop"):
-            with st.spinner("Stopping; the model so far is saved"):
+            with st.spinner("Stopping and saving the model"):
                 run.stop()
             st.rerun()
         with st.popover("Learning rate", icon=":material/speed:"):
             peak = _peak_rate(run)
             st.caption(
                 f"Now {status.learning_rate:.3g}; the schedule's peak is {peak:.3g}. A new rate "
-                "holds at once and decays with the rest of the schedule."
+                "applies at once and decays with the rest of the schedule."
             )
             rate = st.number_input(
                 "New learning rate", 1e-7, 100.0, peak,
                 step=1e-4, format="%.6f", key=f"train-rate-{run.id}",
-                help="Size of a step; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
+                help="Usual range: 0.0003 to 0.003 (SGD: 0.1 to 1).",
             )  # fmt: skip
             st.button(
                 "Apply", key="train-rate-apply", type="primary",
                 on_click=run.ask, kwargs={"learning_rate": float(rate)},
             )  # fmt: skip
             st.button(
-                "Back to the schedule", key="train-rate-schedule",
+                "Use the schedule", key="train-rate-schedule",
                 on_click=run.ask, kwargs={"learning_rate": 0.0},
             )  # fmt: skip
 
@@ -225,18 +228,21 @@ def _peak_rate(run: Run) -> float:
 def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="train-chart-options"):
         names = {"psnr": "PSNR", "loss": "Loss"}
-        told = "PSNR: 10 log10(1 / mean squared error), higher is better. Loss: what is minimized."
+        explanation = (
+            "PSNR: 10 log10(1 / mean squared error), higher is better. "
+            "Loss: the quantity minimized."
+        )
         if any(row.get("train_kl") for row in history):
             names |= {"loss": "Reconstruction loss", "kl": "KL divergence"}
-            told += " Of a variational model it is the sum of two terms, each a curve of its own."
+            explanation += " The loss of a variational model has two terms, one curve each."
         elif st.session_state.get("train-show") == "kl":
             st.session_state["train-show"] = "psnr"  # chosen for another run
         show = st.segmented_control(
             "Show", list(names), default="psnr", required=True, key="train-show",
-            format_func=names.get, persist_state="session", help=told,
+            format_func=names.get, persist_state="session", help=explanation,
         )  # fmt: skip
         by = st.segmented_control(
-            "Over", list(BY), default="epoch", required=True, key="train-by",
+            "X axis", list(BY), default="epoch", required=True, key="train-by",
             format_func=BY.get, persist_state="session",
         )  # fmt: skip
         log = st.toggle(
@@ -244,8 +250,8 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
             help="A logarithmic axis for the loss.",
         )  # fmt: skip
         held = st.toggle(
-            "Hold the chart", key="train-hold",
-            help="The training goes on; the chart stays as it is, to be read in peace.",
+            "Freeze chart", key="train-hold",
+            help="The chart stops updating; the training continues.",
         )  # fmt: skip
     if held:
         kept = st.session_state.setdefault("train-held", (run.id, len(history)))
@@ -254,14 +260,14 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     else:
         st.session_state.pop("train-held", None)
     noise = records.val_noise(history)
-    levels = rungs_of(run.id, _stamp(run.path / "rungs.json"))
+    levels = levels_of(run.id, _stamp(run.path / "rungs.json"))
     events = events_of(run)
     table = training.table(history, by=by, show=show, levels=levels, events=events, cursor=epoch)
     st.vega_lite_chart(
         pa.table(table),
         training.spec(by=by, show=show, log=log, loss=run.config().loss, noise=noise),
         key=f"train-chart-{run.id}",
-        alt="The curve of the run, its rungs and events",
+        alt="The curve of the run with reference levels and events",
     )
     lines = [f"{n}. {plain(line, 300)}" for n, line in enumerate(training.event_lines(events), 1)]
     if lines:
@@ -272,7 +278,7 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
         record = next((row for row in history if row["epoch"] == epoch), None)
         if record:
             name = records.psnr_name(records.val_noise([record]))
-            st.caption(f"Looking back at epoch {epoch}: {name} {record['val_psnr']:.2f} dB.")
+            st.caption(f"Shown: epoch {epoch}, {name} {record['val_psnr']:.2f} dB.")
 
 
 def _stamp(path: Path) -> float:
