@@ -1,4 +1,4 @@
-"""Files that others read while we write them: they see the old one or the new one, whole."""
+"""Atomic writes, guarded reads, and the folders that environment variables name."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def read_npz(path: Path, *names: str) -> "tuple[np.ndarray, ...] | None":
 def read_lines(path: Path, after: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Whole lines of a .jsonl file from byte ``after`` on, and where the next read starts.
 
-    Damaged lines are passed over: a full disk may cut one in the middle.
+    Damaged lines are skipped: a full disk may truncate one.
     """
     try:
         with open(path, "rb") as file:

@@ -1,10 +1,10 @@
-"""What a public host allows. Nothing is set on a machine of one's own: then all is allowed.
+"""Limits of a public server, set by environment variables; without them there are none.
 
-CONVAE_TRAINING=off   nobody trains, uploads or deletes: the models at hand are there to look at
-CONVAE_MAX_EPOCHS     a run has at most so many epochs
-CONVAE_MAX_IMAGES     a run learns from at most so many images
-CONVAE_MAX_MINUTES    a run is stopped after so long; its model is kept
-CONVAE_MAX_RUNS       so many run folders, uploads included, are kept at most
+CONVAE_TRAINING=off   training, uploads and deletion are disabled
+CONVAE_MAX_EPOCHS     maximum number of epochs of a run
+CONVAE_MAX_IMAGES     maximum number of training images of a run
+CONVAE_MAX_MINUTES    a run is stopped after this time; its model is kept
+CONVAE_MAX_RUNS       maximum number of run folders, uploads included
 """
 
 import os
@@ -30,32 +30,34 @@ def training_allowed() -> bool:
 
 
 def check_allowed(what: str = "train") -> None:
-    """RunError where visitors may not; `what` completes the sentence."""
+    """RunError where training is disabled; `what` completes the sentence."""
     if not training_allowed():
-        raise RunError(f"This host is for looking only: to {what}, run convae on your own machine.")
+        raise RunError(
+            f"Training is disabled on this server: to {what}, run convae on your own machine."
+        )
 
 
 def capped(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
-    """The nearest settings that this host allows, and a sentence for each that was cut."""
+    """The nearest settings that the limits allow, and a sentence for each that was reduced."""
     notes = []
     epochs, images = _limit("CONVAE_MAX_EPOCHS"), _limit("CONVAE_MAX_IMAGES")
     if epochs and config.epochs > epochs:
-        notes.append(f"This host trains for at most {epochs:,} epochs, not {config.epochs:,}.")
+        notes.append(f"This server trains for at most {epochs:,} epochs, not {config.epochs:,}.")
         config = replace(config, epochs=epochs)
     if images and not 0 < config.data.limit <= images:
-        notes.append(f"This host learns from at most {images:,} images.")
+        notes.append(f"This server trains on at most {images:,} images.")
         config = replace(config, data=replace(config.data, limit=images))
     return config, notes
 
 
 def check_room(count: int) -> None:
-    """RunError where `count` run folders are as many as this host keeps."""
+    """RunError where `count` run folders reach the limit."""
     most = _limit("CONVAE_MAX_RUNS")
     if most and count >= most:
-        raise RunError(f"This host keeps at most {most} runs: delete one under Runs first.")
+        raise RunError(f"This server keeps at most {most} runs: delete one under Runs first.")
 
 
 def out_of_time(elapsed_s: float) -> bool:
-    """Whether a run has trained for as long as this host allows."""
+    """Whether a run has trained for as long as the limit allows."""
     minutes = _limit("CONVAE_MAX_MINUTES")
     return bool(minutes) and elapsed_s > 60 * minutes

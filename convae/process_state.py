@@ -1,5 +1,5 @@
-"""Settings of the whole process that several threads want changed at once, such as its number of
-BLAS threads: changed by the first that needs it, put back by the last."""
+"""Settings of the whole process that several threads change at once, such as its number of BLAS
+threads: the first thread that needs it changes it, the last one restores it."""
 
 import threading
 import warnings
@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 class Shared:
     """A context manager around one that changes the whole process.
 
-    Threads that save and restore such a setting each for itself can leave it changed for good: the
-    one that ends last restores what the other had set.
+    Threads that each save and restore such a setting can leave it changed permanently: the last
+    one to end restores the value that another had set.
     """
 
     def __init__(self, change: Callable[[], AbstractContextManager]):

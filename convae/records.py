@@ -1,5 +1,7 @@
-"""What the files of a run say, value by value of the right type. Damaged lines and values are left
-out, so that whoever shows a run needs no checks of its own."""
+"""The content of the files of a run, each value of the right type.
+
+Damaged lines and values are left out, so that code that shows a run needs no checks.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -53,8 +55,8 @@ def value(given: Any, kind: type) -> Any:
 def typed(given: Any, kinds: Mapping[str, type]) -> Row:
     """Those of the values that `kinds` names and that are of its kind; {} if it is no object."""
     given = given if isinstance(given, dict) else {}
-    found = {key: value(given.get(key), kind) for key, kind in kinds.items()}
-    return {key: item for key, item in found.items() if item is not None}
+    values = {key: value(given.get(key), kind) for key, kind in kinds.items()}
+    return {key: item for key, item in values.items() if item is not None}
 
 
 def of_class(given: Any, kind: type) -> Row:

@@ -1,8 +1,8 @@
-"""Image sets kept on disk as plain bytes and mapped into memory, so that they open at once.
+"""Image sets on disk as plain bytes, mapped into memory, so that they open quickly.
 
 A set is one folder, CONVAE_DATA_DIR/sets/<name>/: for each split `<split>.images` (N * 3072 bytes
-of uint8) and `<split>.labels` (N int64), and set.json that says the rest. It is written beside its
-place and renamed into it, by one process at a time, so that nobody ever sees half a set.
+of uint8) and `<split>.labels` (N int64), and set.json with the rest. It is written to a temporary
+folder and renamed, by one process at a time, so that no reader sees an incomplete set.
 """
 
 import errno
@@ -29,13 +29,13 @@ IMAGE_BYTES = 32 * 32 * 3
 
 
 def data_dir() -> Path:
-    """Where data live: CONVAE_DATA_DIR, else `data` in the current folder. Read at every call."""
+    """The folder of data, see `files.folder`."""
     return files.folder("DATA")
 
 
 @dataclass(frozen=True)
 class KeptSet:
-    """A set on disk, opened: what set.json says, and how to map a split."""
+    """An opened set: the content of set.json, and how to map a split."""
 
     folder: Path
     class_names: tuple[str, ...]
@@ -200,7 +200,7 @@ def kept(
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Turns what a disk can do to a writer into a sentence."""
+    """Translates OSError into a DataError with a readable message."""
     try:
         yield
     except OSError as error:
@@ -211,7 +211,8 @@ def writing_to(folder: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise DataError(
-                f"Nothing can be written to {folder}: set CONVAE_DATA_DIR to a folder of yours."
+                f"Nothing can be written to {folder}: set CONVAE_DATA_DIR to a "
+                "folder that you can write to."
             ) from error
         raise DataError(
             f"Reading or writing below {folder} failed: {error.strerror or error}."

@@ -1,4 +1,4 @@
-"""How long the steps of a job take on this machine: measured, kept, and used for the next forecast.
+"""Measured durations of the steps of a job on this machine, used for the next forecast.
 
 The file is a JSON object, step -> seconds. A step whose time depends on a count is named
 `<step> <count>`; a measurement counts for up to twice or half as many.

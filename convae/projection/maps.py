@@ -1,10 +1,10 @@
-"""Maps of codes: points in two or three dimensions, and the ways from map to code and back.
+"""Maps of codes: points in two or three dimensions, and the mapping from codes to points and back.
 
-PCA is there at once. UMAP takes its time, so a separate process (`convae.projection.umap_job`)
-fits it, and the map is kept on disk under a key made of weights, images and settings. No path or
-machine is in the key, so a map shipped beside a model is found wherever the model goes.
+PCA is computed at once. UMAP is slow, so a separate process
+(`convae.projection.umap_job`) fits it, and the map is saved under a digest of weights, images and
+settings. No path or machine is in the digest, so a map shipped beside a model is found anywhere.
 
-Nothing here imports umap but what the workers call: it costs 5 to 24 s and 100 MB.
+umap is imported only in the functions that these processes call: it takes 5 to 24 s and 100 MB.
 """
 
 import hashlib
@@ -34,32 +34,37 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a map is made. PCA heeds `dimensions` alone."""
+    """The settings of a map. PCA uses `dimensions` only."""
 
-    method: str = setting("PCA", "PCA turns, UMAP unfolds.", choices=("PCA", "UMAP"))
+    method: str = setting(
+        "PCA", "PCA: linear projection; UMAP: non-linear embedding.", choices=("PCA", "UMAP")
+    )
     dimensions: int = setting(2, "Dimensions of the map.", low=2, high=3)
     n_neighbors: int = setting(
-        15, "Neighbors that count: few show detail, many the whole.", low=2, high=200
+        15,
+        "Neighbors per code: few preserve local detail, many global structure.",
+        low=2,
+        high=200,
     )
     min_dist: float = setting(
-        0.1, "How close points may lie: 0 packs groups tightly.", low=0.0, high=1.0
+        0.1, "Minimum distance between points: 0 packs clusters tightly.", low=0.0, high=1.0
     )
     metric: str = setting(
-        "euclidean", "What near means in code space.", choices=("euclidean", "cosine", "manhattan")
+        "euclidean", "Distance between codes.", choices=("euclidean", "cosine", "manhattan")
     )
-    seed: int = setting(0, "Another seed, another map of the same codes.", low=0, high=9999)
+    seed: int = setting(0, "Random seed of the UMAP layout.", low=0, high=9999)
 
     def __post_init__(self) -> None:
         config.check(self)
 
 
-UMAP_FIELDS = tuple(f for f in fields(Settings) if f.name != "method")  # what one chooses
+UMAP_FIELDS = tuple(f for f in fields(Settings) if f.name != "method")  # shown in the form
 
 
 def key(sha256: str, fingerprint: str, settings: Settings) -> str:
-    """The name a map is kept under: of the weights, the images and the settings, nothing else."""
-    said = json.dumps([1, sha256, fingerprint, asdict(settings)])
-    return hashlib.sha256(said.encode()).hexdigest()[:24]
+    """The name of a saved map: a digest of the weights, the images and the settings."""
+    parts = json.dumps([1, sha256, fingerprint, asdict(settings)])
+    return hashlib.sha256(parts.encode()).hexdigest()[:24]
 
 
 def folder() -> Path:
@@ -176,17 +181,17 @@ def pca_map(codes: np.ndarray, dimensions: int = 2) -> Map:
 
 
 def check_umap(count: int, settings: Settings) -> None:
-    """ConvaeError where UMAP cannot draw so many codes with these settings."""
+    """ConvaeError where there are too few codes for UMAP with these settings."""
     needed = max(settings.n_neighbors + 1, settings.dimensions + 3, 16)
     if count < needed:
         raise ConvaeError(
-            f"UMAP with {settings.n_neighbors} neighbors needs at least {needed} images, these "
-            f"are {count}: take more images, or fewer neighbors."
+            f"UMAP with {settings.n_neighbors} neighbors needs at least {needed} images, not "
+            f"{count}: choose more images, or fewer neighbors."
         )
 
 
 class _Report:
-    """Stands where umap prints: its stages and the epochs of its bar become a share done."""
+    """Receives what umap prints: its stages and epochs become a share of the work."""
 
     STAGES = {
         "fuzzy simplicial": (0.1, "Finding neighbors"),
@@ -210,9 +215,9 @@ class _Report:
 
 
 def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = None):
-    """A fitted umap.UMAP of codes (N, d); its points are `.embedding_`. For the worker only.
+    """A fitted umap.UMAP of codes (N, d); its points are `.embedding_`. For the UMAP process.
 
-    progress(share in [0, 1], what is done) is called at each stage and while it lays out.
+    progress(share in [0, 1], stage) is called at each stage and during the layout.
     """
     mapper = _fit(codes, settings, progress)
     if progress:
@@ -223,11 +228,11 @@ def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = 
 def umap_of_map(
     codes: np.ndarray, points: np.ndarray, settings: Settings, progress: Progress | None = None
 ):
-    """The umap.UMAP that has drawn these points (N, 2 or 3) from codes (N, d), made again without
-    laying them out: for its `transform` and `inverse_transform`. For the worker only."""
+    """The umap.UMAP that produced these points (N, 2 or 3) from codes (N, d), made again without
+    optimizing the layout: for its `transform` and `inverse_transform`. For the UMAP process."""
     mapper = _fit(codes, settings, progress, init=points, n_epochs=0)
     mapper.embedding_ = np.ascontiguousarray(points, np.float32)
-    mapper.n_epochs = None  # both ways take as many epochs as they would have after a real fit
+    mapper.n_epochs = None  # both transforms take as many epochs as after a real fit
     return mapper
 
 
@@ -244,7 +249,7 @@ def _fit(codes: np.ndarray, settings: Settings, progress: Progress | None, **cha
             min_dist=settings.min_dist,
             metric=settings.metric,
             random_state=settings.seed,
-            n_jobs=1,  # what a seed asks for
+            n_jobs=1,  # a fixed seed requires it
             verbose=True,
             tqdm_kwds={
                 "file": report,

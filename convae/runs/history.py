@@ -1,4 +1,4 @@
-"""Following a file that grows: each look reads what is new, and only that."""
+"""Incremental reading of a growing file: each call reads only the new lines."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 class Tail:
-    """The rows of a .jsonl file, kept up to date at the price of what was appended.
+    """The rows of a .jsonl file, updated by reading only what was appended.
 
     A file that was replaced (a resumed run cuts its history) is read from the start again. Several
     threads may look at once: all visitors of a run share one Tail.

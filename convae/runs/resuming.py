@@ -1,4 +1,4 @@
-"""What is checked and written before a run goes on: one path for the app and the command line."""
+"""Checks and preparation before a run is resumed, for the app and the command line."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def smaller_rate(rate: float) -> float:
 def prepare(
     run: "Run", longer: TrainConfig | None = None, learning_rate: float | None = None
 ) -> None:
-    """Make a run that nobody works on ready to go on.
+    """Prepare a run without a process for resuming.
 
     longer: its settings with another number of epochs. learning_rate: the rate from now on, which
     decays with the rest of the schedule. Without either, a rate asked for earlier stays in force;
@@ -46,7 +46,7 @@ def prepare(
         learning_rate = replace(run.config(), learning_rate=learning_rate).learning_rate
         control = dict(zip(RATE_KEYS, (learning_rate, time.time()), strict=True))
     elif longer is not None:
-        control = {}  # asked of a schedule that is over
+        control = {}  # it was requested for the previous schedule
     limit = diverged_rate(run)
     if limit and (learning_rate is None or learning_rate >= limit):
         given = f"`learning_rate` (={learning_rate:g}) is too high: " if learning_rate else ""

@@ -1,4 +1,4 @@
-"""The time machine of a run: what its model made of the same images after every epoch.
+"""Snapshots of a run: reconstructions and a map of the same images after every epoch.
 
 snapshots/ holds pinned.npz (images uint8 (8, 32, 32, 3), labels int64 (500,), mapped uint8
 (500, 32, 32, 3) and class_names; the last two not in older runs) and for every epoch
@@ -74,7 +74,7 @@ class Recorder:
         self, folder: Path, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str] = ()
     ):
         """images uint8 (N, 32, 32, 3), labels (N,), indices into class_names: 500 of them, drawn
-        once and for all, as a set may be sorted by class."""
+        at random once, as a set may be sorted by class."""
         chosen = np.random.default_rng(0).permutation(len(images))[:MAPPED]
         self.folder, self.images = folder, images[chosen]
         self.previous: np.ndarray | None = None
@@ -150,7 +150,7 @@ def read(folder: Path, epoch: int) -> Snapshot | None:
 
 
 def forget_after(folder: Path, epoch: int) -> None:
-    """Remove what a killed sitting wrote after its last whole save."""
+    """Remove the snapshots that a killed process wrote after its last save."""
     for later in epochs(folder):
         if later > epoch:
             (folder / f"{later:05d}.npz").unlink(missing_ok=True)

@@ -123,7 +123,7 @@ def test_key_depends_on_weights_images_and_settings_alone():
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="n_neighbors"):
         Settings(n_neighbors=1)
-    with pytest.raises(ConvaeError, match="at least 16 images, these are 9"):
+    with pytest.raises(ConvaeError, match="at least 16 images, not 9"):
         maps.check_umap(9, Settings("UMAP"))
 
 

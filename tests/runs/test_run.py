@@ -159,7 +159,7 @@ def test_a_start_keeps_to_what_the_host_allows(monkeypatch):
     with pytest.raises(RunError, match="at most 1 runs"):
         runs.start(config(), "b")
     monkeypatch.setenv("CONVAE_TRAINING", "off")
-    with pytest.raises(RunError, match="for looking only"):
+    with pytest.raises(RunError, match="Training is disabled on this server"):
         runs.start(None, resume="a")
     assert [run.id for run in runs.listing()] == ["a"]
 
