@@ -145,4 +145,4 @@ def test_a_damaged_card_is_named_and_its_run_can_be_deleted(tiny_weights, capsys
     assert "The card of odd is damaged" in capsys.readouterr().err
     app = visit("pages/train.py", **{"train-view": "Runs", "train-chosen": "odd"})
     assert not app.exception and "The card of odd is damaged" in app.error[0].value
-    assert "Delete for good" in [button.label for button in app.button]
+    assert "Delete permanently" in [button.label for button in app.button]
