@@ -1,7 +1,9 @@
 """Image sets by name: `data.load("cifar10", "test")` gives an `ImageSet`.
 
 catalog      every image set by its specification: load, splits, ImageSet
-builtin      shapes, digits, photos: made on the spot
+sample       the first 20 CIFAR-10 test images
+builtin      shapes, digits: made on the spot
+photographs  photos: crops of the photographs that scikit-learn and scikit-image ship
 cifar10      CIFAR-10: read, checked; download: fetched with progress
 image_folder folders, zip and tar archives of images
 corruptions  noise, blur and masks with a strength

@@ -1,4 +1,4 @@
-"""Image sets that need no network: `shapes` drawn here, `digits` and `photos` from scikit-learn.
+"""Image sets that need no network: `shapes` drawn here, `digits` from scikit-learn.
 
 Each is a function of the split that gives (images uint8 (N, 32, 32, 3), labels int64 (N,), class
 names), the same ones every time. No image of one split is in the other.
@@ -183,57 +183,6 @@ def digits(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str
     framed = np.pad(np.stack(large), ((0, 0), (2, 2), (2, 2)))  # ink reaches the edge of the 8x8
     images = np.repeat(framed[..., None], 3, axis=3)
     return images, found.target[part].astype(np.int64), tuple("0123456789")
-
-
-PHOTO_SIZES = (32, 48, 64, 96, 128, 192)
-PHOTO_STEP = 16
-FLAT = 24.0  # standard deviation of the liveliest channel, of 255
-
-
-def photos(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Square crops of scikit-learn's two photographs (640 x 427), 32 to 192 pixels wide, as 32x32.
-
-    The middle third of each photograph is for the test split alone: no crop reaches across. Crops
-    of empty sky or dark are left out, the others come in a fixed random order.
-    """
-    from sklearn.datasets import load_sample_images
-
-    crops, labels = [], []
-    found = load_sample_images()
-    names = tuple(name.split(".")[0] for name in map(_base, found.filenames))
-    for label, photo in enumerate(found.images):
-        for region in photo_regions(photo, split):
-            crops += _crops(region)
-        labels += [label] * (len(crops) - len(labels))
-        if progress:
-            progress(label + 1, len(names), "cutting photographs")
-    order = np.random.default_rng(0).permutation(len(crops))
-    return np.stack(crops)[order], np.array(labels, np.int64)[order], names
-
-
-def photo_regions(photo: np.ndarray, split: str) -> list[np.ndarray]:
-    """The parts of a photograph uint8 (H, W, 3) that belong to a split, as views of it."""
-    left, right = photo.shape[1] // 3, photo.shape[1] * 2 // 3
-    if split == "test":
-        return [photo[:, left:right]]
-    return [photo[:, :left], photo[:, right:]]
-
-
-def _crops(region: np.ndarray) -> list[np.ndarray]:
-    """All crops of a region that show something, uint8 (32, 32, 3) each."""
-    picture, found = Image.fromarray(region), []
-    for size in PHOTO_SIZES:
-        for top in range(0, region.shape[0] - size + 1, PHOTO_STEP):
-            for left in range(0, region.shape[1] - size + 1, PHOTO_STEP):
-                box = (left, top, left + size, top + size)
-                crop = np.asarray(picture.resize((32, 32), Image.Resampling.LANCZOS, box=box))
-                if crop.std(axis=(0, 1)).max() >= FLAT:
-                    found.append(crop)
-    return found
-
-
-def _base(path: str) -> str:
-    return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def outside(image: np.ndarray) -> dict[str, np.ndarray]:

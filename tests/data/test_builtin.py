@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
 
-from convae.data import builtin
-
-sklearn_datasets = pytest.importorskip("sklearn.datasets")
+from convae.data import builtin, photographs
 
 
 @pytest.fixture(scope="module")
 def sets():
-    makers = (builtin.shapes, builtin.digits, builtin.photos)
+    makers = (builtin.shapes, builtin.digits, photographs.photos)
     return {(make.__name__, s): make(s) for make in makers for s in ("train", "test")}
 
 
@@ -84,33 +82,6 @@ def test_colors_are_those_of_the_standard_library():
 
 def test_the_digits_are_all_there(sets):
     assert len(sets["digits", "train"][0]) + len(sets["digits", "test"][0]) == 1797
-
-
-def test_photo_splits_share_no_region():
-    photo = np.arange(427 * 640, dtype=np.int32).reshape(427, 640, 1)
-    train = builtin.photo_regions(photo, "train")
-    test = builtin.photo_regions(photo, "test")
-    seen = [value for region in train + test for value in region.ravel().tolist()]
-    assert sorted(seen) == photo.ravel().tolist()  # each pixel in exactly one region
-    assert min(region.shape[1] for region in train + test) >= max(builtin.PHOTO_SIZES)
-
-
-def test_photo_crops_see_their_own_region_alone(monkeypatch, sets):
-    """Blackening one region changes no crop of the other: nothing bleeds over the border."""
-    found = sklearn_datasets.load_sample_images()
-    for split, other in (("train", "test"), ("test", "train")):
-        blackened = [photo.copy() for photo in found.images]
-        for photo in blackened:
-            for region in builtin.photo_regions(photo, other):
-                region[:] = 0
-        monkeypatch.setattr(
-            sklearn_datasets, "load_sample_images", lambda b=blackened: fake(found, b)
-        )
-        assert np.array_equal(builtin.photos(split)[0], sets["photos", split][0])
-
-
-def fake(found, photos):
-    return type(found)(images=photos, filenames=found.filenames)
 
 
 def test_images_from_outside_are_images_and_the_last_is_shifted():

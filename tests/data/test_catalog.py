@@ -20,7 +20,7 @@ def save(tmp_path):
 def test_every_built_in_set_is_described_and_opens():
     for spec, sentence in data.SPECS.items():
         data.check_spec(spec)
-        assert sentence.endswith(".") and data.splits(spec) == ("train", "test")
+        assert sentence.endswith(".") and "test" in data.splits(spec)
     found = data.load("digits")
     assert (found.name, found.split, len(found)) == ("digits", "test", 360)
 
@@ -33,7 +33,7 @@ def test_shapes_report_their_progress():
 
 @pytest.mark.parametrize("spec", ["", "cifar100", "folder", "folder:", "npz:", "shapes:x", "a:b"])
 def test_an_unknown_set_names_the_known_ones(spec):
-    with pytest.raises(DataError, match="not an image set: give cifar10, shapes, digits, photos, "):
+    with pytest.raises(DataError, match="not an image set: give sample, cifar10, shapes, digits, "):
         data.check_spec(spec)
     with pytest.raises(DataError, match="not an image set"):
         data.load(spec)

@@ -1,0 +1,98 @@
+"""The image set `photos`: crops of the color photographs that scikit-learn and scikit-image ship.
+
+The middle third of each photograph is for the test split alone, so no region is in both splits.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+SIZES = (32, 48, 64, 96, 128, 192)  # width of a crop in pixels, before it is scaled to 32
+CROPS_PER_SIZE = {"train": 100, "test": 40}  # at most, of each photograph
+STEP = 8  # pixels of the scaled photograph between places for crops
+MIN_CONTRAST = 24.0  # standard deviation of the channel with the highest contrast, of 255
+
+Progress = Callable[[int, int, str], None]
+
+
+def photographs() -> dict[str, np.ndarray]:
+    """Class name -> photograph uint8 (H, W, 3). Nothing is downloaded."""
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
+    return {
+        "astronaut": data.astronaut(),
+        "cat": data.chelsea(),
+        "coffee": data.coffee(),
+        "flower": load_sample_image("flower.jpg"),
+        "galaxies": data.hubble_deep_field(),
+        "motorcycle": data.stereo_motorcycle()[0],
+        "retina": data.retina(),
+        "rocket": data.rocket(),
+        "temple": load_sample_image("china.jpg"),
+        "tissue": data.immunohistochemistry(),
+    }
+
+
+def photos(
+    split: str, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Square crops of ten photographs, 32 to 192 pixels wide, scaled to 32x32.
+
+    Returns images uint8 (N, 32, 32, 3), labels int64 (N,) and the class names: one class for each
+    photograph. Crops with little contrast (sky, darkness) are left out. The crops and their order
+    are the same every time.
+    """
+    found = photographs()
+    crops: list[np.ndarray] = []
+    labels: list[int] = []
+    for label, (name, photo) in enumerate(found.items()):
+        rng = np.random.default_rng([label, ("train", "test").index(split)])
+        for size in SIZES:
+            crops += _crops(photo_regions(photo, split), size, CROPS_PER_SIZE[split], rng)
+        labels += [label] * (len(crops) - len(labels))
+        if progress:
+            progress(label + 1, len(found), f"cropping photographs: {name}")
+    order = np.random.default_rng(0).permutation(len(crops))
+    return np.stack(crops)[order], np.array(labels, np.int64)[order], tuple(found)
+
+
+def photo_regions(photo: np.ndarray, split: str) -> list[np.ndarray]:
+    """The parts of a photograph uint8 (H, W, 3) that belong to a split, as views of it."""
+    left, right = photo.shape[1] // 3, photo.shape[1] * 2 // 3
+    if split == "test":
+        return [photo[:, left:right]]
+    return [photo[:, :left], photo[:, right:]]
+
+
+def _crops(
+    regions: list[np.ndarray], size: int, most: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """At most `most` crops, uint8 (32, 32, 3) each, that are `size` pixels wide in the photograph:
+    the regions are scaled by 32 / size and cut at random places of a grid. A region that is
+    narrower than `size` has no crop."""
+    scaled = [_scaled(region, 32 / size) for region in regions]
+    places = [
+        (number, top, left)
+        for number, region in enumerate(scaled)
+        for top in range(0, region.shape[0] - 31, STEP)
+        for left in range(0, region.shape[1] - 31, STEP)
+    ]
+    crops: list[np.ndarray] = []
+    for place in rng.permutation(len(places)):
+        number, top, left = places[place]
+        crop = scaled[number][top : top + 32, left : left + 32]
+        if crop.std(axis=(0, 1)).max() >= MIN_CONTRAST:
+            crops.append(crop)
+        if len(crops) == most:
+            break
+    return crops
+
+
+def _scaled(region: np.ndarray, factor: float) -> np.ndarray:
+    height, width = (int(side * factor) for side in region.shape[:2])
+    if min(height, width) < 32:
+        return np.empty((0, 0, 3), np.uint8)
+    picture = Image.fromarray(np.ascontiguousarray(region))
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))

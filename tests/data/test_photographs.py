@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from convae.data import photographs
+
+
+def test_photo_splits_share_no_region():
+    photo = np.arange(427 * 640, dtype=np.int32).reshape(427, 640, 1)
+    train = photographs.photo_regions(photo, "train")
+    test = photographs.photo_regions(photo, "test")
+    seen = [value for region in train + test for value in region.ravel().tolist()]
+    assert sorted(seen) == photo.ravel().tolist()  # each pixel in exactly one region
+
+
+@pytest.mark.parametrize("split, other", [("train", "test"), ("test", "train")])
+def test_crops_of_a_split_depend_on_its_own_regions_alone(monkeypatch, split, other):
+    """Blackening the regions of the other split changes no crop."""
+    found = {name: photographs.photographs()[name] for name in ("coffee", "temple")}
+    monkeypatch.setattr(photographs, "photographs", lambda: found)
+    before = photographs.photos(split)[0]
+    blackened = {name: photo.copy() for name, photo in found.items()}
+    for photo in blackened.values():
+        for region in photographs.photo_regions(photo, other):
+            region[:] = 0
+    monkeypatch.setattr(photographs, "photographs", lambda: blackened)
+    assert np.array_equal(photographs.photos(split)[0], before)
+
+
+def test_every_photograph_is_a_class_with_crops_of_several_scales():
+    found = photographs.photographs()
+    for split, fewest in (("train", 300), ("test", 150)):
+        images, labels, names = photographs.photos(split)
+        assert names == tuple(found) and len(names) == 10
+        assert np.bincount(labels, minlength=10).min() >= fewest
+        assert images.std(axis=(1, 2)).max(axis=1).min() >= photographs.MIN_CONTRAST
+    photo = found["temple"]
+    rng = np.random.default_rng(0)
+    regions = photographs.photo_regions(photo, "test")
+    assert [bool(photographs._crops(regions, size, 5, rng)) for size in (32, 192, 512)] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_crop_at_full_resolution_is_a_piece_of_the_photograph():
+    photo = photographs.photographs()["coffee"]
+    crop = photographs._crops([photo], 32, 1, np.random.default_rng(0))[0]
+    windows = np.lib.stride_tricks.sliding_window_view(photo, (32, 32, 3))[:, :, 0]
+    step = photographs.STEP
+    assert (windows[::step, ::step] == crop).all(axis=(2, 3, 4)).any()
