@@ -13,7 +13,7 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-images = ui.pick_set(checkpoint, classes=True)
+images = ui.pick_set(checkpoint)
 
 part = panels.pick_part()
 with ui.error_boundary():

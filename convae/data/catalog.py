@@ -26,6 +26,7 @@ SPECS = {
     "digits": "1,797 handwritten digits, enlarged from 8x8; comes with scikit-learn.",
     "photos": "6,400 crops of ten photographs; they come with scikit-learn and scikit-image.",
 }
+TRAINING_SPECS = tuple(spec for spec in SPECS if spec != "sample")  # with a training split
 _FORMS = "sample, cifar10, shapes, digits, photos, folder:PATH or npz:PATH"
 _BUILT_IN = {"shapes": builtin.shapes, "digits": builtin.digits, "photos": photographs.photos}
 

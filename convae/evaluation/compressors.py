@@ -70,7 +70,7 @@ def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT
     if bits != FLOAT:
         rebuild = _quantized(encode, pca.decode, fitted_on.sample(REFERENCE).images, bits)
     key = f"pca-{fitted_on.fingerprint}-{latent_dim}-{bits}"
-    details = f"{fitted_on.name}, {len(fitted_on):,} images"
+    details = f"{fitted_on.name}, {pca.fitted_on:,} images"
     return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, details)
 
 

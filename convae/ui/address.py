@@ -13,6 +13,7 @@ import streamlit as st
 
 UPLOADS = "uploads"
 NAMES = {
+    "sample": "CIFAR-10 sample",
     "cifar10": "CIFAR-10",
     "shapes": "Shapes",
     "digits": "Digits",

@@ -3,6 +3,7 @@
 from convae import data, runs
 from convae.data import ImageSet, catalog
 from convae.errors import ConvaeError
+from convae.evaluation import shipped_pca
 from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import caches
 from convae.ui.address import UPLOADS
@@ -32,32 +33,36 @@ def _exists(spec: str) -> bool:
     return True
 
 
-def default_source(entry: Entry | None, sources: list[str]) -> str:
-    """The training images of the model if they are available, else a built-in set."""
+def default_source(entry: Entry | None, sources: list[str], few: bool = False) -> str:
+    """The training images of the model if they are available, else a built-in set; for a CIFAR-10
+    model the 20 images of `sample` on a page that needs only a few."""
     if entry is None:
         return "shapes"
     spec = entry.config.data.spec
     if spec in sources and (spec != "cifar10" or data.cifar10_present()):
         return spec
     if is_cifar10(entry):
-        return "cifar10" if data.cifar10_present() else "photos"
+        if data.cifar10_present():
+            return "cifar10"
+        return "sample" if few else "photos"
     return spec if spec in data.SPECS else "shapes"
 
 
-def is_trained_on(entry: Entry | None, spec: str) -> bool:
-    return entry is not None and entry.config.data.spec == spec
-
-
 def training_images(checkpoint: Checkpoint, shown: str) -> ImageSet | None:
-    """The images that PCA is fitted on: the training images of the model if available, else the
-    training split of the set `shown` (a spec); None if there is neither."""
+    """The images that PCA is fitted on: the training images of the model if available (for CIFAR-10
+    also as `shipped_pca.stand_in`), else the training split of the set `shown` (a spec); None if
+    there is neither."""
     entry = checkpoint_options().get(checkpoint.name)
     own = entry.config.data.spec if entry else ""
     specs = [own if own in sources_of(entry) else ""]
     if entry is not None and is_cifar10(entry):
         specs.append("cifar10")
     for spec in [*specs, shown]:
-        if spec in ("", UPLOADS) or (spec == "cifar10" and not data.cifar10_present()):
+        if spec == "cifar10" and not data.cifar10_present():
+            if (stand_in := shipped_pca.stand_in()) is not None:
+                return stand_in
+            continue
+        if spec in ("", UPLOADS):
             continue
         try:
             return caches.image_set(spec, "train")

@@ -13,7 +13,7 @@ from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import address, caches, frame, pictures
 from convae.ui.address import UPLOADS, spec_name
 from convae.ui.escape import plain
-from convae.ui.image_sources import default_source, is_trained_on, sources_of
+from convae.ui.image_sources import default_source, sources_of
 from convae.ui.model_cards import checkpoint_options, describe, is_cifar10, psnr_of
 from convae.ui.uploads import offer_cifar10, pick_uploads, uploaded
 
@@ -82,17 +82,14 @@ def _no_model(damaged: Collection[str]) -> None:
     st.stop()
 
 
-def pick_source(checkpoint: Checkpoint, classes: bool = False) -> str:
+def pick_source(checkpoint: Checkpoint, few: bool = False) -> str:
     """The chosen image set, a spec or UPLOADS; the default depends on the checkpoint.
 
-    classes: the page compares classes. Photos have only two (crops of two photographs), so the
-    default is digits instead of photos.
+    few: the page needs only a few images; see `default_source`.
     """
     entry = checkpoint_options().get(checkpoint.name)
     sources = sources_of(entry)
-    default = default_source(entry, sources)
-    if classes and default == "photos" and not is_trained_on(entry, "photos"):
-        default = "digits"
+    default = default_source(entry, sources, few)
     address.restore("data", sources)
     before = st.session_state.get("data-default")
     if before is not None and before != default and st.session_state.get("data") == before:
@@ -120,11 +117,11 @@ def pick_source(checkpoint: Checkpoint, classes: bool = False) -> str:
     return address.keep("data", chosen)
 
 
-def pick_set(checkpoint: Checkpoint, classes: bool = False) -> ImageSet:
-    """The whole test split of the chosen image set, or the uploaded images. classes: see
+def pick_set(checkpoint: Checkpoint, few: bool = False) -> ImageSet:
+    """The whole test split of the chosen image set, or the uploaded images. few: see
     `pick_source`."""
     with st.sidebar:
-        source = pick_source(checkpoint, classes)
+        source = pick_source(checkpoint, few)
     with frame.steady():
         if source == UPLOADS:
             return pick_uploads()
@@ -149,16 +146,17 @@ def pick_rows(
     checkpoint: Checkpoint, count: int, key: str, *, most: int = 64, choose_class: bool = True
 ) -> tuple[ImageSet, np.ndarray]:
     """Like `pick_images`, but returns the whole set and the rows of the sample in it."""
-    whole = pick_set(checkpoint)
+    whole = pick_set(checkpoint, few=True)
     if whole.name == UPLOADS:
         return whole, np.arange(min(most, len(whole)))
     with st.sidebar:
         label = None
         with frame.steady():
-            if choose_class and len(whole.class_names) > 1:
+            present = [whole.class_names[label] for label in np.unique(whole.labels)]
+            if choose_class and len(present) > 1:
                 label = st.selectbox(
                     "Class",
-                    whole.class_names,
+                    present,
                     index=None,
                     placeholder="All classes",
                     key=f"{key}-class",

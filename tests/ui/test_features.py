@@ -132,20 +132,16 @@ def test_nonsense_in_the_address_is_ignored():
     assert app.select_slider(key="features-count").value == 5_000
 
 
-def test_a_first_visit_sees_a_set_with_classes_and_other_pages_keep_their_own(add_checkpoint):
+def test_a_first_visit_without_cifar10_sees_photos_and_a_page_of_few_images_the_sample(
+    add_checkpoint,
+):
     add_checkpoint("cifar", "cifar10")
     app = healthy(visit(PAGE, model="cifar"))
-    assert app.sidebar.selectbox(key="data").value == "digits", "CIFAR-10 is not here"
-    app.switch_page("pages/generate.py")
+    assert app.sidebar.selectbox(key="data").value == "photos", "CIFAR-10 is not available"
+    app.switch_page("pages/reconstruct.py")
+    assert healthy(app.run()).sidebar.selectbox(key="data").value == "sample"
+    app.switch_page(PAGE)
     assert healthy(app.run()).sidebar.selectbox(key="data").value == "photos"
-    app.switch_page(PAGE)
-    assert healthy(app.run()).sidebar.selectbox(key="data").value == "digits"
-    app.sidebar.selectbox(key="data").select("photos")
-    app.run()
-    app.switch_page("pages/generate.py")
-    app.run()
-    app.switch_page(PAGE)
-    assert healthy(app.run()).sidebar.selectbox(key="data").value == "digits", "photos is no choice"
 
 
 def test_images_that_were_chosen_go_along_to_other_pages():

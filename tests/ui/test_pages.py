@@ -100,7 +100,7 @@ def test_best_shipped_cifar10_model_is_the_default(add_checkpoint):
     (folder / "card.json").write_text(json.dumps(card))
     app = healthy(visit())
     assert app.sidebar.selectbox(key="model").value == "c-cifar"
-    assert app.sidebar.selectbox(key="data").value == "photos", "CIFAR-10 is not available"
+    assert app.sidebar.selectbox(key="data").value == "sample", "CIFAR-10 is not available"
 
 
 def test_cifar10_is_offered_for_download(tiny_checkpoint):

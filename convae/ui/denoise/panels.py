@@ -10,7 +10,7 @@ from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER
-from convae.ui import frame, pickers, pictures
+from convae.ui import caches, frame, pickers, pictures
 from convae.ui.denoise.setting import KEPT, Setting, qualities, restored
 from convae.ui.escape import plain, sentence
 
@@ -109,7 +109,7 @@ def _made_on(setting: Setting, measured: ImageSet) -> str:
     text += "refinement steps: on a corrupted input they fit the noise."
     if PCA_WIENER in setting.by:
         fitted_on = setting.fitted_on
-        text += f" PCA is fitted on {len(fitted_on):,} training images of "
+        text += f" PCA is fitted on {caches.pca_of(fitted_on).fitted_on:,} training images of "
         text += f"{plain(pickers.spec_name(fitted_on.name))}."
     elif setting.fitted_on is None:
         text += " There are no training images to fit PCA on."

@@ -217,9 +217,10 @@ def _caption(held: Contest, some: ImageSet, image: str) -> str:
         f"bytes: K x {held.bits} bits / 8."
     )
     if held.fitted_on is not None:
+        fitted = caches.pca_of(held.fitted_on).fitted_on
         text += (
-            f" PCA has K components on the same images and is fitted on "
-            f"{plain(pickers.spec_name(held.fitted_on.name))}, {len(held.fitted_on):,} images."
+            f" PCA has K components on the same images and is fitted on {fitted:,} images of "
+            f"{plain(pickers.spec_name(held.fitted_on.name))}."
         )
     if steps := held.checkpoint.config.refinement_steps:
         text += f" Codes are refined at full length ({steps} steps), then shortened."

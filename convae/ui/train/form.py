@@ -145,7 +145,7 @@ def image_specs() -> list[str]:
     for run in runs.listing()[:50]:
         with suppress(RunError):  # a damaged run
             own += [] if run.uploaded else [run.config().data.spec]
-    candidates = [*data.SPECS, *sorted({spec for spec in own if spec not in data.SPECS})]
+    candidates = [*data.TRAINING_SPECS, *sorted({spec for spec in own if spec not in data.SPECS})]
     kept = []
     for spec in candidates:
         try:

@@ -1,0 +1,76 @@
+"""The PCA of the CIFAR-10 training images that ships beside the models, as their baseline where the
+training images themselves are absent.
+
+The file has 1,024 components as float16 and the codes of 500 training images; decoded, these give
+the range of each value for quantization.
+"""
+
+import functools
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+
+from convae import files
+from convae.data import ImageSet
+from convae.evaluation.pca import PCA, pca_for
+
+FILE = "cifar10-pca.npz"
+COMPONENTS = 1024
+REFERENCE = 500  # training images whose codes are in the file
+
+
+def path() -> Path:
+    return files.folder("CHECKPOINTS") / FILE
+
+
+def stand_in() -> ImageSet | None:
+    """An ImageSet in the place of the CIFAR-10 training images: `pca_for` gives its PCA without a
+    fit. It holds the PCA reconstructions of 500 training images. None if there is no such file."""
+    loaded = _load(path())
+    return None if loaded is None else loaded[0]
+
+
+def write(train: ImageSet) -> Path:
+    """Fit PCA to `train` and write the file; returns its path."""
+    pca = pca_for(train, COMPONENTS)
+    codes = pca.encode(train.sample(REFERENCE).images, len(pca.components))
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        mean=pca.mean,
+        components=pca.components.astype(np.float16),
+        variances=pca.variances,
+        fitted_on=pca.fitted_on,
+        reference=codes.astype(np.float16),
+    )
+    files.write_atomically(path(), buffer.getvalue())
+    return path()
+
+
+def pca_of(image_set: ImageSet) -> PCA | None:
+    """The PCA that `stand_in` stands for; None for any other set."""
+    if not image_set.fingerprint.startswith("shipped-pca-"):
+        return None
+    loaded = _load(path())
+    return loaded[1] if loaded and loaded[0].fingerprint == image_set.fingerprint else None
+
+
+@functools.lru_cache(maxsize=1)
+def _load(file: Path) -> tuple[ImageSet, PCA] | None:
+    names = (*PCA._fields, "reference")
+    if (arrays := files.read_npz(file, *names)) is None:
+        return None
+    mean, components, variances, fitted_on, reference = arrays
+    count = variances.size
+    if (mean.shape, components.shape, fitted_on.shape) != ((3072,), (count, 3072), ()):
+        return None
+    if reference.ndim != 2 or reference.shape[1] != count:
+        return None
+    pca = PCA(mean, components.astype(np.float32), variances, int(fitted_on))
+    images = pca.decode(reference.astype(np.float32))
+    images.flags.writeable = False
+    labels = np.zeros(len(images), np.int64)
+    digest = hashlib.sha256(components.tobytes()).hexdigest()[:20]
+    return ImageSet(images, labels, ("all",), "train", "cifar10", f"shipped-pca-{digest}"), pca
