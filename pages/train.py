@@ -50,6 +50,7 @@ def new() -> None:
             return
         if config.data.spec == "cifar10" and not data.cifar10_present():
             ui.offer_cifar10()
+            return
         processes = form.pick_processes(config)
         if st.button("Start", type="primary", icon=":material/play_arrow:", key="train-start"):
             run_table.show_run(runs.start(config, name, processes=processes))

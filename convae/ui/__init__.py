@@ -6,7 +6,8 @@
     pickers        pick_checkpoint, pick_images, pick_one: widgets that all pages share
     model_cards    test figures and training data of each available model; the table of models
     image_sources  which image sets can be chosen for a model
-    uploads        images that a visitor uploads; the download of CIFAR-10
+    uploads        images that a visitor uploads
+    cifar10_download  the download of CIFAR-10: button, progress, cancel
     caches         models, image sets, codes and PCAs, read-only and shared by all sessions
     long_work      cached work with a progress bar
     pictures       image_rows, large_image, journey: enlarged images without smoothing
@@ -17,12 +18,12 @@ A page calls ``ui.page(...)`` first, then picks, then shows. No algorithm lives 
 """
 
 from convae.ui.caches import codes_of, image_set, load_checkpoint
+from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
 from convae.ui.frame import error_boundary, figures, next_pages, page, section_links
 from convae.ui.model_cards import checkpoint_options, measured_on, models_table, psnr_of
 from convae.ui.pickers import many_images, pick_checkpoint, pick_images, pick_one, pick_set
 from convae.ui.pictures import error_picture, image_rows, journey, large_image
-from convae.ui.uploads import offer_cifar10
 
 __all__ = [
     "checkpoint_options",

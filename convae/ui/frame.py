@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from convae import files, runs
+from convae.data import cifar10_job
 from convae.errors import ConvaeError, os_sentence
 from convae.ui import address, query
 from convae.ui.escape import plain, sentence
@@ -55,7 +56,7 @@ def page(title: str) -> None:
         layout="wide",
     )
     query.clean(title)
-    _freeze_garbage()
+    _once_per_server()
     st.session_state["page"] = title
     st.html(STYLE)
     with st.sidebar:
@@ -68,9 +69,13 @@ def page(title: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _freeze_garbage() -> bool:
-    """Streamlit 1.67 calls gc.collect() after every script run. With torch loaded that takes 0.3 s;
-    freezing the objects that exist now takes them out of the collection (12 ms)."""
+def _once_per_server() -> bool:
+    """Start the download of CIFAR-10 if it is configured, and freeze the objects that exist now.
+
+    Streamlit 1.67 calls gc.collect() after every script run. With torch loaded that takes 0.3 s;
+    freezing takes these objects out of the collection (12 ms).
+    """
+    cifar10_job.start_if_configured()
     gc.collect()
     gc.freeze()
     return True

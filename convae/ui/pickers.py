@@ -12,10 +12,11 @@ from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import address, caches, frame, pictures
 from convae.ui.address import UPLOADS, spec_name
+from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
 from convae.ui.image_sources import default_source, sources_of
 from convae.ui.model_cards import checkpoint_options, describe, is_cifar10, psnr_of
-from convae.ui.uploads import offer_cifar10, pick_uploads, uploaded
+from convae.ui.uploads import pick_uploads, uploaded
 
 
 def name_damaged(names: Collection[str]) -> None:
@@ -126,7 +127,8 @@ def pick_set(checkpoint: Checkpoint, few: bool = False) -> ImageSet:
         if source == UPLOADS:
             return pick_uploads()
         if source == "cifar10" and not data.cifar10_present():
-            offer_cifar10()
+            source = "sample" if few else "photos"
+            offer_cifar10(spec_name(source))
         with frame.error_boundary():
             return caches.image_set(source, "test")
 

@@ -1,30 +1,12 @@
-"""The download of CIFAR-10, and images that a visitor uploads."""
+"""Images that a visitor uploads."""
 
 import numpy as np
 import streamlit as st
 
-from convae import data
 from convae.data import ImageSet, disk_cache
 from convae.data import uploads as image_uploads
-from convae.ui import frame
 from convae.ui.address import UPLOADS
 from convae.ui.escape import sentence
-
-MEGABYTES = 170  # size of the CIFAR-10 download
-
-
-def offer_cifar10() -> None:
-    """A button that downloads CIFAR-10, with a progress bar; ends the page."""
-    st.info(
-        "CIFAR-10 (60,000 photographs in ten classes) has not been downloaded yet.",
-        icon=":material/download:",
-    )
-    if st.button(f"Download CIFAR-10 ({MEGABYTES} MB)", type="primary", key="download-cifar10"):
-        with frame.error_boundary(), frame.progress() as report:
-            data.download_cifar10(report)
-        st.rerun()
-    st.caption("The file is verified by checksum and stored; an interrupted download resumes.")
-    st.stop()
 
 
 def uploaded() -> ImageSet | None:

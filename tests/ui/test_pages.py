@@ -107,6 +107,35 @@ def test_cifar10_is_offered_for_download(tiny_checkpoint):
     app = visit("pages/reconstruct.py", data="CIFAR-10")
     assert not app.exception
     assert "170 MB" in app.button(key="download-cifar10").label
+    assert any("Showing CIFAR-10 sample until then" in note.value for note in app.info)
+    assert "original, image 8" in shown(app), "the page keeps its pictures"
+
+
+def test_the_download_of_cifar10_shows_its_progress_and_can_be_canceled(
+    tiny_checkpoint, monkeypatch
+):
+    from convae.data import cifar10_job
+
+    canceled = []
+    working = cifar10_job.Status("working", 50_000_000, 170_498_071, "downloading")
+    monkeypatch.setattr(
+        cifar10_job, "status", lambda: cifar10_job.Status() if canceled else working
+    )
+    monkeypatch.setattr(cifar10_job, "cancel", lambda: canceled.append(1))
+    app = healthy(visit("pages/reconstruct.py", data="CIFAR-10"))
+    assert "50 of 170 MB" in app.get("progress")[0].proto.text
+    app.button(key="cancel-cifar10").click()
+    assert healthy(app.run()).button(key="download-cifar10") and canceled
+
+
+def test_a_failed_download_of_cifar10_says_why_and_is_offered_again(tiny_checkpoint, monkeypatch):
+    from convae.data import cifar10_job
+
+    failed = cifar10_job.Status("failed", message="no address could give it")
+    monkeypatch.setattr(cifar10_job, "status", lambda: failed)
+    app = visit("pages/reconstruct.py", data="CIFAR-10")
+    assert "did not succeed" in app.error[0].value and app.button(key="download-cifar10")
+    assert any("no address could give it" in text.value for text in app.markdown)
 
 
 def test_sample_is_a_function_of_its_number(tiny_checkpoint):
