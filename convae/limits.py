@@ -1,6 +1,7 @@
 """Limits of a public server, set by environment variables; without them there are none.
 
-CONVAE_TRAINING=off   training, uploads and deletion are disabled
+CONVAE_TRAINING       off: training, uploads and deletion are disabled; on: every visitor may;
+                      unset: visitors on the same machine may (convae/ui/access.py)
 CONVAE_MAX_EPOCHS     maximum number of epochs of a run
 CONVAE_MAX_IMAGES     maximum number of training images of a run
 CONVAE_MAX_MINUTES    a run is stopped after this time; its model is kept
@@ -27,6 +28,11 @@ def _limit(name: str) -> int:
 def training_allowed() -> bool:
     """Whether visitors may train, upload and delete here."""
     return os.environ.get("CONVAE_TRAINING", "").strip().lower() not in ("off", "0", "no", "false")
+
+
+def training_set() -> bool:
+    """Whether CONVAE_TRAINING allows training explicitly."""
+    return os.environ.get("CONVAE_TRAINING", "").strip().lower() in ("on", "1", "yes", "true")
 
 
 def check_allowed(what: str = "train") -> None:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from convae import data, limits, runs, ui
+from convae import data, runs, ui
+from convae.ui import access
 from convae.ui.escape import plain, sentence
 from convae.ui.train import form, run_table
 from convae.ui.train import watch as run_watch
@@ -18,7 +19,7 @@ if arrived and at_work is not None and "train-view" not in st.query_params:
 if "train-view-next" in st.session_state:
     st.session_state["train-view"] = st.session_state.pop("train-view-next")
 if "train-view" not in st.session_state and st.query_params.get("train-view") not in VIEWS:
-    watching = at_work is not None or not limits.training_allowed()
+    watching = at_work is not None or not access.may_train()
     st.session_state["train-view"] = "Watch" if watching else "New"
 view = st.segmented_control(
     "View",
@@ -35,8 +36,8 @@ def new() -> None:
     st.markdown(
         "Choose a preset or your own settings, press **Start**, and follow the training live."
     )
-    if not limits.training_allowed():
-        st.info("Training is disabled on this server. To train, run convae on your own machine.")
+    if not access.may_train():
+        access.explain()
         return
     config, name, problem, place = form.settings_form()
     with place:

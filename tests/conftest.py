@@ -15,6 +15,7 @@ def own_folders(tmp_path, monkeypatch):
     """No test reads or writes the user's runs, data or caches."""
     for name in ("RUNS", "CHECKPOINTS", "DATA", "CACHE"):
         monkeypatch.setenv(f"CONVAE_{name}_DIR", str(tmp_path / name.lower()))
+    monkeypatch.setenv("CONVAE_TRAINING", "on")  # a visitor in AppTest has no IP address
     # a page that is opened measures the training speed: not in every test
     monkeypatch.setattr("convae.training.speed_probe.start", lambda config: False)
     return tmp_path

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convae import config, limits, plots, records, runs
+from convae import config, plots, records, runs
 from convae.errors import ConvaeError
 from convae.evaluation import metrics
 from convae.models import bundle, checkpoints
 from convae.models.card import Card
 from convae.runs import Run, resuming, snapshots
-from convae.ui import caches, frame, pickers, pictures
+from convae.ui import access, caches, frame, pickers, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.train import form, watch
 
@@ -97,7 +97,7 @@ def actions(run: Run, *, watching: bool = False) -> None:
     """Actions on one run; watching: it is shown already. A damaged run can only be deleted."""
     if reason := run.damage():
         st.error(sentence(reason), icon=":material/error:")
-        if limits.training_allowed() and not run.locked():
+        if access.may_train() and not run.locked():
             _deletion(run)
         return
     status = run.status()
@@ -116,7 +116,7 @@ def actions(run: Run, *, watching: bool = False) -> None:
         if has_model:
             frame.download("Download", lambda: bundle.export(str(run.path)), f"{run.id}.zip",
                            "application/zip", key="train-download")  # fmt: skip
-        if limits.training_allowed():
+        if access.may_train():
             _changes(run, status)
 
 
@@ -265,7 +265,7 @@ def _same_images(chosen: list[Run]) -> None:
 
 def upload() -> None:
     """Import a checkpoint from a file."""
-    if not limits.training_allowed():
+    if not access.may_train():
         return
     with st.expander("Import a checkpoint", icon=":material/upload:"):
         file = st.file_uploader(

@@ -7,14 +7,14 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from convae import files, limits, records, runs
+from convae import files, records, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.plots import training
 from convae.runs import Run, RunStatus
 from convae.runs.history import Tail
 from convae.training import reference_levels
-from convae.ui import frame, pickers
+from convae.ui import access, frame, pickers
 from convae.ui.components.epoch_slider import epoch_slider
 from convae.ui.escape import plain, sentence
 from convae.ui.train.form import duration
@@ -180,7 +180,7 @@ def _facts(run: Run) -> str:
 
 def _controls(run: Run, status: RunStatus) -> None:
     """Pause, stop, learning rate: requests that the training process reads four times a second."""
-    if not limits.training_allowed():
+    if not access.may_train():
         return
     with st.container(horizontal=True, key="train-controls"):
         # callbacks: a click reruns either the fragment or the whole page

@@ -1,0 +1,52 @@
+"""Who may train, import and delete on this server.
+
+CONVAE_TRAINING=on allows every visitor, off nobody. Unset: visitors on the same machine, that is
+over the loopback interface and not through a reverse proxy; with CONVAE_ADMIN_TOKEN also a visitor
+who knows the token.
+"""
+
+import hmac
+import os
+
+import streamlit as st
+
+from convae import limits
+
+FORWARDING = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Cf-Connecting-Ip")
+
+
+def may_train() -> bool:
+    """Whether this visitor may train, import and delete."""
+    if not limits.training_allowed():
+        return False
+    return limits.training_set() or is_local() or st.session_state.get("admin", False)
+
+
+def is_local() -> bool:
+    """Whether the visitor's browser runs on the machine of the server."""
+    headers = st.context.headers
+    return st.context.ip_address is None and not any(name in headers for name in FORWARDING)
+
+
+def explain() -> None:
+    """Say that training is disabled, and ask for the owner's token if there is one."""
+    st.info(
+        "Training is disabled on this server. To train, run convae on your own machine.",
+        icon=":material/lock:",
+    )
+    token = os.environ.get("CONVAE_ADMIN_TOKEN", "")
+    if not token or not limits.training_allowed():
+        return
+    given = st.text_input(
+        "Owner's token",
+        type="password",
+        key="admin-token",
+        help="The value of CONVAE_ADMIN_TOKEN. It allows training, import and deletion in this "
+        "session.",
+    )
+    if not given:
+        return
+    if hmac.compare_digest(given.encode(), token.encode()):
+        st.session_state["admin"] = True
+        st.rerun()
+    st.error("This is not the token of this server.", icon=":material/error:")
