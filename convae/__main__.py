@@ -6,6 +6,8 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import Field
 from pathlib import Path
 
 from convae import __version__, files, processes, runs, task_commands, torchrun
@@ -20,7 +22,9 @@ FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named aft
 OLD_FLAGS = {"refinement_steps": "--corrections"}  # aliases, not shown in the help
 
 
-def add_settings(parser: argparse.ArgumentParser, title: str, described) -> None:
+def add_settings(
+    parser: argparse.ArgumentParser, title: str, described: Callable[[Field], str]
+) -> None:
     """One option per field, of TrainConfig or of a map, with its help, range and default."""
     group = parser.add_argument_group(title)
     for f in described:
@@ -358,7 +362,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def store_map(checkpoint: str, spec: str, settings: Settings, report) -> Path:
+def store_map(
+    checkpoint: str, spec: str, settings: Settings, report: Callable[[int, int | None, str], None]
+) -> Path:
     """Compute the map of a checkpoint's codes of a test split and store it in the folder `maps` of
     the checkpoint. Returns the file.
 

@@ -6,6 +6,7 @@ numbers. Unknown keys are refused, so an old file never half-works.
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -14,13 +15,22 @@ from convae.errors import ConfigError
 RENAMED = {"corrections": "refinement_steps"}  # old name of a setting -> its present name
 
 
-def setting(default, help, *, low=None, high=None, choices=None, unit="", advanced=True):
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] | None = None,
+    unit: str = "",
+    advanced: bool = True,
+) -> Any:
     """A dataclass field that knows its help sentence, unit, inclusive range or choices."""
     meta = dict(help=help, low=low, high=high, choices=choices, unit=unit, advanced=advanced)
     return field(default=default, metadata=meta)
 
 
-def check(config) -> None:
+def check(config: Any) -> None:
     for f in fields(config):
         value, meta = getattr(config, f.name), f.metadata
         if not meta:
@@ -83,7 +93,7 @@ class ModelConfig:
         "codes are kept close to a standard normal distribution, from which images are generated.",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         if self.variational and self.architecture == "classic":
             raise ConfigError(
@@ -110,7 +120,7 @@ class DataConfig:
         0, "Use only this many training images; 0 means all.", low=0, high=10_000_000, unit="images"
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         if not self.spec:
             raise ConfigError("`spec` is empty: name a data set, for example shapes.")
@@ -226,7 +236,7 @@ class TrainConfig:
         low=0, high=10_000, unit="epochs",
     )  # fmt: skip
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         if self.noise_std and self.model.refinement_steps:
             raise ConfigError(
@@ -256,7 +266,7 @@ class TrainConfig:
         return json.dumps(asdict(self), indent=2)
 
 
-def from_dict(kind: type, values: Any):
+def from_dict(kind: type, values: Any) -> Any:
     """Build a config of this kind from plain values; ConfigError on anything it does not know.
 
     Nested configs are given as nested dicts, just as ``to_json`` writes them. Keys of older

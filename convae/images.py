@@ -5,12 +5,13 @@ tensor in [0, 1], what the network sees. They are converted here and nowhere els
 """
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 
-def to_batch(images: np.ndarray, device="cpu"):
+def to_batch(images: np.ndarray, device: Any = "cpu") -> Any:
     """uint8 (N, 32, 32, 3) -> float32 tensor (N, 3, 32, 32) in [0, 1] on `device`, laid out in
     memory as the images are (channels_last)."""
     import torch
@@ -24,7 +25,7 @@ def to_batch(images: np.ndarray, device="cpu"):
     return batch.to(torch.float32).div_(255)
 
 
-def from_batch(batch) -> np.ndarray:
+def from_batch(batch: Any) -> np.ndarray:
     """Float tensor (N, 3, 32, 32), meant to be in [0, 1] -> uint8 (N, 32, 32, 3).
 
     Values outside are clamped, NaN becomes black, the rest is rounded to the nearest of 256 steps.
@@ -109,7 +110,9 @@ def webp_bytes(frames: np.ndarray, scale: int = 4, fps: float = 20, loop: int = 
     return _film(pictures, "WEBP", round(1000 / fps), loop, lossless=True, method=2)
 
 
-def _film(pictures: list[Image.Image], kind: str, duration_ms: int, loop: int, **options) -> bytes:
+def _film(
+    pictures: list[Image.Image], kind: str, duration_ms: int, loop: int, **options: Any
+) -> bytes:
     buffer = io.BytesIO()
     first, *rest = pictures
     first.save(

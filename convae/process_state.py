@@ -3,7 +3,7 @@ threads: the first thread that needs it changes it, the last one restores it."""
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 
@@ -24,21 +24,21 @@ class Shared:
                 self.changed.__enter__()
             self.users += 1
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         with self.lock:
             self.users -= 1
             if not self.users:
                 self.changed.__exit__(None, None, None)
 
 
-def _blas():
+def _blas() -> AbstractContextManager:
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")
 
 
 @contextmanager
-def _no_convergence_warnings():
+def _no_convergence_warnings() -> Iterator[None]:
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
@@ -51,7 +51,7 @@ no_convergence_warnings = Shared(_no_convergence_warnings)
 
 
 @contextmanager
-def one_thread():
+def one_thread() -> Iterator[None]:
     """One thread of BLAS and OpenMP: beside a running training more of them mostly wait for each
     other (35 s against 6). OpenMP keeps its number for each thread; BLAS for the process."""
     from threadpoolctl import threadpool_limits

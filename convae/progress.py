@@ -20,7 +20,7 @@ class Bars:
             self.bar, self.what = tqdm(total=total, desc=what, dynamic_ncols=True, **unit), what
         self.bar.update(done - self.bar.n)
 
-    def train(self, item) -> None:
+    def train(self, item: object) -> None:
         kind = type(item).__name__
         if self.quiet:
             return

@@ -5,22 +5,26 @@ import argparse
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convae import data, files, images
 from convae.data.corruptions import CORRUPTIONS, check_corruption
 from convae.errors import ConvaeError
 from convae.progress import Bars
 
+if TYPE_CHECKING:
+    from convae.models.checkpoints import Checkpoint
+
 GRID = 100  # samples on the picture that `generate --to` writes
 
 
-def add_commands(verbs) -> None:
+def add_commands(verbs: argparse._SubParsersAction) -> None:
     """Add the parsers of COMMANDS to the subparsers of the command line."""
     _add_denoise_and_anomaly(verbs)
     _add_generate_and_probe(verbs)
 
 
-def _add_denoise_and_anomaly(verbs) -> None:
+def _add_denoise_and_anomaly(verbs: argparse._SubParsersAction) -> None:
     denoise_parser = verbs.add_parser(
         "denoise", help="restore corrupted images, compared with classical filters"
     )
@@ -70,7 +74,7 @@ def _add_denoise_and_anomaly(verbs) -> None:
         )
 
 
-def _add_generate_and_probe(verbs) -> None:
+def _add_generate_and_probe(verbs: argparse._SubParsersAction) -> None:
     from convae.tasks import features, generation
 
     generate_parser = verbs.add_parser(
@@ -296,7 +300,7 @@ def _check(flag: str, value: float, least: int = 0) -> None:
         raise ConvaeError(f"`{flag}` (={value}) must be {least} or more.")
 
 
-def _encoder(name: str):
+def _encoder(name: str) -> "Checkpoint":
     """The checkpoint of this name without refinement steps."""
     from convae.models import checkpoints
 

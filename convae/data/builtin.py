@@ -7,6 +7,8 @@ names), the same ones every time. No image of one split is in the other.
 import numpy as np
 from PIL import Image
 
+from convae.data.disk_cache import Progress
+
 FAVORITE_HUE = {  # of 1; unevenly spaced, as the eye tells more yellows apart than greens
     "arrow": 0.89,
     "circle": 0.07,
@@ -23,14 +25,18 @@ SHAPES = tuple(FAVORITE_HUE)
 SHAPE_COUNTS = {"train": 10_000, "test": 2_000}
 
 
-def shapes(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def shapes(
+    split: str, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """10 shapes, 10,000 images to train on and 2,000 to test on, drawn from different seeds."""
     count = SHAPE_COUNTS[split]
     images, labels = draw_shapes(count, seed=("train", "test").index(split), progress=progress)
     return images, labels, SHAPES
 
 
-def draw_shapes(count: int, seed: int = 0, progress=None) -> tuple[np.ndarray, np.ndarray]:
+def draw_shapes(
+    count: int, seed: int = 0, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """`count` shapes: (images uint8 (N, 32, 32, 3), labels int64 (N,), indices into SHAPES).
 
     Position, size, tilt, colors and background vary from image to image. Each class has a
@@ -84,7 +90,7 @@ def _draw(label: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def _color(hue, saturation, value) -> np.ndarray:
+def _color(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
     """HSV in [0, 1], each (N, 1, 1), hue modulo 1 -> RGB float32 (N, 1, 1, 3) in [0, 1]."""
     sixth = np.concatenate([(np.asarray(hue) * 6 + k) % 6 for k in (5, 3, 1)], axis=-1)
     sixth = sixth[:, :, None, :]
@@ -169,7 +175,9 @@ _CORNERS = {
 }
 
 
-def digits(split: str, progress=None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def digits(
+    split: str, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """scikit-learn's 1,797 handwritten digits, 8x8 grays smoothly enlarged into 32x32 RGB.
 
     The first 1,437 are to train on, the last 360 to test on.

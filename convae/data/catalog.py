@@ -7,10 +7,13 @@ sample, cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar), npz
 import hashlib
 import os
 import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from convae.data import builtin, cifar10, disk_cache, image_folder, photographs
 from convae.data.sample import sample
@@ -51,7 +54,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def take(self, indices) -> "ImageSet":
+    def take(self, indices: ArrayLike) -> "ImageSet":
         """The images at `indices` (integers or a mask, as numpy takes them), in that order."""
         chosen = np.arange(len(self))[indices]
         digest = hashlib.sha256(self.fingerprint.encode() + chosen.tobytes()).hexdigest()[:32]
@@ -157,7 +160,9 @@ def download_cifar10(progress: Progress | None = None) -> Path:
     return cifar10.fetch(progress)
 
 
-def _image_set(images, labels, class_names, split: str, name: str) -> ImageSet:
+def _image_set(
+    images: np.ndarray, labels: np.ndarray, class_names: Iterable[str], split: str, name: str
+) -> ImageSet:
     class_names = disk_cache.printable(class_names)
     digest = disk_cache.fingerprint(images, labels, class_names)
     return ImageSet(images, labels, class_names, split, name, digest)
@@ -171,12 +176,12 @@ def _from_kept(found: disk_cache.KeptSet, spec: str, split: str) -> ImageSet:
     return ImageSet(images, labels, disk_cache.printable(found.class_names), split, spec, digest)
 
 
-def _no_split(spec: str, split: str, existing) -> DataError:
+def _no_split(spec: str, split: str, existing: Iterable[str]) -> DataError:
     there = " and ".join(existing) or "none"
     return DataError(f"`{spec}` has no {split} split; it has: {there}.")
 
 
-def _npz(path: str):
+def _npz(path: str) -> Any:
     try:
         place = os.path.expanduser(path)
         if zipfile.is_zipfile(place):  # np.load would leave other files open
@@ -186,7 +191,7 @@ def _npz(path: str):
     raise DataError(f"`npz:{path}` is not a .npz file: write it with numpy.savez_compressed.")
 
 
-def _array(arrays, key: str, spec: str) -> np.ndarray:
+def _array(arrays: Mapping[str, np.ndarray], key: str, spec: str) -> np.ndarray:
     try:
         return arrays[key]
     except Exception:  # numpy's own message would tell how to switch the safety off
@@ -196,7 +201,7 @@ def _array(arrays, key: str, spec: str) -> np.ndarray:
         ) from None
 
 
-def _highest_labels(arrays, spec: str) -> list[int]:
+def _highest_labels(arrays: Mapping[str, np.ndarray], spec: str) -> list[int]:
     """The highest usable label of each split, so that both splits have the same classes."""
     highest = []
     for key in (f"{split}_labels" for split in SPLITS):

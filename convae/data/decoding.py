@@ -103,7 +103,7 @@ class _Timed(io.BytesIO):
         super().__init__(data)
         self.deadline = time.monotonic() + MAX_FILE_SECONDS
 
-    def read(self, *args) -> bytes:
+    def read(self, *args: int) -> bytes:
         if time.monotonic() > self.deadline:
             raise _TooSlow
         return super().read(*args)

@@ -64,7 +64,9 @@ class SetWriter:
         self._labels: dict[str, list[int]] = {}
         self._keys: dict[str, list[bytes]] = {}
 
-    def add(self, split: str, images: np.ndarray, labels, keys=()) -> None:
+    def add(
+        self, split: str, images: np.ndarray, labels: Iterable[int], keys: Iterable[bytes] = ()
+    ) -> None:
         """images: uint8 (n, 32, 32, 3); labels: n integers; keys: n bytes to order them by."""
         if split not in self._files:
             self._files[split] = open(self.folder / f"{split}.unordered", "wb")
@@ -73,7 +75,7 @@ class SetWriter:
         self._labels[split].extend(int(label) for label in labels)
         self._keys[split].extend(keys)
 
-    def finish(self, class_names) -> None:
+    def finish(self, class_names: Iterable[str]) -> None:
         self.close()
         splits = {}
         for split, unordered in self._labels.items():
@@ -108,12 +110,14 @@ class SetWriter:
             file.close()
 
 
-def fingerprint(images: np.ndarray, labels: np.ndarray, class_names) -> str:
+def fingerprint(images: np.ndarray, labels: np.ndarray, class_names: Iterable[str]) -> str:
     """Hex digest of a split's content: equal pixels, labels and class names give equal digests."""
     return _fingerprint(hashlib.sha256(np.ascontiguousarray(images).data), labels, class_names)
 
 
-def _fingerprint(images_hash, labels: np.ndarray, class_names) -> str:
+def _fingerprint(
+    images_hash: "hashlib._Hash", labels: np.ndarray, class_names: Iterable[str]
+) -> str:
     images_hash.update(np.ascontiguousarray(labels, np.int64).data)
     images_hash.update(json.dumps(list(class_names)).encode())
     return images_hash.hexdigest()[:32]

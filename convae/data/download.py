@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from convae.data import disk_cache
@@ -149,7 +150,7 @@ def _stream(url: str, part: Path, start: int, size: int, report: _Reporter) -> N
             os.fsync(file.fileno())
 
 
-def _write(file, chunk: bytes) -> None:
+def _write(file: BinaryIO, chunk: bytes) -> None:
     """All of it: a file without a buffer may take less than it is given when the disk runs full."""
     view = memoryview(chunk)
     with disk_cache.writing_to(Path(file.name).parent):

@@ -16,7 +16,7 @@ import tarfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -200,7 +200,7 @@ def arrange(names: list[str]) -> tuple[dict[str, tuple[str, str]], tuple[str, ..
     return placed, tuple(sorted({kind for _, kind in placed.values()}))
 
 
-def _has_wrapper(all_parts) -> bool:
+def _has_wrapper(all_parts: Collection[Sequence[str]]) -> bool:
     """Whether everything lies in one folder that is neither a split nor a class."""
     tops = {parts[0] for parts in all_parts}
     return (

@@ -3,8 +3,8 @@
 import io
 import math
 import threading
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -20,6 +20,9 @@ class Coded(NamedTuple):
     rebuilt: np.ndarray
     bytes_per_image: float
     quality: int
+
+
+Compress = Callable[[np.ndarray, int], tuple[np.ndarray, float]]  # jpeg, webp
 
 
 def jpeg(images: np.ndarray, quality: int) -> tuple[np.ndarray, float]:
@@ -57,7 +60,7 @@ def webp_at(images: np.ndarray, bytes_per_image: float) -> Coded:
     return _within(webp, images, bytes_per_image, 0, 100)
 
 
-def _within(codec, images, budget, lowest, highest) -> Coded:
+def _within(codec: Compress, images: np.ndarray, budget: float, lowest: int, highest: int) -> Coded:
     best = Coded(*codec(images, lowest), lowest)
     low, high = lowest, highest
     while low < high and best.bytes_per_image <= budget:
@@ -70,7 +73,7 @@ def _within(codec, images, budget, lowest, highest) -> Coded:
     return best
 
 
-def _coded(images: np.ndarray, form: str, **options) -> tuple[np.ndarray, float]:
+def _coded(images: np.ndarray, form: str, **options: Any) -> tuple[np.ndarray, float]:
     n = len(images)
     if not n:
         return images.copy(), 0.0
@@ -103,7 +106,9 @@ def _enlarge_buffer(size: int) -> None:
         ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, size)
 
 
-def codec_curve(codec, images: np.ndarray, qualities: Iterable[int]) -> list[tuple[float, float]]:
+def codec_curve(
+    codec: Compress, images: np.ndarray, qualities: Iterable[int]
+) -> list[tuple[float, float]]:
     """(bytes an image, PSNR of the set in dB) of `jpeg` or `webp` at each quality."""
     points = []
     for quality in qualities:

@@ -74,7 +74,9 @@ def measure(
     return metrics.summary(images, rebuilt)._asdict() | {"images_per_s": speed}
 
 
-def _timed(rebuild, images) -> tuple[np.ndarray, float]:
+def _timed(
+    rebuild: Callable[[np.ndarray], np.ndarray], images: np.ndarray
+) -> tuple[np.ndarray, float]:
     began = time.perf_counter()
     rebuilt = rebuild(images)
     return rebuilt, round(len(images) / max(time.perf_counter() - began, 1e-9), 1)

@@ -15,6 +15,8 @@ GUESS = "Guess"  # the encoder alone, of a checkpoint whose codes are refined
 BITS = (1, 2, 3, 4, 5, 6, 7, 8, FLOAT)
 REFERENCE = 1_000  # training images whose codes give the range of each quantized value
 
+Rebuild = Callable[[np.ndarray], np.ndarray]
+
 
 class Method(NamedTuple):
     """One compressed representation of an image.
@@ -61,10 +63,10 @@ def stored_codes(
 def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT) -> Method:
     """PCA with as many values and bits as the model, fitted on the images of `fitted_on`."""
 
-    def encode(images):
+    def encode(images: np.ndarray) -> np.ndarray:
         return pca.encode(images, latent_dim)
 
-    def rebuild(images):
+    def rebuild(images: np.ndarray) -> np.ndarray:
         return pca.decode(encode(images))
 
     if bits != FLOAT:
@@ -74,10 +76,10 @@ def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT
     return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, details)
 
 
-def _quantized(encode, decode, reference, bits):
+def _quantized(encode: Rebuild, decode: Rebuild, reference: np.ndarray, bits: int) -> Rebuild:
     low, high = quantization.code_range(encode(reference), bits)
 
-    def rebuild(images):
+    def rebuild(images: np.ndarray) -> np.ndarray:
         packed = quantization.quantize(encode(images), bits, low, high)
         return decode(quantization.dequantize(packed, bits, low, high))
 
@@ -100,7 +102,9 @@ def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
         if best.bytes_per_image > bytes_per_image:
             details += ", the lowest there is, and still larger"
 
-        def rebuild(images, codec=codec, quality=best.quality):
+        def rebuild(
+            images: np.ndarray, codec: codecs.Compress = codec, quality: int = best.quality
+        ) -> np.ndarray:
             return codec(images, quality)[0]
 
         found.append(Method(name, key, None, best.bytes_per_image, rebuild, details))

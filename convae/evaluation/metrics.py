@@ -1,6 +1,7 @@
 """Numbers about images and about maps. Images are uint8 (N, H, W, 3), pixels count as [0, 1]."""
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ def _pair(images: np.ndarray, rebuilt: np.ndarray) -> None:
         raise ValueError(f"images {images.shape} and rebuilt {rebuilt.shape} differ in shape")
 
 
-def _blocks(n: int, size: int = BLOCK):
+def _blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, n, size))
 
 
@@ -63,7 +64,7 @@ def _mse(images: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
     return _squared_error(images, rebuilt) / (255.0**2 * max(1, int(np.prod(images.shape[1:]))))
 
 
-def _decibel(mean_squared_error):
+def _decibel(mean_squared_error: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         return -10 * np.log10(mean_squared_error)
 

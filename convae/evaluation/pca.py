@@ -3,7 +3,7 @@
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,12 @@ import numpy as np
 import scipy.linalg
 
 from convae import cached_files, files
+from convae.data import ImageSet
 from convae.process_state import one_thread
 
 BLOCK = 5_000
+
+Blocks = Iterator[tuple[slice, np.ndarray]]  # rows of a block, their pixels minus the mean
 
 
 class PCA(NamedTuple):
@@ -57,7 +60,7 @@ class PCA(NamedTuple):
         return self.decode(self.encode(images, latent_dim))
 
 
-def _centered(images: np.ndarray, mean: np.ndarray):
+def _centered(images: np.ndarray, mean: np.ndarray) -> Blocks:
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
         pixels = images[block].reshape(len(images[block]), -1).astype(np.float32)
@@ -108,7 +111,9 @@ def squared_errors(pca: PCA, images: np.ndarray, latent_dim: int) -> np.ndarray:
     return ((total / len(images) - explained.cumsum()) / len(pca.mean)).clip(0)
 
 
-def _from_covariance(blocks, n, keep, report):
+def _from_covariance(
+    blocks: Blocks, n: int, keep: int, report: Callable[[float], None]
+) -> tuple[np.ndarray, np.ndarray]:
     covariance = 0.0
     for block, rows in blocks:
         covariance = covariance + (rows.T @ rows).astype(np.float64)
@@ -117,7 +122,9 @@ def _from_covariance(blocks, n, keep, report):
         return _largest(covariance, keep)
 
 
-def _from_inner_products(blocks, n, keep, report):
+def _from_inner_products(
+    blocks: Blocks, n: int, keep: int, report: Callable[[float], None]
+) -> tuple[np.ndarray, np.ndarray]:
     """Few images: the N x N matrix of their inner products has the same spectrum and is smaller."""
     rows = np.concatenate([rows for _, rows in blocks])
     with one_thread():
@@ -134,7 +141,9 @@ def _largest(matrix: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
     return scipy.linalg.eigh(matrix, subset_by_index=(size - keep, size - 1), overwrite_a=True)
 
 
-def pca_for(image_set, components: int = 1024, progress=None) -> PCA:
+def pca_for(
+    image_set: ImageSet, components: int = 1024, progress: Callable[[float], None] | None = None
+) -> PCA:
     """The PCA of an ImageSet (which has .images and .fingerprint), fitted once and kept in
     CONVAE_CACHE_DIR (see `convae.cached_files`).
 

@@ -5,7 +5,7 @@ cross-fade of pixels, which uses no code.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from convae.csv_export import to_csv
 from convae.latent import neighbors, paths, typicality
 from convae.latent.neighbors import nearest_neighbors
 from convae.latent.typicality import Typicality
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 PATHS = {
     "Cross-fade": "Averages the pixels of the two images: the baseline.",
@@ -36,7 +39,7 @@ class RealCodes(NamedTuple):
     """
 
     codes: np.ndarray
-    graph: object
+    graph: "csr_array"
     typicality: Typicality
     center: np.ndarray
     spread: float
@@ -113,7 +116,9 @@ def walk(
     )
 
 
-def _with_keyframes(codes, new, real: RealCodes) -> tuple[np.ndarray, np.ndarray]:
+def _with_keyframes(
+    codes: np.ndarray, new: np.ndarray | None, real: RealCodes
+) -> tuple[np.ndarray, np.ndarray]:
     """The real codes and the new ones among the keyframes: numbers, (M, d)."""
     added = np.flatnonzero(np.zeros(len(codes), bool) if new is None else new)
     rows = np.concatenate([np.arange(len(real.codes)), len(real.codes) + added])
@@ -167,7 +172,7 @@ def through_real(
     return np.concatenate(legs if loop else [*legs, codes[-1:]])
 
 
-def _with_more(real: RealCodes, codes: np.ndarray):
+def _with_more(real: RealCodes, codes: np.ndarray) -> "csr_array":
     """The graph of the real codes with each of `codes` joined to its nearest ones."""
     from scipy.sparse import csr_array
 

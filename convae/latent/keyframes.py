@@ -6,7 +6,7 @@ all codes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -122,7 +122,10 @@ def sample_rows(keyframes: Sequence[Keyframe], known: Known) -> np.ndarray:
 
 
 def look_up(
-    keyframes: Sequence[Keyframe], known: Known, checkpoint: Codec, prior=None
+    keyframes: Sequence[Keyframe],
+    known: Known,
+    checkpoint: Codec,
+    prior: Callable[[], priors.Prior] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The images uint8 (K, 32, 32, 3) and the codes float32 (K, d) of keyframes that `parse` gave.
 

@@ -1,10 +1,13 @@
 """Nearest neighbors among codes, and paths along the neighbor graph."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from convae.evaluation.metrics import _blocks
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 class GraphPath(NamedTuple):
@@ -16,7 +19,7 @@ class GraphPath(NamedTuple):
     k: int
 
 
-def neighbor_graph(codes: np.ndarray, k: int):
+def neighbor_graph(codes: np.ndarray, k: int) -> "csr_array":
     """The k-nearest-neighbor graph of codes (N, d): a sparse (N, N) matrix of distances.
 
     About 3 s for 10,000 codes on two cores: worth keeping.
@@ -30,7 +33,7 @@ def neighbor_graph(codes: np.ndarray, k: int):
     return csr_array((lengths, indices.ravel(), rows), shape=(len(codes),) * 2)
 
 
-def shortest_path(graph, start: int, end: int) -> tuple[list[int], float]:
+def shortest_path(graph: "csr_array", start: int, end: int) -> tuple[list[int], float]:
     """The shortest way from start to end along a graph of `neighbor_graph`, and its length.
 
     Edges count in both directions. An empty list and inf where there is no way.

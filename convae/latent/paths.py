@@ -33,13 +33,15 @@ def _shares(steps: int) -> np.ndarray:
     return np.linspace(0, 1, steps)
 
 
-def _straight(a, b, shares) -> np.ndarray:
+def _straight(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
     shares = np.asarray(shares)[:, None]
     return _exact_ends(a, b, shares, (1 - shares) * a.astype(np.float64) + shares * b)
 
 
-def _arc(a, b, shares, center=None) -> np.ndarray:
+def _arc(
+    a: np.ndarray, b: np.ndarray, shares: np.ndarray, center: np.ndarray | None = None
+) -> np.ndarray:
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
     center = np.zeros(len(a)) if center is None else np.asarray(center, np.float64)
     shares = np.asarray(shares)[:, None]
@@ -57,7 +59,7 @@ def _arc(a, b, shares, center=None) -> np.ndarray:
     return _exact_ends(a, b, shares, center + length * turned / np.sin(angle))
 
 
-def _exact_ends(a, b, shares, codes) -> np.ndarray:
+def _exact_ends(a: np.ndarray, b: np.ndarray, shares: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.where(shares <= 0, a, np.where(shares >= 1, b, codes)).astype(np.float32)
 
 
@@ -117,7 +119,9 @@ def path(
     return np.concatenate(legs if loop else [*legs, stops[-1][None]])
 
 
-def _spline(before, a, b, after, shares) -> np.ndarray:
+def _spline(
+    before: np.ndarray, a: np.ndarray, b: np.ndarray, after: np.ndarray, shares: np.ndarray
+) -> np.ndarray:
     t = shares[:, None]
     slope_a, slope_b = (b - before) / 2, (after - a) / 2
     codes = (

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
 from convae.plots import style
 from convae.plots.style import BLUE, FAINT, GRAY, PALETTE, SPIKE, STYLE, Series
 
 
-def code_bars(code) -> go.Figure:
+def code_bars(code: ArrayLike) -> go.Figure:
     """The values of one code, (d,), in their order; None or an empty one gives the axes alone."""
     values = [] if code is None else np.asarray(code, float).ravel().tolist()
     figure = style.figure("Place in the code", "Value", height=220)
@@ -22,7 +23,7 @@ def code_bars(code) -> go.Figure:
     return figure.update_traces(hovertemplate="value %{x}: %{y:.3f}")
 
 
-def _groups(labels, class_names: Sequence[str], n: int) -> list[tuple[str, list[int]]]:
+def _groups(labels: ArrayLike, class_names: Sequence[str], n: int) -> list[tuple[str, list[int]]]:
     """The name of each class and the rows in it, in the order of the classes; empty ones not."""
     if labels is None:
         return [("", list(range(n)))] if n else []
@@ -44,7 +45,12 @@ def _marker(count: int, dimensions: int) -> tuple[float, float]:
 
 
 def latent_scatter(
-    points, labels=None, class_names: Sequence[str] = (), ids=None, color=None, label: str = ""
+    points: ArrayLike,
+    labels: ArrayLike | None = None,
+    class_names: Sequence[str] = (),
+    ids: ArrayLike | None = None,
+    color: ArrayLike | None = None,
+    label: str = "",
 ) -> go.Figure:
     """A map of codes: points (N, 2) or (N, 3), a color for each class, or by a number.
 

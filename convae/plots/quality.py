@@ -1,11 +1,12 @@
 """How good models are: how runs went, how values spread, quality over size and over frequency."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from convae.plots import style
 from convae.plots.style import BLUE, GRAY, Series
@@ -52,7 +53,7 @@ def compare_runs(
     return figure
 
 
-def _finite(values) -> np.ndarray:
+def _finite(values: ArrayLike) -> np.ndarray:
     values = np.asarray(values, np.float64).ravel()
     return values[np.isfinite(values)]
 
@@ -68,7 +69,7 @@ def _counts(groups: Mapping[str, Any], bins: int) -> tuple[list[float], dict[str
     return edges.tolist(), counts
 
 
-def histogram(values, label: str, bins: int = 40) -> go.Figure:
+def histogram(values: ArrayLike, label: str, bins: int = 40) -> go.Figure:
     """How values spread, with their median: an array, or several by name, over common bins.
 
     label: what the values are, with the unit. Values that are not finite are left out.
@@ -131,7 +132,7 @@ def rate_distortion(
     return figure
 
 
-def _columns(points) -> tuple[list[float], list[float]]:
+def _columns(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
     points = [(float(x), float(y)) for x, y in points]
     return [x for x, _ in points], [y for _, y in points]
 
@@ -154,7 +155,7 @@ def spectrum(spectra: Mapping[str, tuple[Any, Any]]) -> go.Figure:
     return figure
 
 
-def _lost(bands) -> tuple[list[str], list[float]]:
+def _lost(bands: Any) -> tuple[list[str], list[float]]:
     """The name of each band of `metrics.band_error`, and the percentage of its signal lost."""
     names = []
     for i, band in enumerate(bands):

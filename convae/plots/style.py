@@ -1,7 +1,8 @@
 """What all figures have in common: the color table, the template, how a line is drawn."""
 
 import html
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -66,7 +67,9 @@ class Series(NamedTuple):
     y: list[float]
 
 
-def figure(x_title: str, y_title: str, hovermode: str = "x unified", height: int = 340):
+def figure(
+    x_title: str, y_title: str, hovermode: str = "x unified", height: int = 340
+) -> go.Figure:
     """An empty figure in our style; zoom and hidden lines survive new data."""
     figure = go.Figure()
     figure.update_layout(template=STYLE, height=height, hovermode=hovermode, uirevision="keep")
@@ -83,7 +86,7 @@ def plain(text: str) -> str:
     return html.escape(str(text), quote=False)
 
 
-def colors(names) -> dict[str, str]:
+def colors(names: Iterable[str]) -> dict[str, str]:
     """A color for each name: its own where it has one, otherwise the next that is free."""
     names = list(dict.fromkeys(names))
     taken = {COLORS[name] for name in names if name in COLORS}
@@ -93,7 +96,7 @@ def colors(names) -> dict[str, str]:
     return {name: COLORS.get(name) or spread[name] for name in names}
 
 
-def line(series: Series, color: str, **options) -> go.Scatter:
+def line(series: Series, color: str, **options: Any) -> go.Scatter:
     """A series in a color, or its one point; options: any of plotly's Scatter."""
     line = dict(color=color, width=2) | options.pop("line", {})
     mode = options.pop("mode", "lines" if len(series.x) > 1 else "markers")

@@ -1,10 +1,11 @@
 """What models are used for: figures of the pages Denoise, Anomalies, Generate and Features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from convae.plots import style
 from convae.plots.style import BLUE, FAINT, GRAY, RED, Series
@@ -41,7 +42,7 @@ def psnr_over_strength(
     return figure
 
 
-def _thinned(x, y) -> tuple[list[float], list[float]]:
+def _thinned(x: ArrayLike, y: ArrayLike) -> tuple[list[float], list[float]]:
     """At most MOST_POINTS of a curve, evenly over its points, with the first and the last."""
     x, y = np.asarray(x, float).ravel(), np.asarray(y, float).ravel()
     kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).round().astype(int))
@@ -75,7 +76,9 @@ def roc(curves: Mapping[str, tuple[Any, Any]], emphasized: Sequence[str] = ()) -
 
 
 def precision_recall(
-    curves: Mapping[str, tuple[Any, Any]], share: float | None = None, emphasized=()
+    curves: Mapping[str, tuple[Any, Any]],
+    share: float | None = None,
+    emphasized: Collection[str] = (),
 ) -> go.Figure:
     """Precision-recall curves by name: (recall, precision). share: of the suspects among all
     images, which is the precision of guessing."""
@@ -88,7 +91,9 @@ def precision_recall(
     return figure
 
 
-def _bars(normal, suspects, bins: int) -> tuple[list[float], list[list[float]]]:
+def _bars(
+    normal: ArrayLike, suspects: ArrayLike, bins: int
+) -> tuple[list[float], list[list[float]]]:
     """Middles of common bins, and for each group the percentage of its finite values in each.
 
     Values beyond the 99.5th percentile of all count in the last bin: a few far ones would leave
@@ -109,7 +114,11 @@ def _bars(normal, suspects, bins: int) -> tuple[list[float], list[list[float]]]:
 
 
 def score_histogram(
-    normal, suspects, label: str, threshold: float | None = None, bins: int = 40
+    normal: ArrayLike,
+    suspects: ArrayLike,
+    label: str,
+    threshold: float | None = None,
+    bins: int = 40,
 ) -> go.Figure:
     """How a score spreads over normal images and suspects, and the threshold between them."""
     figure = style.figure(label, "Images of the group (%)")
@@ -204,13 +213,13 @@ def label_curves(
     return figure
 
 
-def _shares(counts) -> np.ndarray:
+def _shares(counts: ArrayLike) -> np.ndarray:
     """Rows of counts as percentages of their sum; a row without any stays at zero."""
     counts = np.asarray(counts, np.float64)
     return 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def confusion(counts, names: Sequence[str]) -> go.Figure:
+def confusion(counts: ArrayLike, names: Sequence[str]) -> go.Figure:
     """Images of each class (rows) by the class they were given (columns), in percent of the row.
 
     counts: int (C, C). names: (C,); left out on the axes where there are more than MOST_NAMES.
@@ -245,7 +254,7 @@ def explained_variance(spectra: Mapping[str, Sequence[float]]) -> go.Figure:
     return figure
 
 
-def correlation(matrix) -> go.Figure:
+def correlation(matrix: ArrayLike) -> go.Figure:
     """Correlations between the values of a code, (d, d) in [-1, 1]."""
     matrix = np.asarray(matrix, np.float32)
     figure = style.figure("Place in the code", "Place in the code", "closest", height=420)

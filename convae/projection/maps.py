@@ -17,8 +17,10 @@ from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from convae import cached_files, config, files
 from convae.config import setting
@@ -133,14 +135,14 @@ class Map:
         weights = weights / weights.sum(axis=1, keepdims=True)
         return (weights[:, :, None] * self.points[near]).sum(axis=1).astype(np.float32)
 
-    def code_at(self, place, k: int = 8) -> np.ndarray:
+    def code_at(self, place: ArrayLike, k: int = 8) -> np.ndarray:
         """A code for a place on the map, (d,): the mean of the codes of the k nearest points, each
         weighted by 1 / distance^2 (Shepard 1968)."""
         distances, near = nearest_neighbors(self.points, np.asarray(place)[None], k)
         weights = 1 / np.maximum(distances[0], 1e-6 * self.spacing) ** 2
         return (weights / weights.sum() @ self.codes[near[0]]).astype(np.float32)
 
-    def inverse(self, place) -> np.ndarray | None:
+    def inverse(self, place: ArrayLike) -> np.ndarray | None:
         """The code that PCA draws at a place, (d,), all else being average; None for a UMAP."""
         if self.axes is None:
             return None
@@ -162,7 +164,7 @@ class Map:
         """What is typical of the codes on this map."""
         return typicality.fit(self.codes)
 
-    def support(self, code: np.ndarray, place) -> tuple[float, float]:
+    def support(self, code: np.ndarray, place: ArrayLike) -> tuple[float, float]:
         """The off-manifold percentile of a code (d,) (see `Typicality.percentile`), and how empty
         the map is at its place (2 or 3,): the percentage of points whose nearest point is not
         farther away than that of the place."""
@@ -214,7 +216,7 @@ class _Report:
         pass
 
 
-def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = None):
+def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = None) -> Any:
     """A fitted umap.UMAP of codes (N, d); its points are `.embedding_`. For the UMAP process.
 
     progress(share in [0, 1], stage) is called at each stage and during the layout.
@@ -227,7 +229,7 @@ def fit_umap(codes: np.ndarray, settings: Settings, progress: Progress | None = 
 
 def umap_of_map(
     codes: np.ndarray, points: np.ndarray, settings: Settings, progress: Progress | None = None
-):
+) -> Any:
     """The umap.UMAP that produced these points (N, 2 or 3) from codes (N, d), made again without
     optimizing the layout: for its `transform` and `inverse_transform`. For the UMAP process."""
     mapper = _fit(codes, settings, progress, init=points, n_epochs=0)
@@ -236,7 +238,7 @@ def umap_of_map(
     return mapper
 
 
-def _fit(codes: np.ndarray, settings: Settings, progress: Progress | None, **changes):
+def _fit(codes: np.ndarray, settings: Settings, progress: Progress | None, **changes: Any) -> Any:
     report = _Report(progress or (lambda share, stage: None))
     report.progress(0.0, "Loading UMAP")
     with warnings.catch_warnings():

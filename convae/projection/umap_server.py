@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def work(path: Path, idle_s: float = IDLE_S) -> None:
 
 
 def _answer_all(
-    mapper, job: Job, idle_s: float, begin: Callable[[str], None], watch: durations.Stopwatch
+    mapper: Any, job: Job, idle_s: float, begin: Callable[[str], None], watch: durations.Stopwatch
 ) -> None:
     """Answer questions until none came for `idle_s`."""
     last = time.monotonic()
@@ -83,7 +84,7 @@ def _answer_all(
             time.sleep(0.1)
 
 
-def answer(mapper, path: Path, begin: Callable[[str], None]) -> bool:
+def answer(mapper: Any, path: Path, begin: Callable[[str], None]) -> bool:
     """Answer the question in a file; False where it holds none or was withdrawn. begin(kind) is
     called before the computation."""
     arrays = files.read_npz(path, "kind", "values")

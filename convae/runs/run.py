@@ -21,6 +21,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -185,7 +186,7 @@ def _signal(pid: int, number: int) -> None:
 
 
 @contextmanager
-def working_on(run: Run):
+def working_on(run: Run) -> Iterator[None]:
     """Hold the lock of a run; RunError if another process has it. It may be inherited from the
     process that started this one; under torchrun the launcher keeps the inherited lock."""
     run.check_resumable()

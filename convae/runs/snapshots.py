@@ -8,7 +8,7 @@ NNNNN.npz (rebuilt uint8 (8, 32, 32, 3), points float32 (500, 2)). No torch here
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Recorder:
             class_names=np.array(class_names, dtype=np.str_),
         )
 
-    def take(self, epoch: int, model, on_part: Callable[[], object] = lambda: None) -> None:
+    def take(self, epoch: int, model: Any, on_part: Callable[[], object] = lambda: None) -> None:
         """Write NNNNN.npz for this epoch; `model` encodes and reconstructs numpy images. `on_part`
         is called after every 125 images; what it raises ends it with nothing written."""
         was_training = model.training

@@ -124,7 +124,7 @@ def suspect_images(
     return _of_classes(_measured_split(choice.spec, load, splits), choice.classes)
 
 
-def _measured_split(spec: str, load: Load, splits) -> ImageSet:
+def _measured_split(spec: str, load: Load, splits: Callable[[str], Sequence[str]]) -> ImageSet:
     existing = splits(spec)
     return load(spec, "test" if "test" in existing else existing[0])
 

@@ -143,7 +143,7 @@ def curve(
     psnr: dict[str, list[float]] = {}
     for place, strength in enumerate(strengths):
 
-        def shifted(done, total, what, place=place):
+        def shifted(done: int, total: int, what: str, place: int = place) -> None:
             report(place * total + done, count * total, "measuring PSNR over strength")
 
         found = compare(images, by, kind, strength, seed, shifted)

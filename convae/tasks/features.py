@@ -7,16 +7,20 @@ encoder alone, without refinement steps.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from convae.codec import Codec
+from convae.config import ModelConfig
 from convae.data import ImageSet
 from convae.errors import DataError
 from convae.evaluation.pca import PCA
 from convae.latent.encode_cache import codes_for
 from convae.process_state import no_convergence_warnings, one_thread
+
+if TYPE_CHECKING:
+    from convae.models.autoencoder import ConvAutoencoder
 
 SPACES = {
     "codes": "codes of the model",
@@ -59,6 +63,9 @@ class Classified(NamedTuple):
     predicted: np.ndarray
 
 
+Results = Mapping[str, Mapping[str, Classified]]  # space -> probe -> accuracy
+
+
 def encoders(checkpoint: Codec, pca: PCA, progress: Progress) -> dict[str, Encode]:
     """For each of SPACES what takes an ImageSet of N images to its points, float32 (N, D).
 
@@ -75,7 +82,7 @@ def encoders(checkpoint: Codec, pca: PCA, progress: Progress) -> dict[str, Encod
     }
 
 
-def random_encoder(config, seed: int = 0):
+def random_encoder(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder":
     """A model of this ModelConfig with its initial weights, in eval mode: what the architecture
     gives without training. A residual one starts from random directions, not from PCA."""
     from dataclasses import replace
@@ -229,11 +236,11 @@ def verdict(accuracies: Mapping[str, Mapping[str, Classified]], chance: float) -
     return " ".join(parts)
 
 
-def _ranked(accuracies, probe: str) -> list[str]:
+def _ranked(accuracies: Results, probe: str) -> list[str]:
     return sorted(accuracies, key=lambda name: -accuracies[name][probe].accuracy)
 
 
-def _codes_win(accuracies, probe: str) -> bool:
+def _codes_win(accuracies: Results, probe: str) -> bool:
     first, second = (accuracies[name][probe] for name in _ranked(accuracies, probe)[:2])
     return _ranked(accuracies, probe)[0] == "codes" and not _close(first, second)
 
@@ -242,7 +249,7 @@ def _close(one: Classified, other: Classified) -> bool:
     return one.accuracy - other.accuracy <= 2 * np.hypot(one.error, other.error)
 
 
-def _winner(accuracies, probe: str, chance: float) -> str:
+def _winner(accuracies: Results, probe: str, chance: float) -> str:
     ranked, codes = _ranked(accuracies, probe), accuracies["codes"][probe]
     best, title = accuracies[ranked[0]][probe], PROBES[probe].capitalize()
     if best.accuracy - chance <= 2 * best.error:

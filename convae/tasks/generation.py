@@ -14,6 +14,7 @@ import numpy as np
 
 from convae import data
 from convae.codec import Codec
+from convae.config import ModelConfig
 from convae.data import ImageSet
 from convae.errors import ConfigError
 from convae.evaluation.pca import PCA, pca_for
@@ -41,12 +42,12 @@ Progress = Callable[[int, int | None, str], None]
 Sampler = Prior | Jitter | ByClass
 
 
-def kinds_for(config) -> list[str]:
+def kinds_for(config: ModelConfig) -> list[str]:
     """Those of PRIORS that a model of this ModelConfig has: `vae` only if it is variational."""
     return [kind for kind in PRIORS if kind != "vae" or getattr(config, "variational", False)]
 
 
-def check_prior(kind: str, name: str, config) -> None:
+def check_prior(kind: str, name: str, config: ModelConfig) -> None:
     """ConfigError where `kind` is no prior, or is `vae` and the model `name` is not variational."""
     if kind not in PRIORS:
         raise ConfigError(f"`{kind}` is not a prior: choose {', '.join(PRIORS)}.")
@@ -157,7 +158,9 @@ def generate(
     return Samples(codes, images, labels, material.typicality.percentile(codes), *nearest)
 
 
-def _decoded(decode, codes: np.ndarray, progress: Progress | None) -> np.ndarray:
+def _decoded(
+    decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, progress: Progress | None
+) -> np.ndarray:
     parts = []
     for start in range(0, len(codes), PART):
         if progress:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -51,7 +51,9 @@ def split_off_validation(images: ImageSet, seed: int = 0) -> tuple[ImageSet, Ima
     return images.take(np.sort(order[count:])), images.take(np.sort(order[:count]))
 
 
-def load_images(config: TrainConfig, progress=None) -> tuple[ImageSet, ImageSet, ImageSet]:
+def load_images(
+    config: TrainConfig, progress: data.Progress | None = None
+) -> tuple[ImageSet, ImageSet, ImageSet]:
     """(training split, images to learn from, images to validate on)."""
     whole = data.load(config.data.spec, "train", progress)
     if len(whole) < 3:
@@ -167,7 +169,7 @@ class Sitting:
             wish.get("learning_rate_asked_at", 0.0),
         )
 
-    def say(self, **values) -> None:
+    def say(self, **values: Any) -> None:
         """Put the latest word where the app reads it."""
         self.told |= values | {"pid": os.getpid()}
         if self.rank:
@@ -220,7 +222,7 @@ class Sitting:
         mine = runs.RunStatus(self.told["state"], self.told.get("message", ""))
         return mine if self.rank else self.run.status()
 
-    def _stop(self, *_) -> None:
+    def _stop(self, *_: object) -> None:
         self.stopping = True
 
     def _train(self) -> Ended:

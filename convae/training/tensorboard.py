@@ -44,7 +44,7 @@ class Scalars:
             self.writer.close()
 
 
-def _writer(folder: Path, purge_step: int):
+def _writer(folder: Path, purge_step: int) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # those of its own dependencies

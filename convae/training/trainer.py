@@ -8,7 +8,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -179,7 +179,7 @@ class Trainer:
         # (N, 32, 32, 3) seen as (N, 3, 32, 32) is channels_last already: no copy is made for it
         return x.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.layout).div_(255)
 
-    def autocast(self):
+    def autocast(self) -> AbstractContextManager:
         if self.precision == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, self.precision)

@@ -39,7 +39,7 @@ class Setting:
     default: Any = None
     text: Callable[[Any], str] = str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.default is None:
             object.__setattr__(self, "default", self.options[0])
         SETTINGS[self.key] = self

@@ -116,7 +116,7 @@ def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None)
 
 @st.cache_resource(max_entries=16, show_spinner="Encoding the images")
 def _codes(
-    sha256: str, fingerprint: str, count: int, _checkpoint: Checkpoint, _images
+    sha256: str, fingerprint: str, count: int, _checkpoint: Checkpoint, _images: ImageSet
 ) -> np.ndarray:
     codes = _checkpoint.encode(_images.images[:count])
     codes.flags.writeable = False
@@ -126,7 +126,7 @@ def _codes(
 class _Slot:
     """Holds codes that are computed outside a cached function, which must not draw a bar."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock, self.codes = threading.Lock(), None
 
 
@@ -141,14 +141,14 @@ def pca_of(images: ImageSet, components: int = 1024) -> PCA:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Fitting the PCA baseline")
-def _pca(fingerprint: str, components: int, _images) -> PCA:
+def _pca(fingerprint: str, components: int, _images: ImageSet) -> PCA:
     return pca_for(_images, components)
 
 
 def pca_with_progress(images: ImageSet, components: int = 1024) -> PCA:
     """`pca_of` with a bar, as the first fit takes seconds; not for use in a cached function."""
 
-    def fit(report):
+    def fit(report: long_work.Report) -> PCA:
         return pca_for(
             images, components, lambda share: report(round(100 * share), 100, "fitting PCA")
         )
@@ -168,7 +168,9 @@ def rebuilt_of(checkpoint: Checkpoint, images: ImageSet) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reconstructing the images")
-def _rebuilt(sha256: str, fingerprint: str, _checkpoint: Checkpoint, _codes) -> np.ndarray:
+def _rebuilt(
+    sha256: str, fingerprint: str, _checkpoint: Checkpoint, _codes: np.ndarray
+) -> np.ndarray:
     rebuilt = _checkpoint.decode(_codes)
     rebuilt.flags.writeable = False
     return rebuilt
@@ -180,5 +182,5 @@ def sample(images: ImageSet, limit: int) -> ImageSet:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _sample(fingerprint: str, limit: int, _images) -> ImageSet:
+def _sample(fingerprint: str, limit: int, _images: ImageSet) -> ImageSet:
     return _images.sample(limit)

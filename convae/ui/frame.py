@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from convae import files, runs
 from convae.data import cifar10_job
@@ -81,7 +82,7 @@ def _once_per_server() -> bool:
     return True
 
 
-def steady():
+def steady() -> DeltaGenerator:
     """A container for elements that are shown only sometimes, so that later widgets keep their
     position: in Streamlit 1.67 a widget that moves up stops updating its query parameter."""
     return st.container()
@@ -98,7 +99,7 @@ def _menu() -> None:
                 link(path, label, icon, width="stretch")
 
 
-def link(path: str, label: str, icon: str | None = None, *, width="content") -> None:
+def link(path: str, label: str, icon: str | None = None, *, width: str = "content") -> None:
     """A link to another page that keeps the chosen model and images."""
     st.page_link(
         path, label=label, icon=icon, width=width, query_params=address.address(defaults=False)
@@ -174,7 +175,12 @@ def error_boundary() -> Iterator[None]:
 
 
 def download(
-    label: str, content: bytes | str | Callable[[], bytes], file_name: str, mime: str, *, key=None
+    label: str,
+    content: bytes | str | Callable[[], bytes],
+    file_name: str,
+    mime: str,
+    *,
+    key: str | None = None,
 ) -> None:
     """A download button; a callable is called only when the button is pressed."""
     st.download_button(

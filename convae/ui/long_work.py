@@ -11,15 +11,17 @@ from typing import Any
 
 from convae.ui import frame
 
+Report = Callable[[int, int | None, str], None]  # (done, total, what)
+
 
 class Slot:
     """Holds one value; what a `cache_resource` function returns."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock, self.value = threading.Lock(), None
 
 
-def fill(slot: Slot, make: Callable[[Callable], Any]) -> Any:
+def fill(slot: Slot, make: Callable[[Report], Any]) -> Any:
     """The value of the slot. If it is empty, `make` is called to compute it, with a
     `report(done, total, what)` that draws a progress bar."""
     # the bar's container exists in every run, so that the widgets below keep their position

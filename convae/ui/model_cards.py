@@ -43,7 +43,7 @@ def epochs_of(entry: Entry) -> int | None:
     return total
 
 
-def _finite(value) -> float | None:
+def _finite(value: object) -> float | None:
     """The value if it is a finite number, else None: cards are untrusted input."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         return None

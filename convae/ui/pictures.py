@@ -9,6 +9,7 @@ import hashlib
 import html
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -115,7 +116,7 @@ def _tile(name: str, x: int, y: int, label: str, number: int) -> str:
     )
 
 
-def _captions(captions, unit: str, count: int) -> list[str]:
+def _captions(captions: Sequence[Any] | None, unit: str, count: int) -> list[str]:
     if captions is None:
         return []
     if len(captions) != count:
@@ -123,7 +124,7 @@ def _captions(captions, unit: str, count: int) -> list[str]:
     return [html.escape(_words(value, unit)) for value in captions]
 
 
-def _words(value, unit: str) -> str:
+def _words(value: str | float, unit: str) -> str:
     if isinstance(value, str):
         return value
     if not math.isfinite(value):

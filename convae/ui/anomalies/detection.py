@@ -170,6 +170,6 @@ def _slot(what: str, sha256: str, fit: str, images: str = "") -> long_work.Slot:
 
 @st.cache_resource(max_entries=30, show_spinner="Measuring")
 def _measured(
-    sha256: str, fit: str, normal: str, suspects: str, _normal, _suspects
+    sha256: str, fit: str, normal: str, suspects: str, _normal: np.ndarray, _suspects: np.ndarray
 ) -> dict[str, Measured]:
     return separation.measure_all(_normal, _suspects)

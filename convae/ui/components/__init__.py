@@ -4,7 +4,7 @@ The browser's side of a component stands beside it: `scrubber.py` has scrubber.h
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def script(*names: str, constants: Mapping[str, Any] | None = None) -> str:
 
 
 @cache
-def component(name: str, *shared: str, **constants: Any):
+def component(name: str, *shared: str, **constants: Any) -> Callable:
     """Register `name`.html, .css and .js as the Streamlit component `convae_<name>`, once.
 
     shared: further .js files, placed before the component's own. constants: values that its script

@@ -6,7 +6,9 @@ from convae.ui import pictures
 from convae.ui.components import component
 
 
-def before_after(before: np.ndarray, after: np.ndarray, names: tuple[str, str], *, key: str):
+def before_after(
+    before: np.ndarray, after: np.ndarray, names: tuple[str, str], *, key: str
+) -> None:
     """A slider between two images, uint8 (32, 32, 3) each; names stand below, left and right."""
     component("before_after")(
         data={

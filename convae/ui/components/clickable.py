@@ -1,6 +1,7 @@
 """Clickable images, drawn in the browser: a list with a bar per image, or a gallery."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -38,7 +39,14 @@ def gallery(
     _draw(images, [{"word": word} for word in words], ids, key, on_click, bars=False)
 
 
-def _draw(images, items, ids, key: str, on_click, bars: bool) -> None:
+def _draw(
+    images: np.ndarray,
+    items: list[dict[str, Any]],
+    ids: Sequence[int] | None,
+    key: str,
+    on_click: Callable[[int], None] | None,
+    bars: bool,
+) -> None:
     if not items:
         return
     columns = min(COLUMNS, len(items))

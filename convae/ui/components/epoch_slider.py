@@ -100,7 +100,7 @@ def epoch_slider(run: Run, key: str = "train-time") -> int | None:
     return state.epoch or None
 
 
-def _stamp(path) -> int:
+def _stamp(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -146,7 +146,14 @@ def prepare(
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _restored(
-    name: str, key: str, kind: str, strength: float, seed: int, fingerprint: str, _method, _images
+    name: str,
+    key: str,
+    kind: str,
+    strength: float,
+    seed: int,
+    fingerprint: str,
+    _method: Method,
+    _images: ImageSet,
 ) -> dict[str, np.ndarray]:
     found = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
     return found.restored
@@ -154,7 +161,14 @@ def _restored(
 
 @st.cache_resource(max_entries=2_000, show_spinner=False)
 def _quality(
-    name: str, key: str, kind: str, strength: float, seed: int, fingerprint: str, _method, _images
+    name: str,
+    key: str,
+    kind: str,
+    strength: float,
+    seed: int,
+    fingerprint: str,
+    _method: Method,
+    _images: ImageSet,
 ) -> dict[str, Quality]:
     found = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
     return found.quality

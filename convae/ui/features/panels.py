@@ -1,5 +1,7 @@
 """The Features page, its parts: accuracy, labels, confusion, dimensions, neighbors."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -7,7 +9,7 @@ from convae import plots
 from convae.csv_export import to_csv
 from convae.data import ImageSet
 from convae.tasks import dimensionality, features
-from convae.tasks.features import PROBES, SPACES, TITLES
+from convae.tasks.features import PROBES, SPACES, TITLES, LabelPoint
 from convae.ui import frame, pickers, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.features import probing
@@ -116,7 +118,7 @@ def fewer_labels(setting: Setting) -> None:
     frame.download("Curves (CSV)", lambda: to_csv(rows), "labels.csv", "text/csv")
 
 
-def _fewest(curves) -> str:
+def _fewest(curves: Mapping[str, Sequence[LabelPoint]]) -> str:
     """Who is best with the fewest labels, and with all."""
     parts = []
     for place in (0, -1):

@@ -39,7 +39,7 @@ class Setting:
         """Of the training images."""
         return caches.pca_of(self.train)
 
-    def encoders(self, report) -> dict[str, Callable[[ImageSet], np.ndarray]]:
+    def encoders(self, report: long_work.Report) -> dict[str, Callable[[ImageSet], np.ndarray]]:
         return features.encoders(self.checkpoint, self.pca, report)
 
 
@@ -82,7 +82,7 @@ def results_of(setting: Setting) -> Results:
     """Every probe in every space. DataError where there is nothing to classify."""
     check(setting)
 
-    def make(report) -> Results:
+    def make(report: long_work.Report) -> Results:
         return features.probe_all(setting.encoders(report), setting.train, setting.test, report)
 
     return long_work.fill(_slot("results", *setting.key), make)
@@ -92,7 +92,7 @@ def curves_of(setting: Setting, probe: str) -> dict[str, list[LabelPoint]]:
     """The accuracy over the number of labels in every space."""
     results = results_of(setting)
 
-    def make(report) -> dict[str, list[LabelPoint]]:
+    def make(report: long_work.Report) -> dict[str, list[LabelPoint]]:
         found = {}
         for place, (name, encode) in enumerate(setting.encoders(report).items()):
             report(place, len(features.SPACES), "fitting to fewer labels")
@@ -114,7 +114,7 @@ def dimensions_of(setting: Setting) -> dict[str, Dimensions]:
     or of uploads. DataError where these do not vary."""
     images = setting.test if setting.test.name == pickers.UPLOADS else setting.train
 
-    def make(report) -> dict[str, Dimensions]:
+    def make(report: long_work.Report) -> dict[str, Dimensions]:
         encoders, found = setting.encoders(report), {}
         for place, name in enumerate(("codes", "random_encoder")):
             report(place, 2, "encoding the images")
@@ -127,7 +127,7 @@ def dimensions_of(setting: Setting) -> dict[str, Dimensions]:
 def neighbors_of(setting: Setting, row: int, k: int) -> dict[str, np.ndarray]:
     """The k training images nearest to a test image in every space: space -> rows (k,)."""
 
-    def make(report) -> dict[str, np.ndarray]:
+    def make(report: long_work.Report) -> dict[str, np.ndarray]:
         one, found = setting.test.take([row]), {}
         for place, (name, encode) in enumerate(setting.encoders(report).items()):
             report(place, len(features.SPACES), "searching")
@@ -138,7 +138,7 @@ def neighbors_of(setting: Setting, row: int, k: int) -> dict[str, np.ndarray]:
     return long_work.fill(_slot("neighbors", *setting.key, str(row), str(k)), make)
 
 
-def _points(setting: Setting, name: str, encode) -> np.ndarray:
+def _points(setting: Setting, name: str, encode: Callable[[ImageSet], np.ndarray]) -> np.ndarray:
     """Training images in one space; pixels are quickly made and too large to keep."""
     if name == "pixels":
         return encode(setting.train)

@@ -220,7 +220,9 @@ def walk(setting: Setting, material: Material, choice: Choice) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Walking")
-def _walks(key: tuple, choice: Choice, steps: int, _setting, _material):
+def _walks(
+    key: tuple, choice: Choice, steps: int, _setting: Setting, _material: Material
+) -> tuple[dict[str, np.ndarray], bytes]:
     prior, center = sampling.prior_of(_setting, _material, choice), _material.codes.mean(axis=0)
     codes = {
         f"walk {number + 1}": generation.random_walk(

@@ -138,7 +138,9 @@ def material_of(setting: Setting) -> Material:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Describing the images")
-def _material(sha256: str, train: str, real: str, _setting: Setting, _codes) -> Material:
+def _material(
+    sha256: str, train: str, real: str, _setting: Setting, _codes: np.ndarray
+) -> Material:
     return generation.prepare(_setting.checkpoint, _setting.train, _codes, _setting.real)
 
 
@@ -151,7 +153,13 @@ def prior_of(setting: Setting, material: Material, choice: Choice) -> Sampler:
 
 @st.cache_resource(max_entries=24, show_spinner="Fitting the prior")
 def _prior(
-    key: tuple, kind: str, components: int, neighbors: int, condition: int, seed: int, _material
+    key: tuple,
+    kind: str,
+    components: int,
+    neighbors: int,
+    condition: int,
+    seed: int,
+    _material: Material,
 ) -> Sampler:
     codes, labels = _material.codes, _material.train.labels
     if condition >= 0:
@@ -176,14 +184,18 @@ def _slot_of_samples(key: tuple, choice: tuple) -> long_work.Slot:
     return long_work.Slot()
 
 
-def _generated(setting, material, choice, report=None) -> Samples:
+def _generated(
+    setting: Setting, material: Material, choice: Choice, report: long_work.Report | None = None
+) -> Samples:
     prior = prior_of(setting, material, choice)
     return generation.generate(
         material, prior, generation.COUNT, choice.seed, choice.temperature, report
     )
 
 
-def figures_of(setting: Setting, material: Material, choice: Choice, images) -> Figures | None:
+def figures_of(
+    setting: Setting, material: Material, choice: Choice, images: np.ndarray
+) -> Figures | None:
     """The figures of merit of these samples; None where there are too few real images."""
     return _figures(setting.key, astuple(choice), material, images)
 
@@ -195,7 +207,7 @@ def ceiling_of(setting: Setting, material: Material) -> Figures | None:
 
 
 @st.cache_resource(max_entries=200, show_spinner="Measuring the samples")
-def _figures(key: tuple, choice: tuple, _material: Material, _images) -> Figures | None:
+def _figures(key: tuple, choice: tuple, _material: Material, _images: np.ndarray) -> Figures | None:
     try:
         return generation.measure(_material, _images)
     except DataError:
@@ -222,7 +234,7 @@ def comparison(setting: Setting, material: Material, choice: Choice) -> dict[str
         )
     makers[generation.CEILING] = lambda: generation.ceiling_images(material, count)
 
-    def make(report) -> dict[str, Figures]:
+    def make(report: long_work.Report) -> dict[str, Figures]:
         rows: dict[str, Figures] = {}
         for place, (kind, images) in enumerate(makers.items()):
             report(place, len(makers), "measuring priors")

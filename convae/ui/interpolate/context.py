@@ -36,12 +36,12 @@ class Context(NamedTuple):
 
 
 @st.cache_resource(max_entries=4, show_spinner="Computing the nearest neighbors of the codes")
-def _real(sha256: str, fingerprint: str, _codes) -> interpolation.RealCodes:
+def _real(sha256: str, fingerprint: str, _codes: np.ndarray) -> interpolation.RealCodes:
     return interpolation.real_codes(_codes)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Fitting a prior to the codes")
-def _prior(sha256: str, fingerprint: str, _codes) -> priors.Prior:
+def _prior(sha256: str, fingerprint: str, _codes: np.ndarray) -> priors.Prior:
     return priors.fit_gmm(_codes)
 
 

@@ -98,7 +98,9 @@ def pick_steps() -> tuple[dict[str, Any], int]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _walk(key: tuple, path: str, _chosen: Chosen, _context: Context, **steps) -> interpolation.Walk:
+def _walk(
+    key: tuple, path: str, _chosen: Chosen, _context: Context, **steps: Any
+) -> interpolation.Walk:
     test, sample = _context.known.test, _context.known.sample
     sampled = set(test.sample_rows(len(sample)).tolist())
     new = [item.kind == "" and item.number not in sampled for item in _chosen.keyframes]
@@ -109,7 +111,7 @@ def _walk(key: tuple, path: str, _chosen: Chosen, _context: Context, **steps) ->
 
 
 def walks_of(
-    context: Context, chosen: Chosen, paths: list[str], **steps
+    context: Context, chosen: Chosen, paths: list[str], **steps: Any
 ) -> dict[str, interpolation.Walk]:
     """A walk through the keyframes for each path; steps, loop, easing: see `interpolation.walk`."""
     own = uploads.uploaded()

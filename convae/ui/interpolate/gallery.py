@@ -1,6 +1,7 @@
 """The gallery of keyframes: thumbnails, generated codes and means; a click adds or replaces one."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -32,7 +33,7 @@ def show_gallery(
     add: Callable = _replace if fixed else _put
     rest = (slot or 0,) if fixed else (slot, most)
 
-    def button(label: str, new: Keyframe, name: str, **options) -> None:
+    def button(label: str, new: Keyframe, name: str, **options: Any) -> None:
         st.button(
             label, key=f"{key}-{name}", on_click=add, args=(key, selection, new, *rest), **options
         )
@@ -87,5 +88,5 @@ def _replace(key: str, selection: list[Keyframe], new: Keyframe, slot: int) -> N
     st.session_state[f"{key}-slot"] = (slot + 1) % len(selection)
 
 
-def _generated(add: Callable, key: str, selection: list[Keyframe], *rest) -> None:
+def _generated(add: Callable, key: str, selection: list[Keyframe], *rest: int | None) -> None:
     add(key, selection, Keyframe("g", int(np.random.default_rng().integers(1, 10_000))), *rest)

@@ -44,7 +44,7 @@ def _slider_keys(knobs: Knobs, key: str) -> list[str]:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _principal(sha256: str, fingerprint: str, _codes) -> Knobs:
+def _principal(sha256: str, fingerprint: str, _codes: np.ndarray) -> Knobs:
     return directions.principal_knobs(_codes)
 
 

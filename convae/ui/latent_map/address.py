@@ -10,6 +10,7 @@ import base64
 import binascii
 import math
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 import streamlit as st
@@ -64,7 +65,7 @@ def write_rows(field: str, rows: np.ndarray, count: int, fingerprint: str) -> No
     write(field, f"{pack(rows, count)}~{fingerprint[:8]}")
 
 
-def write_spot(at, key: str) -> None:
+def write_spot(at: Iterable[float], key: str) -> None:
     write(SPOT, "~".join(f"{float(value):.5g}" for value in at) + f"~{key[:8]}")
 
 

@@ -82,7 +82,7 @@ def _thumbnails(fingerprint: str, _images: ImageSet) -> bytes:
     return map_overlay.thumbnails(_images.images)
 
 
-def _colored(view: View):
+def _colored(view: View) -> tuple[np.ndarray | None, Sequence[str], np.ndarray | None, str]:
     """(labels, class names) or (values, what they are), whichever colors the points."""
     if view.color == "Class":
         return view.images.labels, view.images.class_names, None, ""
@@ -101,12 +101,12 @@ def _colored(view: View):
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking for groups")
-def _clusters(sha256: str, fingerprint: str, _codes) -> np.ndarray:
+def _clusters(sha256: str, fingerprint: str, _codes: np.ndarray) -> np.ndarray:
     return clustering.clusters(_codes, 10)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _oddness(sha256: str, fingerprint: str, _codes) -> np.ndarray:
+def _oddness(sha256: str, fingerprint: str, _codes: np.ndarray) -> np.ndarray:
     return clustering.mahalanobis(_codes)
 
 

@@ -11,7 +11,7 @@ from convae.ui.latent_map.view import View
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring the map")
-def _truth(key: str, _map: Map, _labels) -> fidelity.Truth:
+def _truth(key: str, _map: Map, _labels: np.ndarray) -> fidelity.Truth:
     return fidelity.measure(_map.codes, _map.points, _labels)
 
 

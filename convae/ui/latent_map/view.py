@@ -1,6 +1,7 @@
 """What is on the latent map: the choices above the chart, and the map they make."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -131,7 +132,7 @@ def _classes(images: ImageSet) -> list[str]:
     )
 
 
-def _shipped(checkpoint: Checkpoint):
+def _shipped(checkpoint: Checkpoint) -> Path:
     return checkpoints.find(checkpoint.name) / "maps"
 
 
@@ -150,12 +151,12 @@ def map_of(checkpoint: Checkpoint, key: str, codes: np.ndarray, settings: Settin
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _pca(key: str, dimensions: int, _codes) -> Map:
+def _pca(key: str, dimensions: int, _codes: np.ndarray) -> Map:
     return maps.pca_map(_codes, dimensions)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _umap(key: str, _codes, _points) -> Map:
+def _umap(key: str, _codes: np.ndarray, _points: np.ndarray) -> Map:
     return Map(_codes, _points)
 
 

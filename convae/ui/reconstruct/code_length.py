@@ -91,7 +91,7 @@ def _model_frames(held: Contest, images: ImageSet, lengths: Sequence[int]) -> Fr
     checkpoint, bits = held.checkpoint, held.bits
     exact = bits == compressors.FLOAT  # then no training images are needed for the ranges
 
-    def make(report):
+    def make(report: long_work.Report) -> Frames:
         reference = images if exact else held.reference
         codes = compressors.stored_codes(checkpoint, images.images, reference, bits)
         rebuilt = []
@@ -107,7 +107,7 @@ def _model_frames(held: Contest, images: ImageSet, lengths: Sequence[int]) -> Fr
 def _pca_frames(held: Contest, images: ImageSet, lengths: Sequence[int]) -> Frames:
     pca = caches.pca_with_progress(held.fitted_on)
 
-    def make(report):
+    def make(report: long_work.Report) -> Frames:
         codes = pca_codes(pca, held.fitted_on, images.images, lengths[-1], held.bits)
         return _frames(images, [pca.decode(codes[:, :length]) for length in lengths])
 
@@ -144,7 +144,14 @@ def _slot(key: str, fingerprint: str, bits: int) -> long_work.Slot:
     return long_work.Slot()
 
 
-def _show_slider(held: Contest, shown: ImageSet, place: int, lengths, frames, curves) -> None:
+def _show_slider(
+    held: Contest,
+    shown: ImageSet,
+    place: int,
+    lengths: Sequence[int],
+    frames: Mapping[str, Frames],
+    curves: Mapping[str, Frames],
+) -> None:
     original = np.repeat(shown.images[place][None], len(lengths), axis=0)
     cards = {"original": Card(original, [""] * len(lengths))}
     rows = {"original": shown.images[:BELOW]} if len(shown) > 1 else {}
@@ -240,7 +247,14 @@ def _suggestion(checkpoint: Checkpoint) -> str:
     return text
 
 
-def _show_downloads(held: Contest, shown, place: int, lengths, frames, curves) -> None:
+def _show_downloads(
+    held: Contest,
+    shown: ImageSet,
+    place: int,
+    lengths: Sequence[int],
+    frames: Mapping[str, Frames],
+    curves: Mapping[str, Frames],
+) -> None:
     strips = [each.images[:, place] for each in frames.values()]
 
     def sheet() -> bytes:

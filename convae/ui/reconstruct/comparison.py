@@ -3,6 +3,7 @@
 Cache keys are the keys of the methods and the fingerprints of the images, never arrays.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ import streamlit as st
 from convae.data import ImageSet
 from convae.evaluation import compare, compressors, metrics
 from convae.evaluation.compressors import GUESS, Method
+from convae.evaluation.pca import PCA
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, image_sources, model_cards
@@ -52,7 +54,7 @@ class Contest:
         baselines = BASELINES if self.fitted_on is not None else BASELINES[1:]
         return [self.checkpoint.name, *encoder_only, *baselines, *self.others]
 
-    def chosen(self, names=None) -> dict[str, Method]:
+    def chosen(self, names: Collection[str] | None = None) -> dict[str, Method]:
         """The model and the methods of these names; without names, all methods."""
         wanted = [n for n in self.names if names is None or n in names or n == self.names[0]]
         return {name: self.method(name) for name in wanted}
@@ -76,7 +78,9 @@ class Contest:
         return method._replace(name=name)
 
 
-def contest(checkpoint: Checkpoint, measured: ImageSet, bits: int, beside=()) -> Contest:
+def contest(
+    checkpoint: Checkpoint, measured: ImageSet, bits: int, beside: Iterable[str] = ()
+) -> Contest:
     """The checkpoint and its baselines on `measured`; with the checkpoints named in `beside`, and
     always the shipped classic model that was trained on the same classes, if there is one."""
     others = [name for name in beside if name not in (checkpoint.name, GUESS, *BASELINES)]
@@ -102,18 +106,18 @@ def _pca(fitted_on: ImageSet, latent_dim: int, bits: int) -> Method:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _quantized_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on) -> Method:
+def _quantized_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on: ImageSet) -> Method:
     return compressors.pca_method(caches.pca_of(_fitted_on), _fitted_on, latent_dim, bits)
 
 
 @st.cache_resource(max_entries=24, show_spinner="Matching JPEG and WebP to the code size")
-def _codecs(fingerprint: str, size: int, _measured) -> dict[str, Method]:
+def _codecs(fingerprint: str, size: int, _measured: ImageSet) -> dict[str, Method]:
     return {method.name: method for method in compressors.codec_methods(_measured.images, size)}
 
 
 @st.cache_resource(max_entries=24, show_spinner="Calibrating quantization")
 def _model(
-    name: str, sha256: str, reference: str, bits: int, _model: Checkpoint, _contest
+    name: str, sha256: str, reference: str, bits: int, _model: Checkpoint, _contest: Contest
 ) -> Method:
     return compressors.model_method(_model, _contest.reference, bits)
 
@@ -125,12 +129,12 @@ def rebuilt_by(method: Method, images: ImageSet) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=100, show_spinner="Reconstructing the images")
-def _rebuilt_few(key: str, fingerprint: str, _method, _images) -> np.ndarray:
+def _rebuilt_few(key: str, fingerprint: str, _method: Method, _images: ImageSet) -> np.ndarray:
     return _rebuilt(_method, _images)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reconstructing the test images")
-def _rebuilt_many(key: str, fingerprint: str, _method, _images) -> np.ndarray:
+def _rebuilt_many(key: str, fingerprint: str, _method: Method, _images: ImageSet) -> np.ndarray:
     return _rebuilt(_method, _images)
 
 
@@ -147,7 +151,7 @@ def row_of(method: Method, images: ImageSet) -> compare.Row:
 
 
 @st.cache_resource(max_entries=200, show_spinner="Measuring")
-def _row(key: str, fingerprint: str, _method, _images) -> compare.Row:
+def _row(key: str, fingerprint: str, _method: Method, _images: ImageSet) -> compare.Row:
     return compare.row(_method, _images.images, rebuilt_by(_method, _images))
 
 
@@ -157,7 +161,9 @@ def scores_of(method: Method, images: ImageSet) -> dict[str, np.ndarray]:
 
 
 @st.cache_resource(max_entries=40, show_spinner="Measuring")
-def _scores(key: str, fingerprint: str, _method, _images) -> dict[str, np.ndarray]:
+def _scores(
+    key: str, fingerprint: str, _method: Method, _images: ImageSet
+) -> dict[str, np.ndarray]:
     rebuilt = rebuilt_by(_method, _images)
     pair = (_images.images, rebuilt)
     return {"PSNR": metrics.psnr(*pair), "SSIM": metrics.ssim(*pair)}
@@ -186,12 +192,14 @@ def frequencies_of(method: Method | None, images: ImageSet) -> tuple[tuple, list
 
 
 @st.cache_resource(max_entries=40, show_spinner="Computing spectra")
-def _frequencies(key: str, fingerprint: str, _method, _images) -> tuple[tuple, list]:
+def _frequencies(
+    key: str, fingerprint: str, _method: Method | None, _images: ImageSet
+) -> tuple[tuple, list]:
     rebuilt = rebuilt_by(_method, _images) if _method else _images.images
     return metrics.power_spectrum(rebuilt), metrics.band_error(_images.images, rebuilt)
 
 
-def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
+def curves(held: Contest, names: Iterable[str]) -> dict[str, list[tuple[float, float]]]:
     """(bytes per image, PSNR in dB) of the checkpoints of these names, PCA, JPEG and WebP, on a
     sample of the measured images."""
     some = caches.sample(held.measured, CURVE)
@@ -210,15 +218,24 @@ def curves(held: Contest, names) -> dict[str, list[tuple[float, float]]]:
 
 
 @st.cache_resource(max_entries=40, show_spinner="Measuring a model at 1 to 8 bits")
-def _model_curve(sha256: str, images: str, reference: str, _model: Checkpoint, _images, _reference):
+def _model_curve(
+    sha256: str,
+    images: str,
+    reference: str,
+    _model: Checkpoint,
+    _images: ImageSet,
+    _reference: ImageSet,
+) -> list[tuple[float, float]]:
     return compressors.model_curve(_model, _images.images, _reference.images)
 
 
 @st.cache_resource(max_entries=10, show_spinner="Measuring PCA at many sizes")
-def _pca_curve(fitted_on: str, images: str, _pca, _images, _reference):
+def _pca_curve(
+    fitted_on: str, images: str, _pca: PCA, _images: ImageSet, _reference: ImageSet
+) -> list[tuple[float, float]]:
     return compressors.pca_curve(_pca, _images.images, _reference.images)
 
 
 @st.cache_resource(max_entries=10, show_spinner="Measuring JPEG and WebP")
-def _codec_curves(images: str, _images):
+def _codec_curves(images: str, _images: ImageSet) -> dict[str, list[tuple[float, float]]]:
     return compressors.codec_curves(_images.images)

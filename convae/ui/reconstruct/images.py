@@ -1,6 +1,6 @@
 """The image views of the Reconstruct page: rows, one image, where squared error misleads."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import streamlit as st
@@ -26,7 +26,9 @@ from convae.ui.reconstruct.comparison import (
 HALF = Setting("reconstruct-half", ("encoder", "decoder"))
 
 
-def show_rows(held: Contest, shown: data.ImageSet, beside, names=None) -> None:
+def show_rows(
+    held: Contest, shown: data.ImageSet, beside: Iterable[str], names: Collection[str] | None = None
+) -> None:
     """Rows of originals, reconstructions and errors by each method; downloads."""
     chosen = held.chosen(beside)
     rows, captions = {"original": shown.images}, [[] for _ in range(len(shown))]

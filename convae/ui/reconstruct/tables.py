@@ -1,7 +1,8 @@
 """The figures of the Reconstruct page: the table, histograms, rate-distortion curves, spectra."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -79,7 +80,7 @@ def show_table(held: Contest) -> None:
         st.code(command, language="bash", wrap_lines=True)
 
 
-def _number(form: str, text: str):
+def _number(form: str, text: str) -> dict[str, Any]:
     return st.column_config.NumberColumn(format=form, help=text)
 
 
@@ -126,7 +127,7 @@ def same_on_the_command_line(held: Contest) -> str:
     return shlex.join(words + (["--beside", *held.others] if held.others else []))
 
 
-def show_spread(held: Contest, beside) -> None:
+def show_spread(held: Contest, beside: Iterable[str]) -> None:
     """A histogram over the images, and the PSNR of each class."""
     what = st.segmented_control(
         "Distribution of",
@@ -159,7 +160,7 @@ def show_spread(held: Contest, beside) -> None:
         )
 
 
-def show_bits(held: Contest, beside) -> None:
+def show_bits(held: Contest, beside: Iterable[str]) -> None:
     """PSNR over bytes of the models and the baselines; the loss by quantization."""
     names = [held.checkpoint.name, *held.others]
     options = model_cards.checkpoint_options()
@@ -203,7 +204,7 @@ def cost_of_bits(curve: Mapping[int, tuple[float, float]], bits: int) -> str:
     )
 
 
-def show_loss(held: Contest, beside) -> None:
+def show_loss(held: Contest, beside: Iterable[str]) -> None:
     """Power spectra, and the error per frequency band."""
     chosen = held.chosen(beside or BASELINES)
     spectra = {name: frequencies_of(method, held.measured) for name, method in chosen.items()}

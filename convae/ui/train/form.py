@@ -1,12 +1,13 @@
 """The form for a new run: presets, settings, a preview of the images and a forecast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import Field
 from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from convae import config, data, limits, runs
 from convae.config import TrainConfig
@@ -165,7 +166,7 @@ def _widgets(fields: Sequence[Field], key: str) -> dict[str, Any]:
     return values
 
 
-def _widget(place, f: Field, key: str) -> Any:
+def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
     meta = f.metadata
     label = LABELS.get(f.name, f.name.replace("_", " ").capitalize())
     if meta["unit"] and not meta["choices"]:
@@ -194,7 +195,13 @@ def _widget(place, f: Field, key: str) -> Any:
     )
 
 
-def _select(place, label: str, options: list[str], arguments: dict, name) -> str:
+def _select(
+    place: DeltaGenerator,
+    label: str,
+    options: list[str],
+    arguments: dict,
+    name: Callable[[str], str],
+) -> str:
     if st.session_state.get(arguments["key"]) not in options:
         st.session_state[arguments["key"]] = options[0]  # a folder or a model that no longer exists
     return place.selectbox(label, options, format_func=name, **arguments)
