@@ -236,6 +236,15 @@ class Sitting:
         shared_batch_size(config, len(kept))
         if self.world > 1:
             join_processes()
+        test = (
+            data.load(config.data.spec, "test") if "test" in data.splits(config.data.spec) else None
+        )
+        shown = test if test is not None and len(test) else held
+        recorder, scalars = None, Scalars(self.run.path)
+        if not self.rank:  # first of all: the page shows these images while the rest is prepared
+            recorder = snapshots.Recorder(
+                self.run.path / "snapshots", shown.images, shown.labels, shown.class_names
+            )
         trainer = Trainer(config, kept.images, held.images)
         trainer.heartbeat = self.heartbeat
         state = checkpoints.load_state(self.run.path)
@@ -243,19 +252,13 @@ class Sitting:
         if state is None:
             self._forget_after(0)
             prepare(trainer, kept)
+            if recorder is not None:  # epoch 0: the model before the first step
+                recorder.take(0, trainer.result, self.heartbeat)
         else:
             trainer.begin()
             trainer.restore(state)
             self._forget_after(trainer.epoch)
-        test = (
-            data.load(config.data.spec, "test") if "test" in data.splits(config.data.spec) else None
-        )
-        shown = test if test is not None and len(test) else held
-        recorder, scalars = None, Scalars(self.run.path)
         if not self.rank:
-            recorder = snapshots.Recorder(
-                self.run.path / "snapshots", shown.images, shown.labels, shown.class_names
-            )
             self._measure_rungs(config, kept, held)
         self.say(state="running", message="", epoch=trainer.epoch, epochs=config.epochs,
                  step=trainer.step, steps=trainer.total_steps)  # fmt: skip

@@ -33,6 +33,7 @@ STATES = {
 }
 BY = {"epoch": "epochs", "step": "steps", "elapsed_s": "seconds"}
 TICK_S = 1.0
+WAITING_PX = 560  # height of the images and the map while a run has no epoch yet
 IDLE_TICK_S = 5.0  # a run that has ended may be resumed in another window
 
 
@@ -100,23 +101,24 @@ def _watch(run: Run) -> None:
             st.rerun()
     history = history_of(run)
     _headline(run, status, history)
-    if not history:
-        if status.alive:
-            st.caption("The chart starts after the first epoch.")
-        elif run.uploaded:
-            st.caption("This model was imported: its training history is not available.")
     if status.alive:
         _controls(run, status)
-    if history:
-        left, right = st.columns([10, 11], gap="medium")
-        with right:
-            st.caption(
-                "The same test images after every epoch, and a map of the codes of 500 images, "
-                "colored by class. Drag the slider to see earlier epochs."
-            )
+    if not history and not status.alive:
+        if run.uploaded:
+            st.caption("This model was imported: its training history is not available.")
+        return
+    left, right = st.columns([10, 11], gap="medium")
+    with right:
+        st.caption(
+            "The same test images after every epoch, and a map of the codes of 500 images, colored "
+            "by class. Drag the slider to see earlier epochs; epoch 0 is the model before training."
+        )
+        with st.container(height="content" if history else WAITING_PX, border=False):
             epoch = epoch_slider(run)
-        with left:
-            _curve(run, history, epoch)
+            if not history and epoch is None and not (run.path / "snapshots/pinned.npz").exists():
+                st.caption("Reading the images.")
+    with left:
+        _curve(run, history, epoch)
 
 
 def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]]) -> None:
@@ -139,7 +141,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
         if status.remaining_s:
             label += f"; {duration(status.remaining_s)} left"
         st.progress(share, label if status.epochs else "Starting")
-    if history or status.images_per_s:
+    if history or status.alive:
         last = history[-1] if history else {}
         best = max((row["val_psnr"] for row in records.comparable(history)), default=None)
         noise = records.val_noise(history)
