@@ -14,7 +14,9 @@ def test_epoch_0_is_the_untrained_model_on_the_images_of_all_epochs(tiny_data, m
     take = snapshots.Recorder.take
 
     def record(recorder, epoch, model, *rest):
-        made.append((epoch, model.reconstruct(recorder.images[: snapshots.PINNED])))
+        was_training = model.training
+        made.append((epoch, model.eval().reconstruct(recorder.images[: snapshots.PINNED])))
+        model.train(was_training)
         take(recorder, epoch, model, *rest)
 
     monkeypatch.setattr(snapshots.Recorder, "take", record)

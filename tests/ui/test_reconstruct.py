@@ -198,7 +198,7 @@ def test_one_image_is_reconstructed_by_the_chosen_method(add_checkpoint):
 
 
 def test_the_line_below_the_table_shows_a_file_name_as_it_is():
-    made = SimpleNamespace(told="npz:![x](host) $y$.npz, 64 images")
+    made = SimpleNamespace(details="npz:![x](host) $y$.npz, 64 images")
     held = SimpleNamespace(
         names=["PCA", "JPEG", "WebP"],
         method=lambda name: made,

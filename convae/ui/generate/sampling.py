@@ -118,6 +118,9 @@ def _pick_condition(class_names: tuple[str, ...]) -> int:
     if len(class_names) < 2:
         return TOGETHER
     words = {TOGETHER: "all together", EACH: "one prior each"}
+    if st.session_state.get("generate-class-names", class_names) != class_names:
+        st.session_state["generate-classes"] = TOGETHER  # a class of another set was chosen
+    st.session_state["generate-class-names"] = class_names
     return st.selectbox(
         "Classes",
         [TOGETHER, EACH, *range(len(class_names))],
