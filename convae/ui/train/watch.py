@@ -131,7 +131,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
             sentence(status.message) or "The run ended without an error message.",
             icon=":material/error:",
         )
-    elif status.message:
+    elif status.message and not status.alive:
         st.caption(sentence(status.message))
     if status.alive:
         share = min(status.step / status.steps, 1.0) if status.steps else 0.0
@@ -140,18 +140,23 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
         )
         if status.remaining_s:
             label += f"; {duration(status.remaining_s)} left"
-        st.progress(share, label if status.epochs else "Starting")
+        if not status.epochs:
+            label = sentence(status.message) or "Starting"
+        st.progress(share, label)  # the message here, so that nothing below it moves
     if history or status.alive:
         last = history[-1] if history else {}
         best = max((row["val_psnr"] for row in records.comparable(history)), default=None)
         noise = records.val_noise(history)
+        loss = status.train_loss or last.get("train_loss", 0.0)
+        speed = status.images_per_s or last.get("images_per_s", 0.0)
+        memory = status.memory_mb or last.get("memory_mb", 0.0)
         frame.figures(
             {
                 "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
-                "Loss": f"{status.train_loss or last.get('train_loss', 0.0):.5f}",
-                "Speed": f"{status.images_per_s or last.get('images_per_s', 0.0):,.0f} images/s",
+                "Loss": f"{loss:.5f}" if loss else "-",
+                "Speed": f"{speed:,.0f} images/s" if speed else "-",
                 "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
-                "Memory": f"{status.memory_mb or last.get('memory_mb', 0.0):,.0f} MB",
+                "Memory": f"{memory:,.0f} MB" if memory else "-",
             },
             {
                 "Best PSNR": "On validation images, which are not trained on. The saved model is "
