@@ -29,9 +29,7 @@ class Step(Ours):
     """`Trainer`'s step with this precision and layout; `mode` is torch.compile's, "" is none."""
 
     def __init__(self, make, precision, layout, mode=""):
-        super().__init__(*make, precision=precision)
-        self.trainer.layout = layout
-        self.trainer.begin()
+        super().__init__(*make, layout, precision=precision)
         if mode:
             self.trainer.network = torch.compile(self.trainer.network, mode=mode)
 

@@ -150,13 +150,13 @@ def visits(browser, count: int) -> dict:
     """Seconds from the address to the drawn Reconstruct page, a training on all cores beside it."""
     from convae import runs
     from convae.config import from_flat
-    from convae.training.session import Sitting
+    from convae.training.session import TrainingSession
 
     settings = {"spec": "shapes", "architecture": "strided", "latent_dim": 16,
                 "base_channels": 16}  # fmt: skip
     small = runs.claim(from_flat(settings | {"limit": 200, "epochs": 1}), "small")
     with runs.working_on(small):
-        Sitting(small, "").work()
+        TrainingSession(small, "").execute()
     with serving({}) as server:
         page = browser.new_page()
         page.set_default_timeout(120_000)

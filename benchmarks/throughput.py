@@ -86,11 +86,10 @@ class Straightforward:
 
 
 class Ours:
-    def __init__(self, architecture, latent_dim, images, device, **changes):
+    def __init__(self, architecture, latent_dim, images, device, layout=None, **changes):
         asked = {"architecture": architecture, "latent_dim": latent_dim, "batch_size": BATCH,
                  "optimizer": "adam", "device": device.type} | changes  # fmt: skip
-        self.trainer = Trainer(from_flat(asked), images, images[:2])
-        self.trainer.begin()
+        self.trainer = Trainer.create(from_flat(asked), images, images[:2], layout=layout)
         self.order = self.trainer.order()
 
     def train(self, steps):
@@ -122,10 +121,10 @@ class Limit(Ours):
     """The same step on a batch that stays where it is."""
 
     def train(self, steps):
-        batch = self.trainer.batch(self.order[:BATCH])
-        self.trainer.batch = lambda chosen: batch
+        batch = self.trainer.batches.clean(self.order[:BATCH])
+        self.trainer.batches.clean = lambda chosen: batch
         super().train(steps)
-        del self.trainer.batch
+        del self.trainer.batches.clean
 
 
 def speeds(variants, work, count, device, rounds):

@@ -153,14 +153,14 @@ def make_parser() -> argparse.ArgumentParser:
 def run_session(run: runs.Run, quiet: bool, command: str, new: bool = False) -> int:
     """Train a run until it ends. Returns 0 if it is done or stopped with a saved model, else 1.
     A new run that fails before its first epoch because of its settings or data is deleted."""
-    from convae.training.session import Sitting
+    from convae.training.session import TrainingSession
 
     bars = Bars(quiet or torchrun.rank() > 0)
     with runs.working_on(run):
-        session = Sitting(run, command, bars.train)
-        status = session.work()
+        session = TrainingSession(run, command, bars.train)
+        status = session.execute()
     bars.close()
-    if new and session.refused and torchrun.processes() == 1 and not run.history():
+    if new and session.user_error and torchrun.processes() == 1 and not run.history():
         run.delete()
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""

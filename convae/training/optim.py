@@ -1,6 +1,5 @@
-"""What is minimized, and how: losses, optimizers, schedules."""
+"""Losses and optimizers."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -9,7 +8,6 @@ from torch.nn import functional as F
 
 from convae.config import TrainConfig
 
-WARM_UP = 0.05  # share of a onecycle run in which the rate rises
 LINEAR_RATE = 0.05  # the linear code's share of the learning rate: with more it first unlearns PCA
 
 
@@ -38,22 +36,6 @@ def loss_per_image(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
         values = F.binary_cross_entropy(inside, target, reduction="none")
         values = values + (rebuilt - inside).square()
     return values.flatten(1).mean(dim=1)
-
-
-def learning_rate_share(schedule: str, progress: float) -> float:
-    """The schedule as a share of its peak, for progress in [0, 1]."""
-    if schedule == "constant":
-        return 1.0
-    if schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * progress))
-    return max(min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP)), 1e-4)
-
-
-def remaining_share(schedule: str, progress: float) -> float:
-    """The highest share from here to the end of the schedule; it never rises with progress."""
-    if schedule == "onecycle":
-        progress = max(progress, WARM_UP)
-    return learning_rate_share(schedule, progress)
 
 
 class DecoupledSGD(torch.optim.SGD):

@@ -70,8 +70,7 @@ def measure(config: TrainConfig, seconds: float = SECONDS) -> float:
 
     count = config.batch_size
     images = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
-    trainer = Trainer(config, images, images[:1])
-    trainer.begin()
+    trainer = Trainer.create(config, images, images[:1])
     trainer.model.train()
     order = trainer.order()
     for _ in range(2):

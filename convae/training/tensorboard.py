@@ -1,8 +1,11 @@
 """A run's curves as TensorBoard events, for those who have it: `tensorboard --logdir runs`."""
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from convae.training.reports import EpochRecord
 
 NAMES = {
     "train_loss": "loss/training",
@@ -22,21 +25,19 @@ class Scalars:
     def __init__(self, folder: Path):
         self.folder, self.writer, self.tried = folder / "tensorboard", None, False
 
-    def add(self, record: dict[str, Any]) -> None:
-        """One EpochRecord as a dict."""
+    def add(self, record: EpochRecord) -> None:
         if not self.tried:
             self.tried = True
-            self.writer = _writer(self.folder, purge_step=record["step"])
+            self.writer = _writer(self.folder, purge_step=record.step)
         if self.writer is None:
             return
+        values = asdict(record)
         for key, name in NAMES.items():
-            if key == "val_psnr" and record.get("val_noise"):
+            if key == "val_psnr" and record.val_noise:
                 name = f"denoising {name}"
-            self.writer.add_scalar(name, record[key], record["step"])
-        if record.get("train_kl"):
-            self.writer.add_scalar(
-                "KL (nats per image)/training", record["train_kl"], record["step"]
-            )
+            self.writer.add_scalar(name, values[key], record.step)
+        if record.train_kl:
+            self.writer.add_scalar("KL (nats per image)/training", record.train_kl, record.step)
         self.writer.flush()
 
     def close(self) -> None:
@@ -44,7 +45,7 @@ class Scalars:
             self.writer.close()
 
 
-def _writer(folder: Path, purge_step: int) -> Any:
+def _writer(folder: Path, purge_step: int) -> Any:  # a SummaryWriter or None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # those of its own dependencies

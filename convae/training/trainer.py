@@ -1,46 +1,46 @@
-"""A model in training: its images on the device, one step, one validation, and its whole state.
+"""A model in training: its images on the device, one step, one epoch, and its whole state.
 
 Fast by construction: all images stay on the device as uint8; each batch is drawn, flipped and
-scaled there; nothing waits for the device within a step; there are no worker processes.
+scaled there; nothing waits for the device within a step; there are no data loader processes.
 """
 
 import math
-import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from convae.config import TrainConfig
 from convae.errors import ConfigError
-from convae.evaluation import metrics
-from convae.models.architectures import MAX_PARAMETERS, VALUES, count_parameters
-from convae.models.autoencoder import BATCH, ConvAutoencoder
-from convae.models.devices import pick_device, pick_layout, pick_precision, world
-from convae.training import nested_dropout, noise, variational
-from convae.training.forward import Step, TrainingPass
-from convae.training.optim import (
-    learning_rate_share,
-    loss_of,
-    loss_per_image,
-    make_optimizer,
-    remaining_share,
-)
+from convae.models.architectures import MAX_PARAMETERS, count_parameters
+from convae.models.autoencoder import ConvAutoencoder
+from convae.models.devices import memory_mb, pick_device, pick_layout, pick_precision, world
+from convae.training import noise
+from convae.training.batches import Batches
+from convae.training.clipping import GradientClipper
+from convae.training.forward import TrainingPass
+from convae.training.objective import Objective
+from convae.training.optim import make_optimizer
+from convae.training.reports import EpochRecord
+from convae.training.schedule import LearningRate
+from convae.training.validation import Validation
 
-FOLLOW = 0.02  # share of the latest batch in a running mean
+FOLLOW = 0.02  # share of the latest batch in the mean code
 
 
 def shared_batch_size(config: TrainConfig, images: int) -> int:
     """Images per step over all processes, where there are so many images to train on.
 
-    ConfigError where the processes cannot share a batch equally. Every process finds the same, so
-    it is asked before they meet: one that waits for a group never learns why the other ended.
+    ConfigError where the processes cannot share a batch equally. Every process computes the same,
+    and does so before they join a group: a process that waits for a group cannot report why
+    another one ended.
     """
     _, processes = world()
     size = min(config.batch_size, images)
@@ -54,74 +54,83 @@ def shared_batch_size(config: TrainConfig, images: int) -> int:
 
 
 class Trainer:
-    """A model, its optimizer and where they are: all that resume needs is in ``state()``."""
+    """A model, its optimizer and its counters: all that resume needs is in ``state()``."""
 
-    def __init__(self, config: TrainConfig, images: np.ndarray, validation: np.ndarray):
-        """images uint8 (N, 32, 32, 3), N >= 2; validation uint8 (M, 32, 32, 3), M >= 1.
-
-        With ``noise_std`` the validation input gets noise, too: the same at each epoch, in each
-        training session and on any device.
-        """
-        self.config = config
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: ConvAutoencoder,
+        optimizer: torch.optim.Optimizer,
+        batches: Batches,
+        validation: Validation,
+        length_weights: Tensor | None = None,
+    ):
+        """Model, batches and validation are on the device; see `create`."""
+        self.config, self.model, self.optimizer = config, model, optimizer
+        self.batches, self.validation = batches, validation
+        self.objective = Objective(config, length_weights)
         self.rank, self.world = world()
-        self.device = pick_device(config.device)
+        self.device = batches.images.device
         self.precision = pick_precision(config.precision, self.device)
-        self.layout = pick_layout(self.device)
-        self.batch_size = shared_batch_size(config, len(images))
-        parameters = count_parameters(config.model)
-        if parameters > MAX_PARAMETERS:
-            raise ConfigError(
-                f"This model has {parameters:,} parameters, more than {MAX_PARAMETERS:,}: take a "
-                "smaller `latent_dim` or `base_channels`."
+        self.batch_size = shared_batch_size(config, len(batches.images))
+        self.schedule, self.clipper = LearningRate(config), GradientClipper(config.clip)
+        self.average = None
+        if decay := config.ema_decay:
+            self.average = AveragedModel(
+                model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
             )
-        # sums are split by thread; once set, the count no longer varies with the size of a matrix,
-        # in a new run as in a resumed one
-        torch.set_num_threads(torch.get_num_threads())
-        torch.manual_seed(config.seed)
-        np.random.seed(config.seed % 2**32)
-        random.seed(config.seed)
-        self.model = ConvAutoencoder(config.model)
-        self.data = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-        self.validation = torch.from_numpy(np.ascontiguousarray(validation)).to(self.device)
-        self.validation_inputs = [self.validation]
-        if config.noise_std:
-            self.validation_inputs = [
-                torch.from_numpy(noisy).to(self.device)
-                for noisy in noise.validation_inputs(validation, config)
-            ]
-        self.steps_per_epoch = len(images) // self.batch_size
+        self.network: nn.Module = TrainingPass(model)
+        if self.world > 1:
+            self.network = DistributedDataParallel(self.network)
+        self.steps_per_epoch = len(batches.images) // self.batch_size
         self.epoch = self.step = self.bad_epochs = 0
         self.best_psnr = -math.inf
         self.remeasured = False  # was best_psnr, on resume, of clean input and measured again?
         self.elapsed_s = 0.0
         self.evaluation_s = 0.0  # per image, refinement included; 0: not measured yet
-        self.test_images = 0  # to be measured once the training is over
-        self.asked_rate = 0.0  # the learning rate that the user asked for; 0: as scheduled
-        self.asked_share = 1.0  # what was left of the schedule then
-        self.asked_at = 0.0  # which request that was
-        self.highest_rate = 0.0  # of this epoch's steps
-        self.usual_length: Tensor | None = None  # of the gradient
-        self.length_weights: Tensor | None = None  # (latent_dim,), see `nested_dropout`
-        self.running_error: Tensor | None = None  # of a variational model's reconstructions
-        self.kl_sum = torch.zeros((), device=self.device)  # nats per image, over the epoch's steps
-        self.forget_time()
-        self.noise = torch.Generator(self.device)
+        self.test_images = 0  # measured after the training; part of the estimate of the time left
         self.heartbeat: Callable[[], object] = lambda: None  # called within long computations
+        self.clock_read_at = time.perf_counter()
+        self._start_sums()
 
-    def begin(self) -> None:
-        """Move the model to the device and make its optimizer; call after any change of weights."""
-        if self.model.code_mean is None:
-            self.model.code_mean = torch.zeros(self.config.model.latent_dim)
-        self.model.to(self.device, memory_format=self.layout)
-        self.optimizer = make_optimizer(self.config, self.model, self.device)
-        self.average = None
-        if decay := self.config.ema_decay:
-            self.average = AveragedModel(
-                self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+    @classmethod
+    def create(
+        cls,
+        config: TrainConfig,
+        images: np.ndarray,
+        validation: np.ndarray,
+        initialize: Callable[[ConvAutoencoder], object] | None = None,
+        length_weights: Tensor | None = None,
+        layout: torch.memory_format | None = None,
+    ) -> Self:
+        """Build the model, its optimizer and its schedule on the configured device.
+
+        images: uint8 (N, 32, 32, 3), N >= 2; validation: uint8 (M, 32, 32, 3), M >= 1. initialize
+        changes the first weights, before the optimizer is made. length_weights: see `Objective`.
+        layout: of batches and weights in memory; None: what fits the device. Seed before: the first
+        weights are random. ConfigError where the model has too many parameters or the device is
+        absent.
+        """
+        device = pick_device(config.device)
+        layout = layout or pick_layout(device)
+        parameters = count_parameters(config.model)
+        if parameters > MAX_PARAMETERS:
+            raise ConfigError(
+                f"This model has {parameters:,} parameters, more than {MAX_PARAMETERS:,}: choose a "
+                "smaller `latent_dim` or `base_channels`."
             )
-        self.network: nn.Module = TrainingPass(self.model)
-        if self.world > 1:
-            self.network = DistributedDataParallel(self.network)
+        model = ConvAutoencoder(config.model)
+        if initialize is not None:
+            initialize(model)
+        if model.code_mean is None:
+            model.code_mean = torch.zeros(config.model.latent_dim)
+        model.to(device, memory_format=layout)
+        return cls(
+            config, model, make_optimizer(config, model, device),
+            Batches(torch.from_numpy(np.ascontiguousarray(images)).to(device), config, layout),
+            Validation(validation, config, device, layout),
+            None if length_weights is None else length_weights.to(device),
+        )  # fmt: skip
 
     @property
     def result(self) -> ConvAutoencoder:
@@ -142,67 +151,56 @@ class Trainer:
         return min(self.step / (self.config.epochs * self.steps_per_epoch), 1.0)
 
     def learning_rate(self) -> float:
-        """The rate of the next step: as scheduled, or what was asked for and its decay since."""
-        schedule, progress = self.config.schedule, self.progress()
-        if not self.asked_rate:
-            return self.config.learning_rate * learning_rate_share(schedule, progress)
-        left = remaining_share(schedule, progress)
-        return self.asked_rate * min(left / self.asked_share, 1.0)
+        """The rate of the next step: as scheduled, or as requested, with its decay since."""
+        return self.schedule.at(self.progress())
 
-    def ask_rate(self, rate: float, asked_at: float = 0.0) -> None:
-        """Make this the learning rate now. It decays with the rest of the schedule and never
-        rises above `rate`, not even in a warm-up; 0 returns to the schedule. `asked_at` tells
-        one request from the next."""
-        self.asked_rate, self.asked_at = rate, asked_at
-        self.asked_share = max(remaining_share(self.config.schedule, self.progress()), 1e-12)
+    def request_rate(self, rate: float, requested_at: float = 0.0) -> None:
+        """Make this the learning rate now, see `LearningRate.request`."""
+        self.schedule.request(rate, self.progress(), requested_at)
 
-    def forget_time(self) -> None:
-        """What passed since the last look does not count: a pause, or time between two sittings."""
-        self.looked_at = time.perf_counter()
+    def skip_time(self) -> None:
+        """Exclude the time since the clock was last read: a pause, or time between sessions."""
+        now = time.perf_counter()
+        self.epoch_began += now - self.clock_read_at
+        self.clock_read_at = now
 
     def pass_time(self) -> None:
+        """Add the time since the clock was last read to ``elapsed_s``."""
         now = time.perf_counter()
-        self.elapsed_s, self.looked_at = self.elapsed_s + now - self.looked_at, now
+        self.elapsed_s, self.clock_read_at = self.elapsed_s + now - self.clock_read_at, now
 
-    def order(self) -> Tensor:
-        """This epoch's order of the images: a function of seed and epoch alone, on any device."""
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
-        self.noise.manual_seed((self.config.seed * 1_000_003 + self.epoch) * 64 + self.rank)
-        return torch.randperm(len(self.data), generator=generator).to(self.device)
+    def begin_epoch(self) -> Iterator[Tensor]:
+        """Reset the sums of the epoch; returns the batches of this process, as image numbers."""
+        self.model.train()
+        self._start_sums()
+        own = self.order()[self.rank :: self.world]
+        share = self.batch_size // self.world
+        return (own[i * share : (i + 1) * share] for i in range(self.steps_per_epoch))
 
-    def batch(self, chosen: Tensor) -> Tensor:
-        """float32 (B, 3, 32, 32) in [0, 1]; the order is random, so its first half is one too."""
-        x = self.data[chosen]
-        if self.config.flip:
-            half = len(x) // 2
-            x = torch.cat([x[:half].flip(2), x[half:]])
-        # (N, 32, 32, 3) seen as (N, 3, 32, 32) is channels_last already: no copy is made for it
-        return x.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.layout).div_(255)
+    def _start_sums(self) -> None:
+        self.epoch_began = time.perf_counter()
+        self.steps_taken = 0  # in this epoch, in this session
+        self.highest_rate = 0.0  # of this epoch's steps
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.kl_sum = torch.zeros((), device=self.device)  # nats per image
 
     def autocast(self) -> AbstractContextManager:
         if self.precision == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, self.precision)
 
+    def order(self) -> Tensor:
+        """Image numbers in the order of this epoch, see `Batches.order`."""
+        return self.batches.order(self.epoch, self.rank)
+
     def train_step(self, chosen: Tensor) -> Tensor:
-        target = self.batch(chosen)
-        x = target
-        if self.config.noise_std:
-            x = noise.corrupted_batch(x, self.config, self.noise)
-        keep, draw, model = None, None, self.config.model
-        if model.nested_dropout:
-            keep = nested_dropout.draw_lengths(
-                len(x), model.latent_dim, self.noise,
-                self.config.full_code_share, self.config.shortest_code,
-            )  # fmt: skip
-        if model.variational:
-            draw = torch.empty(len(x), model.latent_dim, device=self.device)
-            draw.normal_(generator=self.noise)
+        """One optimizer step on the images with these numbers (B,); returns their reconstruction
+        loss, on the device."""
+        target = self.batches.clean(chosen)
+        x, keep, normal = self.batches.drawn(target)
         with self.autocast():
-            step = self.network(x, keep, draw)
-        error = loss = self.reconstruction_loss(step.rebuilt.float(), target, keep)
-        if step.log_variance is not None:
-            loss = error + self.kl_loss(step, error.detach())
+            step = self.network(x, keep, normal)
+        loss, error, kl = self.objective.losses(step, target, keep)
         self.follow_mean_code(step.mean.detach().float())
         rate = self.learning_rate()
         self.highest_rate = max(rate, self.highest_rate)
@@ -211,83 +209,72 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self.config.clip:
-            self.clip_gradients()
+            self.clipper.clip(self.model.parameters())
         self.optimizer.step()
         if self.average:
             self.average.update_parameters(self.model)
         self.step += 1
-        return error.detach()
-
-    def reconstruction_loss(self, rebuilt: Tensor, target: Tensor, keep: Tensor | None) -> Tensor:
-        """The configured loss; with nested dropout each image weighs by the length of its code."""
-        if keep is None:
-            return loss_of(self.config.loss, rebuilt, target)
-        if self.length_weights is None:
-            raise RuntimeError("Set length_weights before a training with nested dropout.")
-        errors = loss_per_image(self.config.loss, rebuilt, target)
-        return (self.length_weights[keep - 1] * errors).mean()
-
-    def kl_loss(self, step: Step, error: Tensor) -> Tensor:
-        """The weighted KL divergence of a variational model, on the scale of the loss."""
-        if self.running_error is None:
-            self.running_error = error.clone()
-        self.running_error.lerp_(error, FOLLOW)
-        kl = variational.kl_to_standard_normal(step.mean, step.log_variance).mean()
-        self.kl_sum += kl.detach()
-        share = variational.kl_share(self.config.loss, self.running_error, VALUES)
-        return self.config.kl_weight * share * kl
+        self.steps_taken += 1
+        self.loss_sum += error
+        if kl is not None:
+            self.kl_sum += kl
+        return error
 
     @torch.no_grad()
     def follow_mean_code(self, codes: Tensor) -> None:
         """Move the model's mean code toward the mean of a batch (N, latent_dim): at first the mean
-        of all batches, then of the last ones."""
+        of all batches, then a running mean of the latest ones."""
         share = max(1 / (self.step + 1), FOLLOW)
         self.model.code_mean.lerp_(codes.mean(dim=0), share)
 
-    @torch.no_grad()
-    def clip_gradients(self) -> None:
-        """Cut the gradient to ``clip`` times the running mean of its length, without waiting for
-        the device. One bad batch at a high rate could otherwise undo epochs (measured: it did)."""
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        length = nn.utils.get_total_norm(gradients)
-        if self.usual_length is None:
-            self.usual_length = length.clone()
-        shorten = (self.config.clip * self.usual_length / (length + 1e-20)).clamp(max=1.0)
-        torch._foreach_mul_(gradients, shorten)
-        self.usual_length.lerp_(length * shorten, 0.02)
+    def mean_loss(self) -> float:
+        """Mean training loss of this epoch so far, over all processes; 0.0 before a step."""
+        return self._mean_over_steps(self.loss_sum)
 
-    @torch.no_grad()
+    def _mean_over_steps(self, total: Tensor) -> float:
+        if not self.steps_taken:
+            return 0.0
+        if self.world > 1:
+            total = total / self.world
+            dist.all_reduce(total)
+        return (total / self.steps_taken).item()
+
+    def images_per_s(self) -> float:
+        """Training speed in this epoch, over all processes, without pauses."""
+        return self.steps_taken * self.batch_size / (time.perf_counter() - self.epoch_began)
+
     def validate(self) -> tuple[float, float]:
-        """(loss, PSNR in dB over the validation set, at most EXACT_DB), without flips.
+        """(loss, PSNR in dB) of the model to deliver, see `Validation.measure`."""
+        loss, psnr, self.evaluation_s = self.validation.measure(self.result, self.heartbeat)
+        return loss, psnr
 
-        With ``noise_std`` it is the denoising PSNR: noisy input, clean target. With ``noise_range``
-        both are means over the levels of `noise.validation_sigmas`.
-        """
-        model, count = self.result, len(self.validation)
-        was_training, began = model.training, time.perf_counter()
-        model.eval()
-        losses, psnrs = [], []
-        for noisy in self.validation_inputs:
-            loss, squared = 0.0, 0.0
-            for start in range(0, count, BATCH):
-                x, given = (
-                    images[start : start + BATCH]
-                    .permute(0, 3, 1, 2)
-                    .to(torch.float32, memory_format=self.layout)
-                    .div_(255)
-                    for images in (self.validation, noisy)
-                )
-                rebuilt = model(given)
-                loss += loss_of(self.config.loss, rebuilt, x).item() * len(x)
-                squared += F.mse_loss(rebuilt.clamp(0, 1), x).item() * len(x)
-                self.heartbeat()
-            losses.append(loss / count)
-            psnrs.append(metrics.capped_psnr(squared / count))
-        model.train(was_training)
-        self.evaluation_s = (time.perf_counter() - began) / (count * len(psnrs))
-        return sum(losses) / len(losses), sum(psnrs) / len(psnrs)
+    def end_epoch(self) -> EpochRecord:
+        """Validate and count the epoch. Where it diverged (``not record.is_finite``) nothing is
+        counted: the trainer stays at the last good epoch."""
+        loss = self.mean_loss()  # waits for the device, so it comes before the speed
+        speed = self.images_per_s()
+        val_loss, val_psnr = self.validate()
+        kl = self._mean_over_steps(self.kl_sum)
+        self._share_time()
+        record = EpochRecord(
+            self.epoch + 1, self.step, loss, val_loss, val_psnr, self.learning_rate(), speed,
+            self.elapsed_s, memory_mb(self.device), noise.validation_noise(self.config), kl,
+        )  # fmt: skip
+        if record.is_finite:
+            self.epoch = record.epoch
+            self.bad_epochs = 0 if val_psnr > self.best_psnr else self.bad_epochs + 1
+            self.best_psnr = max(val_psnr, self.best_psnr)
+        return record
 
-    def state(self) -> dict:
+    def _share_time(self) -> None:
+        """Pass the time; every process counts that of rank 0."""
+        self.pass_time()
+        if self.world > 1:
+            elapsed = torch.tensor(self.elapsed_s, device=self.device, dtype=torch.float64)
+            dist.broadcast(elapsed, 0)
+            self.elapsed_s = elapsed.item()
+
+    def state(self) -> dict[str, Any]:
         """Everything a bit-exact continuation needs; tensors and plain values only."""
         return {
             "model": self.model.state_dict(),
@@ -295,20 +282,18 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch, "step": self.step, "bad_epochs": self.bad_epochs,
             "best_psnr": self.best_psnr, "elapsed_s": self.elapsed_s,
-            "asked_rate": self.asked_rate, "asked_share": self.asked_share,
-            "asked_at": self.asked_at, "epochs": self.config.epochs,
+            **self.schedule.state(),
             "val_noise": noise.validation_noise(self.config),
-            "usual_length": self.usual_length,
-            "length_weights": self.length_weights,
-            "running_error": self.running_error,
+            "usual_length": self.clipper.mean_norm,
+            **self.objective.state(),
             "threads": torch.get_num_threads(),
             "torch_rng": torch.get_rng_state(),
         }  # fmt: skip
 
-    def restore(self, state: dict) -> None:
-        """Continue from ``state()``; call after ``begin``."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from ``state()``."""
         torch.set_num_threads(state["threads"])  # sums are split by thread: same count, same bits
-        # states of older versions have no mean code: it is followed from here on
+        # states of older versions have no mean code: it is computed from here on
         self.model.load_state_dict({"code_mean": self.model.code_mean} | state["model"])
         if self.average:
             before = {"module.code_mean": self.average.module.code_mean}
@@ -316,13 +301,10 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         for name in ("epoch", "step", "bad_epochs", "best_psnr", "elapsed_s"):
             setattr(self, name, state[name])
-        for name in ("asked_rate", "asked_share", "asked_at"):
-            setattr(self, name, state.get(name, getattr(self, name)))
-        if state.get("epochs") != self.config.epochs:
-            self.asked_rate = 0.0  # another schedule: what was asked of the old one is over
-        for name in ("usual_length", "length_weights", "running_error"):
-            value = state.get(name)
-            setattr(self, name, None if value is None else value.to(self.device))
+        self.schedule.restore(state)
+        self.objective.restore(state, self.device)
+        norm = state.get("usual_length")
+        self.clipper.mean_norm = None if norm is None else norm.to(self.device)
         torch.set_rng_state(state["torch_rng"])
         self.remeasured = state.get("val_noise", 0.0) != noise.validation_noise(self.config)
         if self.remeasured:  # by an older version, whose best was measured without noise

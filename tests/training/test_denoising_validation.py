@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from convae.plots import training
 from convae.progress import Bars
 from convae.training import noise, reference_levels
 from convae.training.loop import Ended, EpochRecord, Event, fit
+from convae.training.reproducible import seed_everything
 from convae.training.trainer import Trainer
 
 SMALL = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=3)
@@ -33,9 +35,9 @@ def smooth(count, seed=0):
 
 
 def trainer_of(cls=Trainer, **changes):
-    made = cls(from_flat(SMALL | {"noise_std": 0.2} | changes), smooth(32), smooth(12, 1))
-    made.begin()
-    return made
+    config = from_flat(SMALL | {"noise_std": 0.2} | changes)
+    seed_everything(config.seed)
+    return cls.create(config, smooth(32), smooth(12, 1))
 
 
 class Copies(nn.Module):
@@ -74,16 +76,16 @@ def test_best_epoch_and_early_stopping_go_by_the_denoising_psnr():
     epochs, best, _ = ended_and_best(trainer_of(Staged, epochs=2, patience=1))
     assert (epochs, best) == (2, 2)
     epochs, best, message = ended_and_best(trainer_of(Staged, epochs=9, patience=1))
-    assert (epochs, best) == (3, 2) and "stopped early" in message  # epoch 3 is as good as 2
+    assert (epochs, best) == (3, 2) and "Early stopping" in message  # epoch 3 is as good as 2
 
 
 def test_validation_gives_the_same_digits_each_time_and_leaves_the_generators_alone():
     trainer = trainer_of()
     trainer.order()
-    before = torch.get_rng_state(), trainer.noise.get_state()
+    before = torch.get_rng_state(), trainer.batches.generator.get_state()
     first = trainer.validate()
     assert torch.equal(before[0], torch.get_rng_state())
-    assert torch.equal(before[1], trainer.noise.get_state())
+    assert torch.equal(before[1], trainer.batches.generator.get_state())
     torch.manual_seed(5)
     np.random.seed(5)
     trainer.epoch = 2
@@ -105,7 +107,7 @@ def test_the_reference_level_gets_the_same_noisy_input():
     level = reference_levels.measure("mse", 3, pca, clean, [noise.noisy(clean, 0.2)])[
         "PCA, 3 values"
     ]
-    rebuilt = pca.reconstruct(trainer_of().validation_inputs[0].numpy(), 3)
+    rebuilt = pca.reconstruct(trainer_of().validation.inputs[0].numpy(), 3)
     assert level["psnr"] == metrics.set_psnr(clean, rebuilt)
     assert level["psnr"] < reference_levels.measure("mse", 3, pca, clean)["PCA, 3 values"]["psnr"]
 
@@ -166,7 +168,7 @@ def test_axis_and_command_line_name_the_denoising_psnr(monkeypatch):
     monkeypatch.setattr("tqdm.tqdm.write", lines.append)
     record = EpochRecord(1, 2, 0.1, 0.1, 20.0, 1e-3, 100.0, 1.0, 1.0, 0.2)
     Bars(False).train(record)
-    Bars(False).train(record._replace(val_noise=0.0))
+    Bars(False).train(replace(record, val_noise=0.0))
     assert ", denoising PSNR at noise 0.2 20.00 dB," in lines[0]
     assert ", PSNR 20.00 dB," in lines[1]
 

@@ -23,7 +23,7 @@ def test_epoch_0_is_the_untrained_model_on_the_images_of_all_epochs(tiny_data, m
     small = dict(architecture="residual", latent_dim=4, base_channels=8, epochs=2)
     config = from_flat(dict(spec=tiny_data) | small)
     run = runs.claim(config, "zero")
-    assert session_of(run).work().state == "done"
+    assert session.TrainingSession(run, "train").execute().state == "done"
     folder = run.path / "snapshots"
     assert snapshots.epochs(folder) == [0, 1, 2]
     pinned = snapshots.pinned(folder)[0]
@@ -32,8 +32,3 @@ def test_epoch_0_is_the_untrained_model_on_the_images_of_all_epochs(tiny_data, m
     assert not np.array_equal(zero.rebuilt, last.rebuilt)
     trained = checkpoints.load(str(run.path))
     assert not np.array_equal(zero.rebuilt, trained.reconstruct(pinned))
-
-
-def session_of(run):
-    kind = getattr(session, "TrainingSession", None) or session.Sitting
-    return kind(run, "test")

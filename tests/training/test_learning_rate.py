@@ -8,6 +8,7 @@ import pytest
 from convae.config import from_flat
 from convae.training import loop
 from convae.training.loop import EpochRecord, Event, Requests, fit
+from convae.training.reproducible import seed_everything
 from convae.training.trainer import Trainer
 
 SCHEDULES = ("constant", "cosine", "onecycle")
@@ -21,9 +22,8 @@ def trainer_of(schedule="onecycle", epochs=1000):
         | {"epochs": epochs, "schedule": schedule, "learning_rate": 2e-3}
     )
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
-    made = Trainer(config, images, images[:2])
-    made.begin()
-    return made
+    seed_everything(config.seed)
+    return Trainer.create(config, images, images[:2])
 
 
 def rates_from(trainer, step):
@@ -41,7 +41,7 @@ def test_a_rate_asked_for_is_the_rate_and_only_falls_from_there(schedule, step, 
     trainer = trainer_of(schedule)
     plain = rates_from(trainer, step)
     trainer.step = step
-    trainer.ask_rate(asked)
+    trainer.request_rate(asked)
     rates = rates_from(trainer, step)
     assert rates[0] == asked and rates.max() == asked
     assert (np.diff(rates) <= 0).all()
@@ -55,22 +55,22 @@ def test_zero_returns_to_the_schedule(schedule, step):
     trainer = trainer_of(schedule)
     plain = rates_from(trainer, step)
     trainer.step = max(step - 1, 0)
-    trainer.ask_rate(0.01)
+    trainer.request_rate(0.01)
     trainer.step = step
-    trainer.ask_rate(0.0)
+    trainer.request_rate(0.0)
     assert np.array_equal(rates_from(trainer, step), plain)
 
 
 def test_added_epochs_drop_a_rate_asked_for_and_a_plain_resume_keeps_it():
     first = trainer_of(epochs=100)
     first.step = 98
-    first.ask_rate(1e-3, 7.0)
+    first.request_rate(1e-3, 7.0)
     again, longer = trainer_of(epochs=100), trainer_of(epochs=200)
     again.restore(first.state())
     longer.restore(first.state())
     assert np.array_equal(rates_from(again, 98), rates_from(first, 98))
     assert rates_from(longer, 98).max() <= 2e-3
-    assert longer.learning_rate() < 1e-3 and longer.asked_rate == 0
+    assert longer.learning_rate() < 1e-3 and longer.schedule.requested == 0
 
 
 def test_a_request_is_applied_once_also_after_a_restart(monkeypatch):

@@ -12,7 +12,9 @@ from convae.models import devices
 from convae.training import loop
 from convae.training import trainer as trainer_module
 from convae.training.loop import Ended, EpochRecord, Event, Requests, fit
-from convae.training.optim import learning_rate_share, loss_of
+from convae.training.optim import loss_of
+from convae.training.reproducible import seed_everything
+from convae.training.schedule import learning_rate_share
 from convae.training.trainer import Trainer
 
 SMALL = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=2)
@@ -28,9 +30,13 @@ def blobs(count, seed=0):
     return images
 
 
+def trainer_of(config, images, validation):
+    seed_everything(config.seed)
+    return Trainer.create(config, images, validation)
+
+
 def trained(**changes):
-    trainer = Trainer(from_flat(SMALL | changes), blobs(64), blobs(16, 1))
-    trainer.begin()
+    trainer = trainer_of(from_flat(SMALL | changes), blobs(64), blobs(16, 1))
     return trainer, list(fit(trainer))
 
 
@@ -73,8 +79,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not():
 @pytest.mark.parametrize("architecture", ["classic", "residual"])
 def test_resume_equals_the_straight_run_bit_for_bit(extra, architecture):
     config = from_flat(SMALL | extra | {"epochs": 4, "architecture": architecture})
-    straight = Trainer(config, blobs(64), blobs(16, 1))
-    straight.begin()
+    straight = trainer_of(config, blobs(64), blobs(16, 1))
     states = []
     for item in fit(straight):
         if isinstance(item, EpochRecord) and item.epoch == 2:
@@ -84,8 +89,7 @@ def test_resume_equals_the_straight_run_bit_for_bit(extra, architecture):
             torch.save(straight.state(), kept)
             states.append(kept.getvalue())
     torch.manual_seed(99)  # whatever happened between the two sittings
-    later = Trainer(config, blobs(64), blobs(16, 1))
-    later.begin()
+    later = trainer_of(config, blobs(64), blobs(16, 1))
     later.restore(torch.load(io.BytesIO(states[0]), weights_only=True))
     assert [r.epoch for r in records(fit(later))] == [3, 4]
     for name, value in straight.model.state_dict().items():
@@ -94,8 +98,7 @@ def test_resume_equals_the_straight_run_bit_for_bit(extra, architecture):
 
 
 def test_stop_ends_within_the_epoch_and_counts_it():
-    trainer = Trainer(from_flat(SMALL | {"epochs": 500}), blobs(64), blobs(16, 1))
-    trainer.begin()
+    trainer = trainer_of(from_flat(SMALL | {"epochs": 500}), blobs(64), blobs(16, 1))
     asked = iter([Requests(), Requests(stop=True)])
     items = list(fit(trainer, lambda: next(asked, Requests(stop=True))))
     assert items[-1].state == "stopped" and len(records(items)) < 500
@@ -106,8 +109,7 @@ def test_pause_waits_and_learning_rate_changes_at_once(monkeypatch):
     wishes = iter(
         [Requests(), Requests(pause=True), Requests(pause=True), Requests(learning_rate=1e-5)]
     )
-    trainer = Trainer(from_flat(SMALL | {"schedule": "constant"}), blobs(64), blobs(16, 1))
-    trainer.begin()
+    trainer = trainer_of(from_flat(SMALL | {"schedule": "constant"}), blobs(64), blobs(16, 1))
     items = list(fit(trainer, lambda: next(wishes, Requests(learning_rate=1e-5))))
     told = [item.what for item in items if isinstance(item, Event)]
     assert told == ["paused", "went on", "learning rate 1e-05"]
@@ -132,22 +134,20 @@ def test_a_time_budget_ends_the_run_and_brings_the_rate_to_zero(monkeypatch):
 
 
 def test_early_stopping_ends_after_so_many_epochs_without_gain():
-    trainer = Trainer(from_flat(SMALL | {"epochs": 50, "patience": 2}), blobs(64), blobs(16, 1))
-    trainer.begin()
+    trainer = trainer_of(from_flat(SMALL | {"epochs": 50, "patience": 2}), blobs(64), blobs(16, 1))
     trainer.best_psnr = 1000.0
     items = list(fit(trainer))
     assert len(records(items)) == 2 and "2 epochs" in items[-1].message
 
 
 def test_a_gradient_far_longer_than_usual_is_shortened():
-    trainer = Trainer(from_flat(SMALL | {"clip": 2.0}), blobs(64), blobs(2))
-    trainer.begin()
+    trainer = trainer_of(from_flat(SMALL | {"clip": 2.0}), blobs(64), blobs(2))
     weights = list(trainer.model.parameters())
 
     def lengths(value):
         for weight in weights:
             weight.grad = torch.full_like(weight, value)
-        trainer.clip_gradients()
+        trainer.clipper.clip(weights)
         return torch.nn.utils.get_total_norm([w.grad for w in weights]).item()
 
     usual = lengths(1.0)
@@ -158,16 +158,15 @@ def test_a_gradient_far_longer_than_usual_is_shortened():
 
 
 def test_flips_mirror_half_of_a_batch_and_keep_the_rest():
-    trainer = Trainer(from_flat(SMALL), blobs(64), blobs(2))
-    trainer.begin()
+    trainer = trainer_of(from_flat(SMALL), blobs(64), blobs(2))
     chosen = torch.arange(16)
     plain = torch.from_numpy(blobs(64)[:16]).permute(0, 3, 1, 2) / 255
-    batch = trainer.batch(chosen)
+    batch = trainer.batches.clean(chosen)
     assert torch.equal(batch[:8], plain[:8].flip(3)) and torch.equal(batch[8:], plain[8:])
 
 
 def test_every_image_is_drawn_once_an_epoch():
-    trainer = Trainer(from_flat(SMALL), blobs(64), blobs(2))
+    trainer = trainer_of(from_flat(SMALL), blobs(64), blobs(2))
     assert sorted(trainer.order().tolist()) == list(range(64))
 
 

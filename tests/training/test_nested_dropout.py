@@ -18,9 +18,10 @@ from convae.models.autoencoder import ConvAutoencoder
 from convae.models.card import Card
 from convae.models.ordered_codes import NODES, length_basis
 from convae.training import nested_dropout
+from convae.training.initial_weights import start_from
 from convae.training.loop import EpochRecord, fit
 from convae.training.optim import loss_of, loss_per_image
-from convae.training.session import start_from
+from convae.training.reproducible import seed_everything
 from convae.training.trainer import Trainer
 
 SMALL = dict(architecture="residual", base_channels=8, latent_dim=8, batch_size=16, epochs=4)
@@ -46,11 +47,11 @@ def learned(model):
 
 
 def trainer_of(**changes):
-    trainer = Trainer(from_flat(SMALL | changes), images(64), images(16, 1))
     errors = squared_errors(fit_pca(images(64), 8), images(64), 8)
-    trainer.length_weights = nested_dropout.length_weights(errors)
-    trainer.begin()
-    return trainer
+    weights = nested_dropout.length_weights(errors)
+    config = from_flat(SMALL | changes)
+    seed_everything(config.seed)
+    return Trainer.create(config, images(64), images(16, 1), length_weights=weights)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -203,8 +204,7 @@ def test_resume_equals_the_straight_run_bit_for_bit(extra):
         if isinstance(item, EpochRecord) and item.epoch == 2:
             torch.save(straight.state(), kept)
     torch.manual_seed(99)
-    later = Trainer(straight.config, images(64), images(16, 1))
-    later.begin()
+    later = Trainer.create(straight.config, images(64), images(16, 1))
     later.restore(torch.load(io.BytesIO(kept.getvalue()), weights_only=True))
     assert [r.epoch for r in fit(later) if isinstance(r, EpochRecord)] == [3, 4]
     for name, value in straight.result.state_dict().items():
@@ -228,9 +228,9 @@ def test_nested_dropout_puts_what_matters_first():
 
     def error_of_three_values(nested):
         changes = dict(nested_dropout=nested, epochs=40, architecture="strided")
-        trainer = Trainer(from_flat(SMALL | changes), shades, shades[:20])
-        trainer.length_weights = torch.ones(8)
-        trainer.begin()
+        config = from_flat(SMALL | changes)
+        seed_everything(config.seed)
+        trainer = Trainer.create(config, shades, shades[:20], length_weights=torch.ones(8))
         list(fit(trainer))
         rebuilt = trainer.result.eval().reconstruct(shades, keep=3)
         return np.mean((rebuilt.astype(float) - shades) ** 2)

@@ -12,7 +12,7 @@ from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.evaluation.pca import fit_pca
 from convae.models import checkpoints
-from convae.training import reference_levels, session
+from convae.training import initial_weights, reference_levels, session, splits
 from convae.training.trainer import Trainer
 
 SETTINGS = {"spec": "shapes", "architecture": "residual", "base_channels": 8, "latent_dim": 8,
@@ -39,10 +39,12 @@ def noise(monkeypatch, tmp_path):
 @pytest.mark.parametrize("limit", [0, 20])
 def test_a_residual_model_starts_from_the_pca_of_the_images_it_is_trained_on(noise, limit):
     config = from_flat(SETTINGS | {"limit": limit})
-    _, kept, held = session.load_images(config)
+    _, kept, held = splits.load_images(config)
     assert len(kept) == (limit or 59)
-    trainer = Trainer(config, kept.images, held.images)
-    session.prepare(trainer, kept)
+    trainer = Trainer.create(
+        config, kept.images, held.images,
+        lambda model: initial_weights.initialize(model, config, kept),
+    )  # fmt: skip
     expected = fit_pca(kept.images, 8)
     whole = fit_pca(noise["train"].images, 8)
     started = trainer.validate()[1]
@@ -57,8 +59,8 @@ def _psnr(pca, held):
 @pytest.mark.parametrize("limit", [0, 20])
 def test_the_reference_level_is_that_of_the_images_of_the_run(noise, limit):
     run = runs.claim(from_flat(SETTINGS | {"limit": limit}), "levels")
-    assert session.Sitting(run, "train").work().state == "done"
-    _, kept, held = session.load_images(run.config())
+    assert session.TrainingSession(run, "train").execute().state == "done"
+    _, kept, held = splits.load_images(run.config())
     expected = _psnr(fit_pca(kept.images, 8), held)
     assert reference_levels.read(run.path)["PCA, 8 values"]["psnr"] == pytest.approx(
         expected, abs=1e-3
@@ -67,13 +69,13 @@ def test_the_reference_level_is_that_of_the_images_of_the_run(noise, limit):
 
 def test_reference_levels_are_measured_again_when_the_images_of_a_resumed_run_have_changed(noise):
     run = runs.claim(from_flat(SETTINGS), "again")
-    session.Sitting(run, "train").work()
+    session.TrainingSession(run, "train").execute()
     before = reference_levels.read(run.path)
-    session.Sitting(run, "resume").work()
+    session.TrainingSession(run, "resume").execute()
     assert reference_levels.read(run.path) == before
     noise["train"] = image_set(80, 1)
-    session.Sitting(run, "resume").work()
-    _, kept, held = session.load_images(run.config())
+    session.TrainingSession(run, "resume").execute()
+    _, kept, held = splits.load_images(run.config())
     expected = _psnr(fit_pca(kept.images, 8), held)
     assert reference_levels.read(run.path)["PCA, 8 values"]["psnr"] == pytest.approx(
         expected, abs=1e-3
@@ -84,7 +86,7 @@ def test_reference_levels_are_measured_again_when_the_images_of_a_resumed_run_ha
 def test_a_run_on_black_images_ends_as_done_with_a_finite_psnr(noise):
     noise["train"] = replace(image_set(), images=np.zeros((60, 32, 32, 3), np.uint8))
     run = runs.claim(from_flat(SETTINGS), "black")
-    assert session.Sitting(run, "train").work().state == "done"
+    assert session.TrainingSession(run, "train").execute().state == "done"
     assert run.history()[0]["val_psnr"] <= metrics.EXACT_DB
     assert reference_levels.read(run.path)["PCA, 8 values"]["psnr"] == metrics.EXACT_DB
 
@@ -93,7 +95,7 @@ def test_an_unexpected_error_ends_a_run_as_failed(noise, monkeypatch):
     monkeypatch.setattr(session, "fit", lambda *_: 1 / 0)
     run = runs.claim(from_flat(SETTINGS), "broken")
     with pytest.raises(ZeroDivisionError):
-        session.Sitting(run, "train").work()
+        session.TrainingSession(run, "train").execute()
     assert run.status().state == "failed" and "ZeroDivisionError" in run.status().message
 
 
@@ -109,10 +111,10 @@ def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_da
     changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
     config = from_flat(changes | {"spec": tiny_data, "limit": 60})
     run = runs.claim(config)
-    assert session.Sitting(run, "test").work().state == "done"
+    assert session.TrainingSession(run, "test").execute().state == "done"
     levels = reference_levels.read(run.path)
     assert set(levels) == {"PCA, 4 values", "same-classes, 8 values"}
-    _, _, held = session.load_images(config)
+    _, _, held = splits.load_images(config)
     rebuilt = checkpoints.load("same-classes").reconstruct(held.images)
     assert levels["same-classes, 8 values"] == pytest.approx(
         reference_levels.level("mse", held.images, [rebuilt])
@@ -126,5 +128,5 @@ def test_a_shipped_model_with_damaged_weights_ends_no_run(tiny_data, add_checkpo
     (folder / "model.safetensors").write_bytes(b"cut short")
     changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
     run = runs.claim(from_flat(changes | {"spec": tiny_data, "limit": 60}))
-    assert session.Sitting(run, "test").work().state == "done"
+    assert session.TrainingSession(run, "test").execute().state == "done"
     assert set(reference_levels.read(run.path)) == {"PCA, 4 values"}

@@ -5,7 +5,7 @@ import pytest
 from convae import data
 from convae.config import from_flat
 from convae.errors import ConvaeError
-from convae.training import session, speed_probe
+from convae.training import speed_probe, splits
 from convae.training.speed_probe import start
 from tests.support.waiting import wait_for
 
@@ -57,6 +57,6 @@ def test_the_forecast_of_the_form_includes_refinement_and_the_test_images():
 
 @pytest.mark.parametrize("spec", ["digits", "photos"])
 def test_the_sizes_known_by_heart_are_true(spec):
-    kept, _ = session.split_off_validation(data.load(spec, "train"))
+    kept, _ = splits.split_off_validation(data.load(spec, "train"))
     assert len(kept) == speed_probe.IMAGES[spec]
     assert len(data.load(spec, "test")) == speed_probe.TEST_IMAGES[spec]

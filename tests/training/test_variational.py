@@ -17,6 +17,7 @@ from convae.models import checkpoints
 from convae.models.autoencoder import VALUES, ConvAutoencoder
 from convae.training import variational
 from convae.training.loop import EpochRecord, fit
+from convae.training.reproducible import seed_everything
 from convae.training.trainer import Trainer
 
 SMALL = dict(
@@ -26,12 +27,14 @@ SMALL = dict(
 
 
 def trainer_of(images, pca=None, **changes):
-    trainer = Trainer(from_flat(SMALL | changes), images, images[:20])
-    if pca is not None:
+    def start_from_pca(model):
         error = squared_errors(pca, images, 6)[-1]
-        trainer.model.start_from_pca(pca.mean, pca.components, pca.variances, error)
-    trainer.begin()
-    return trainer
+        model.start_from_pca(pca.mean, pca.components, pca.variances, error)
+
+    initialize = None if pca is None else start_from_pca
+    config = from_flat(SMALL | changes)
+    seed_everything(config.seed)
+    return Trainer.create(config, images, images[:20], initialize)
 
 
 def epochs(trainer):
@@ -88,7 +91,7 @@ def test_the_start_is_a_whitened_pca(waves, pca_of_waves):
 @pytest.mark.parametrize("architecture", ["residual", "strided"])
 def test_encode_gives_the_mean_and_training_alone_draws(architecture, waves):
     trainer = trainer_of(waves, architecture=architecture)
-    model, x = trainer.model, trainer.batch(torch.arange(16))
+    model, x = trainer.model, trainer.batches.clean(torch.arange(16))
     noise = torch.randn(16, 6)
     assert not torch.equal(
         trainer.network(x, None, noise).rebuilt, trainer.network(x, None, -noise).rebuilt
@@ -122,14 +125,13 @@ def test_the_first_recorded_kl_is_that_of_the_encoder(waves, pca_of_waves):
 @pytest.mark.parametrize("extra", [{}, {"nested_dropout": True}, {"loss": "bce", "ema_decay": 0.9}])
 def test_resume_equals_the_straight_run_bit_for_bit(extra, waves, pca_of_waves):
     straight = trainer_of(waves, pca_of_waves, **extra)
-    straight.length_weights = torch.linspace(0.1, 1, 6)
+    straight.objective.length_weights = torch.linspace(0.1, 1, 6)
     kept = io.BytesIO()
     for item in fit(straight):
         if isinstance(item, EpochRecord) and item.epoch == 2:
             torch.save(straight.state(), kept)
     torch.manual_seed(99)
-    later = Trainer(straight.config, waves, waves[:20])
-    later.begin()
+    later = Trainer.create(straight.config, waves, waves[:20])
     later.restore(torch.load(io.BytesIO(kept.getvalue()), weights_only=True))
     records = epochs(later)
     assert [r.epoch for r in records] == [3, 4] and records[-1].train_kl > 0

@@ -1,0 +1,53 @@
+"""The training images on the device, and what is drawn for each step: order, flips, noise."""
+
+import torch
+from torch import Tensor
+
+from convae.config import TrainConfig
+from convae.training import nested_dropout, noise
+
+
+class Batches:
+    """Batches of the training images, uint8 (N, 32, 32, 3) on the device.
+
+    generator draws the noise on the device; it is seeded anew for each epoch, by `order`.
+    """
+
+    def __init__(self, images: Tensor, config: TrainConfig, layout: torch.memory_format):
+        self.images, self.config, self.layout = images, config, layout
+        self.generator = torch.Generator(images.device)
+
+    def order(self, epoch: int, rank: int = 0) -> Tensor:
+        """Image numbers int64 (N,) in the order of this epoch: a function of seed and epoch alone,
+        on any device. The noise differs by rank."""
+        seed = self.config.seed * 1_000_003 + epoch
+        self.generator.manual_seed(seed * 64 + rank)
+        order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
+        return order.to(self.images.device)
+
+    def clean(self, chosen: Tensor) -> Tensor:
+        """float32 (B, 3, 32, 32) in [0, 1]; with ``flip`` the first half is mirrored, a random half
+        because the order is random."""
+        x = self.images[chosen]
+        if self.config.flip:
+            half = len(x) // 2
+            x = torch.cat([x[:half].flip(2), x[half:]])
+        # (N, 32, 32, 3) seen as (N, 3, 32, 32) is channels_last already: no copy is made for it
+        return x.permute(0, 3, 1, 2).to(torch.float32, memory_format=self.layout).div_(255)
+
+    def drawn(self, target: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The arguments of `TrainingPass` for a clean batch (B, 3, 32, 32): (input, with noise for
+        a denoiser; code lengths (B,) with nested dropout; normal noise (B, latent_dim) for a
+        variational model)."""
+        x, keep, normal, model = target, None, None, self.config.model
+        if self.config.noise_std:
+            x = noise.corrupted_batch(x, self.config, self.generator)
+        if model.nested_dropout:
+            keep = nested_dropout.draw_lengths(
+                len(x), model.latent_dim, self.generator,
+                self.config.full_code_share, self.config.shortest_code,
+            )  # fmt: skip
+        if model.variational:
+            normal = torch.empty(len(x), model.latent_dim, device=x.device)
+            normal.normal_(generator=self.generator)
+        return x, keep, normal

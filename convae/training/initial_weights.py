@@ -1,0 +1,57 @@
+"""The first weights of a model: those of a checkpoint, or the PCA of the training images."""
+
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from convae.config import TrainConfig
+from convae.data import ImageSet
+from convae.errors import ConvaeError
+from convae.evaluation.pca import pca_for, squared_errors
+from convae.models import checkpoints
+from convae.models.autoencoder import ConvAutoencoder
+from convae.training import nested_dropout
+
+
+def initialize(model: ConvAutoencoder, config: TrainConfig, training: ImageSet) -> None:
+    """Give a new model its first weights: those of `init_from`, or for `residual` the PCA of the
+    images it is trained on. Other architectures keep their random weights."""
+    if config.init_from:
+        start_from(model, checkpoints.load(config.init_from))
+    elif config.model.architecture == "residual":
+        pca = pca_for(training)
+        error = squared_errors(pca, training.images, config.model.latent_dim)[-1]
+        model.start_from_pca(pca.mean, pca.components, pca.variances, error)
+
+
+def length_weights(config: TrainConfig, training: ImageSet) -> Tensor | None:
+    """`nested_dropout.length_weights` by the PCA of the training images; None without nested
+    dropout."""
+    if not config.model.nested_dropout:
+        return None
+    errors = squared_errors(pca_for(training), training.images, config.model.latent_dim)
+    return nested_dropout.length_weights(errors)
+
+
+def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
+    """Give a model the weights of a checkpoint of the same kind; ConvaeError for another one.
+
+    A model with nested dropout may start from one without it: what tells its decoder the code
+    length stays at zero then, so that it starts as the same model.
+    """
+    given, wanted = asdict(source.config), asdict(model.config)
+    free = {"refinement_steps"} | ({"nested_dropout"} if wanted["nested_dropout"] else set())
+    for name in wanted:
+        if name not in free and given[name] != wanted[name]:
+            raise ConvaeError(
+                f"`init_from` (={source.name}) holds a model with {name} {given[name]}, but "
+                f"{wanted[name]} is wanted: set {name} to {given[name]}, or start from another "
+                "model."
+            )
+    weights = source.model.state_dict()
+    if "code_mean" in weights:
+        model.code_mean = torch.zeros(model.config.latent_dim)
+    new = {"code_mean", "decoder.refiner.by_length"} if wanted["nested_dropout"] else set()
+    kept = {name: value for name, value in model.state_dict().items() if name in new}
+    model.load_state_dict(kept | weights)
