@@ -213,9 +213,8 @@ def test_whoever_comes_back_while_a_run_is_at_work_sees_it(put_run):
 def test_a_run_without_an_epoch_says_that_it_is_getting_ready(put_run):
     with at_work(put_run("young", "starting", epochs=0, message="Reading the images.")):
         app = healthy(visit(PAGE))
-        assert "Reading the images." in words(
-            app
-        ) and "epoch 0 is the model before training" in words(app)
+        assert "Reading the images" in " ".join(bar.proto.text for bar in app.get("progress"))
+        assert "epoch 0 is the model before training" in words(app)
 
 
 @pytest.mark.parametrize("state", SENTENCES)

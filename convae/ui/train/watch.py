@@ -140,7 +140,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
         )
         if status.remaining_s:
             label += f"; {duration(status.remaining_s)} left"
-        if not status.epochs:
+        if status.message or not status.epochs:
             label = sentence(status.message) or "Starting"
         st.progress(share, label)  # the message here, so that nothing below it moves
     if history or status.alive:
