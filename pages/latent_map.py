@@ -1,4 +1,4 @@
-"""Latent map: all codes at a glance, and whatever lies between them."""
+"""Latent map: all codes on a 2-D or 3-D map, and decoded codes between them."""
 
 import streamlit as st
 
@@ -9,9 +9,9 @@ from convae.ui.latent_map import view as map_view
 
 ui.page("Latent map")
 st.markdown(
-    "Every dot is an image, placed by its code. **Hover** to see it, **click** it to meet its "
-    "neighbors, click **where nothing is** to see what could live there, **draw a loop** around a "
-    "group."
+    "Each point is an image, placed by its code. **Hover** over a point to see its image, "
+    "**click** it for its nearest neighbors, click an **empty place** to decode the code there, or "
+    "**draw a selection** around a group."
 )
 
 checkpoint = ui.pick_checkpoint()
@@ -30,8 +30,8 @@ elif event["kind"] == "lasso":
     lines, dots = [], []
 else:
     lines, dots = panels.marks_of_point(view, chosen)
-    way, first = panels.marks_of_walk(view, start, chosen)
-    lines, dots = lines + way, dots + first
+    path, first = panels.marks_of_walk(view, start, chosen)
+    lines, dots = lines + path, dots + first
 
 with chart:
     place = st.container()
@@ -48,5 +48,5 @@ with beside:
         panels.point(view, chosen)
 
 panels.walk(view, start, chosen)
-fidelity.how_true(view)
-panels.take_along(view)
+fidelity.table(view)
+panels.downloads(view)

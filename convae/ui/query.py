@@ -28,6 +28,9 @@ RENAMED_KEYS = {
 # (present key, old value) -> its present value
 RENAMED_VALUES: dict[tuple[str, str], str] = {
     ("reconstruct-which", "Outside"): "Out of distribution",
+    ("latent-color", "Oddness"): "Mahalanobis distance",
+    ("latent-color", "Neighbors kept"): "Neighborhood preservation",
+    ("latent-way", "The map's own inverse"): "Inverse of the map",
 }
 NUMBER = re.compile(
     r"(overview|reconstruct|interpolate|denoise)-(count|sample|steps|fps|side|knob-\d+)"
@@ -68,7 +71,13 @@ OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     "latent-dimensions": lambda: ("2", "3"),
     "latent-metric": lambda: ("euclidean", "cosine", "manhattan"),
     "latent-distance": lambda: ("Euclidean", "Cosine"),
-    "latent-color": lambda: ("Class", "PSNR", "Oddness", "Neighbors kept", "Cluster"),
+    "latent-color": lambda: (
+        "Class",
+        "PSNR",
+        "Mahalanobis distance",
+        "Neighborhood preservation",
+        "Cluster",
+    ),
 }
 
 

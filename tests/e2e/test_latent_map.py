@@ -157,10 +157,10 @@ def test_two_clicks_make_a_walk_that_interpolate_takes_on(crowd):
     page = crowd("latent-point=3&latent-from=8")
     page.wait_for_selector(".cv-marks polyline.walk", state="attached")
     settle(page)
-    assert page.get_by_role("img", name="walk, image 11").count() == 1
+    assert page.get_by_role("img", name="interpolation, image 11").count() == 1
     model = chosen(page, "model")
     assert model.startswith("crowd-")
-    link = page.get_by_role("link", name="Go on in Interpolate").get_attribute("href")
+    link = page.get_by_role("link", name="Open in Interpolate").get_attribute("href")
     assert f"model={model}" in link
     assert "interpolate-frames=8%2C3" in link
     page.goto(urljoin(page.url, link))  # as in a new tab: nothing is known but the address
@@ -175,7 +175,7 @@ def test_click_on_nothing_decodes_what_could_live_there(crowd):
     page = crowd()
     box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
     page.mouse.click(box["x"] + 12, box["y"] + 12)
-    page.get_by_text("A place between the images").wait_for()
+    page.get_by_text("An empty place on the map").wait_for()
     page.get_by_text("No images near this place on the map").wait_for()
     page.get_by_text(re.compile(r"Off-manifold percentile: less typical than \d+ % of")).wait_for()
     page.wait_for_selector(".cv-marks circle.spot", state="attached")
@@ -222,10 +222,10 @@ def test_a_blank_spot_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page)
     page = crowd()
     box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
     page.mouse.click(box["x"] + 12, box["y"] + 12)
-    page.get_by_text("A place between the images").wait_for()
+    page.get_by_text("An empty place on the map").wait_for()
     page.wait_for_url("**latent-spot=*", wait_until="commit")
     other = open_page(page.url.split("/")[-1])
-    other.get_by_text("A place between the images").wait_for()
+    other.get_by_text("An empty place on the map").wait_for()
     other.wait_for_selector(".cv-marks circle.spot", state="attached")
 
 
@@ -256,8 +256,8 @@ def test_a_loop_shows_the_group_and_isolates_it(crowd):
         page.get_by_role("button", name="Images (zip)").click()
     assert zipped.value.suggested_filename == "selection.zip"
     page.get_by_role("button", name="Isolate").click()
-    page.get_by_role("button", name="Project these alone").click()
-    page.get_by_role("button", name="Project these alone").wait_for(state="detached")
+    page.get_by_role("button", name="Project only these").click()
+    page.get_by_role("button", name="Project only these").wait_for(state="detached")
     settle(page)
     page.get_by_role("button", name="Show all").click()
     page.get_by_role("button", name="Show all").wait_for(state="detached")
@@ -273,12 +273,12 @@ def test_a_loop_shows_the_group_and_isolates_it(crowd):
 
 def test_an_upload_takes_its_place_on_the_map(crowd):
     page = crowd()
-    page.get_by_text("Put an image of your own on the map").click()
+    page.get_by_text("Place your own images on the map").click()
     buffer = io.BytesIO()
     Image.fromarray(crowd.images[5]).save(buffer, "PNG")
     file = {"name": "mine.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_text("Nearest to the first").wait_for()
+    page.get_by_text("Nearest to the first image").wait_for()
     page.wait_for_selector(".cv-marks circle.spot", state="attached")
     first, second = (float(page.locator(".cv-bar em").nth(i).inner_text()) for i in (0, 1))
     assert first < 0.5 * second  # it is image 5 itself, up to the precision of many codes
@@ -327,16 +327,16 @@ def test_the_downloaded_chart_shows_images_with_nothing_but_itself(crowd, browse
 
 def test_umap_shows_its_progress_and_can_be_canceled(latent_map, open_page):
     page = latent_map("latent-method=UMAP&data=Digits")
-    page.get_by_role("button", name="Make the UMAP").click()
+    page.get_by_role("button", name="Compute the UMAP").click()
     page.locator(".st-key-latent-making").wait_for()
     assert open_page("reconstruct").get_by_role("heading", name="Reconstruct").count() == 1
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("button", name="Make the UMAP").wait_for()
+    page.get_by_role("button", name="Compute the UMAP").wait_for()
 
 
 def test_umap_takes_the_place_of_pca_when_it_is_ready(latent_map):
     page = latent_map("latent-method=UMAP&data=Digits&latent-seed=1")
-    page.get_by_role("button", name="Make the UMAP").click()
+    page.get_by_role("button", name="Compute the UMAP").click()
     page.wait_for_function(
         "document.querySelector('[data-testid=stMain]').innerHTML.includes('UMAP map of')",
         timeout=240_000,

@@ -29,15 +29,25 @@ def columns_of_the_table(app) -> list[str]:
     return table.splitlines()[0].strip("|").split("|")
 
 
-@pytest.mark.parametrize("color", ["Class", "PSNR", "Oddness", "Neighbors kept", "Cluster"])
+@pytest.mark.parametrize(
+    "color",
+    [
+        "Class",
+        "PSNR",
+        "Mahalanobis distance",
+        "Neighborhood preservation",
+        "Cluster",
+        "Oddness",  # the old name
+    ],
+)
 def test_map_is_drawn_in_every_color(color, tiny_checkpoint):
     app = healthy(visit(PAGE, **{"latent-color": color, "data": "Digits"}))
     assert "Image 0: " in headings(app)[0]
 
 
-def test_first_view_shows_a_point_its_neighbors_and_how_true_the_map_is(tiny_checkpoint):
+def test_first_view_shows_a_point_its_neighbors_and_how_faithful_the_map_is(tiny_checkpoint):
     app = healthy(visit(PAGE, data="Digits"))
-    assert headings(app)[1:] and "How true is this map?" in headings(app)
+    assert headings(app)[1:] and "How faithful is this map?" in headings(app)
     assert columns_of_the_table(app) == ["PCA", "The codes"]
 
 
@@ -70,7 +80,7 @@ def notes(app) -> list[str]:
 def test_spot_and_selection_in_an_address_are_shown(tiny_checkpoint, digits):
     spot = f"0.5~-0.25~{map_key(digits)[:8]}"
     app = healthy(visit(PAGE, data="Digits", **{"latent-spot": spot}))
-    assert "A place between the images" in headings(app) and not notes(app)
+    assert "An empty place on the map" in headings(app) and not notes(app)
     selection = rows_text([1, 2, 5], digits)
     app = healthy(visit(PAGE, data="Digits", **{"latent-selection": selection}))
     assert "3 images selected" in headings(app) and not notes(app)
@@ -82,10 +92,10 @@ def test_spot_and_selection_in_an_address_are_shown(tiny_checkpoint, digits):
 @pytest.mark.parametrize(
     ("field", "value", "note"),
     [
-        ("latent-spot", "0.5~0.5~00000000", "blank spot in the address belongs to another map"),
-        ("latent-spot", "nan~0.5~{map}", "blank spot in the address cannot be read"),
-        ("latent-spot", "1e300~0~{map}", "blank spot in the address cannot be read"),
-        ("latent-spot", "here", "blank spot in the address cannot be read"),
+        ("latent-spot", "0.5~0.5~00000000", "empty place in the address belongs to another map"),
+        ("latent-spot", "nan~0.5~{map}", "empty place in the address cannot be read"),
+        ("latent-spot", "1e300~0~{map}", "empty place in the address cannot be read"),
+        ("latent-spot", "here", "empty place in the address cannot be read"),
         ("latent-selection", "eJxj~00000000", "selection in the address belongs to other images"),
         ("latent-selection", "!!~{set}", "selection in the address cannot be read"),
         ("latent-isolated", "A" * 9_999 + "~{set}", "isolation in the address cannot be read"),
@@ -197,7 +207,7 @@ def test_the_link_to_interpolate_carries_model_and_images(tiny_checkpoint):
     app = visit(PAGE, data="Digits", **{"latent-point": "7", "latent-from": "3"})
     (link,) = (
         element.proto for element in app.get("page_link")
-        if element.proto.label == "Go on in Interpolate"
+        if element.proto.label == "Open in Interpolate"
     )  # fmt: skip
     query = parse_qs(link.query_string)
     assert query["data"] == ["Digits"] and query["model"] == ["tiny"]
@@ -237,13 +247,13 @@ def test_an_upload_gets_its_neighbors_and_a_bad_one_a_sentence(tiny_checkpoint):
         [("a.png", buffer.getvalue(), "image/png"), ("b.png", b"nothing", "image/png")]
     )
     healthy(app.run())
-    assert any("Nearest to the first" in element.value for element in app.markdown)
+    assert any("Nearest to the first image" in element.value for element in app.markdown)
     assert "Image 2 is not an image" in app.warning[0].value
 
 
 @pytest.mark.parametrize(
     ("left", "words"),
-    [(None, "no forecast"), (0.0, "longer than it was measured"), (41.6, "About 42 s left")],
+    [(None, "no forecast"), (0.0, "longer than measured"), (41.6, "About 42 s left")],
 )
 def test_the_outlook_promises_no_more_than_was_measured(left, words):
     assert words in umap_queries.outlook(12, left)
@@ -267,7 +277,7 @@ def test_a_question_to_umap_shows_its_forecast_and_is_not_asked_again_once_cance
     points = maps.pca_map(model.encode(digits.images)).points
     maps.save(tiny_checkpoint / "maps", key, points)
     app = visit(PAGE, data="Digits", **{"latent-spot": f"0.1~0.1~{key[:8]}"})
-    app.segmented_control(key="latent-way").set_value(panels.WAYS[1])
+    app.segmented_control(key="latent-way").set_value(panels.INVERSES[1])
     healthy(app.run())
     assert asked
     (bar,) = (e.proto for e in app.get("progress") if "UMAP" in e.proto.text)

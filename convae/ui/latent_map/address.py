@@ -18,7 +18,12 @@ import streamlit as st
 SPOT, SELECTION, ISOLATED, PROJECTED = FIELDS = (
     "latent-spot", "latent-selection", "latent-isolated", "latent-projected",
 )  # fmt: skip
-WORDS = {SPOT: "blank spot", SELECTION: "selection", ISOLATED: "isolation", PROJECTED: "projection"}
+WORDS = {
+    SPOT: "empty place",
+    SELECTION: "selection",
+    ISOLATED: "isolation",
+    PROJECTED: "projection",
+}
 HIDDEN = "<style>.st-key-latent-address { display: none; }</style>"
 LONGEST = 4_000  # characters that are looked at
 WROTE = "latent-wrote"

@@ -93,24 +93,24 @@ def _colored(view: View) -> tuple[np.ndarray | None, Sequence[str], np.ndarray |
         rebuilt = caches.rebuilt_of(view.checkpoint, view.images)
         values = metrics.psnr(view.images.images, rebuilt)
         return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "PSNR (dB)"
-    if view.color == "Oddness":
-        values = _oddness(view.checkpoint.sha256, view.images.fingerprint, view.codes)
-        return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "Distance (spreads)"
+    if view.color == "Mahalanobis distance":
+        values = _mahalanobis(view.checkpoint.sha256, view.images.fingerprint, view.codes)
+        return None, (), np.clip(values, *np.quantile(values, [0.01, 0.99])), "Mahalanobis distance"
     kept = _kept(view.key, view.map)
-    return None, (), kept, "Neighbors kept (share)"
+    return None, (), kept, "Neighborhood preservation"
 
 
-@st.cache_resource(max_entries=8, show_spinner="Looking for groups")
+@st.cache_resource(max_entries=8, show_spinner="Clustering the codes")
 def _clusters(sha256: str, fingerprint: str, _codes: np.ndarray) -> np.ndarray:
     return clustering.clusters(_codes, 10)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _oddness(sha256: str, fingerprint: str, _codes: np.ndarray) -> np.ndarray:
+def _mahalanobis(sha256: str, fingerprint: str, _codes: np.ndarray) -> np.ndarray:
     return clustering.mahalanobis(_codes)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Comparing neighbors")
+@st.cache_resource(max_entries=8, show_spinner="Comparing neighborhoods")
 def _kept(key: str, _map: Map) -> np.ndarray:
     return fidelity.kept_neighbors(_map.codes, _map.points)
 
@@ -172,7 +172,7 @@ def _back(selection: str) -> None:
 
 
 def happened(view: View) -> dict:
-    """What is looked at: a point, a spot or a selection; numbers that fit these images."""
+    """What is shown: a point, a spot or a selection, with numbers valid for these images."""
     whole = view.whole
     with frame.steady():
         at = address.spot(view.key)
@@ -191,11 +191,11 @@ def pick_points(view: View) -> tuple[int, int | None]:
             st.session_state[name] = None if name == "latent-from" else 0
     chosen = st.number_input(
         "Image", 0, last, "min", key="latent-point",
-        help="A click on a point sets it too.", on_change=_look_at_point, **BOUND,
+        help="A click on a point sets this number.", on_change=_look_at_point, **BOUND,
     )  # fmt: skip
     start = st.number_input(
-        "Walk from", 0, last, None, key="latent-from", placeholder="none",
-        help="The image that was chosen before: click two points to walk from one to the other.",
+        "Interpolate from", 0, last, None, key="latent-from", placeholder="none",
+        help="The image chosen before: click two points to interpolate between them.",
         **BOUND,
     )  # fmt: skip
     return chosen, start

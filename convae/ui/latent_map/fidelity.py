@@ -1,4 +1,4 @@
-"""How true is the map? What it keeps of the code space, beside PCA, as a table."""
+"""How faithful the map is to the code space, beside PCA, as a table."""
 
 import numpy as np
 import streamlit as st
@@ -10,18 +10,18 @@ from convae.ui.latent_map import view as map_view
 from convae.ui.latent_map.view import View
 
 
-@st.cache_resource(max_entries=16, show_spinner="Measuring the map")
+@st.cache_resource(max_entries=16, show_spinner="Measuring how faithful the map is")
 def _truth(key: str, _map: Map, _labels: np.ndarray) -> fidelity.Truth:
     return fidelity.measure(_map.codes, _map.points, _labels)
 
 
-def _said(value: float, form: str = ".1%") -> str:
+def _text(value: float, form: str = ".1%") -> str:
     return "-" if np.isnan(value) else format(value, form)
 
 
-def how_true(view: View) -> None:
-    """What the map keeps of the code space, beside PCA."""
-    st.header("How true is this map?", anchor=False)
+def table(view: View) -> None:
+    """Trustworthiness, neighborhood preservation and 15-NN accuracy of the map and of PCA."""
+    st.header("How faithful is this map?", anchor=False)
     flat = Settings(dimensions=view.settings.dimensions)
     key = projection_maps.key(view.checkpoint.sha256, view.images.fingerprint, flat)
     maps = {"PCA": (key, map_view.map_of(view.checkpoint, key, view.codes, flat))}
@@ -30,19 +30,20 @@ def how_true(view: View) -> None:
     found = {name: _truth(*each, view.images.labels) for name, each in maps.items()}
     measured = found.values()
     codes = next(iter(measured)).accuracy_codes
-    trusted = [_said(each.trustworthiness, ".3f") for each in measured]
+    trusted = [_text(each.trustworthiness, ".3f") for each in measured]
     rows = {"Trustworthiness": [*trusted, "1.000"]}
     for k in fidelity.KS:
-        shares = [_said(each.kept[k]) for each in measured]
-        rows[f"Neighbors kept, k = {k}"] = [*shares, _said(1)]
-    right = [_said(each.accuracy_map) for each in measured]
-    rows["Right class by 15 neighbors"] = [*right, _said(codes)]
+        shares = [_text(each.kept[k]) for each in measured]
+        rows[f"Neighborhood preservation, k = {k}"] = [*shares, _text(1)]
+    right = [_text(each.accuracy_map) for each in measured]
+    rows["15-NN accuracy"] = [*right, _text(codes)]
     # a table of text: Streamlit's grid would cost a fresh browser 0.2 to 0.9 s
     lines = [["", *found, "The codes"], ["---", *["---:"] * (len(found) + 1)]]
     lines += [[f"**{measure}**", *cells] for measure, cells in rows.items()]
     st.markdown("\n".join(f"|{'|'.join(cells)}|" for cells in lines))
     st.caption(
-        "Trustworthiness is 1 where all neighbors on the map are neighbors in fact. Kept: of "
-        "the k nearest codes, the share that is still among the k nearest on the map. Measured on "
-        "up to 1,000 images against all."
+        "Trustworthiness is 1 if all neighbors on the map are neighbors in code space. "
+        "Neighborhood preservation: the share of the k nearest codes that are among the k nearest "
+        "on the map. 15-NN accuracy: the share of images whose class is the majority class of "
+        "their 15 nearest neighbors. Measured on up to 1,000 images against all."
     )

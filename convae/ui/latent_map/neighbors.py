@@ -17,12 +17,12 @@ def pick(view: View) -> View:
     """The view with the number of neighbors and the metric that are chosen."""
     count = st.number_input(
         "Neighbors", 1, MOST, 8, key="latent-neighbors", width=130,
-        help="How many of the nearest images are listed, and joined by lines on the map.", **BOUND,
+        help="Number of nearest images listed and connected by lines on the map.", **BOUND,
     )  # fmt: skip
     metric = st.selectbox(
         "Distance", neighbors.METRICS, key="latent-distance", width=130,
-        help="Euclidean: the length of the difference of two codes. Cosine: 1 - cos of the angle "
-        "between them, which ignores how long they are.", **BOUND,
+        help="Euclidean: the norm of the difference of two codes. Cosine: 1 - cos of the angle "
+        "between them, independent of their norms.", **BOUND,
     )  # fmt: skip
     return replace(view, neighbors=int(count), metric=metric)
 

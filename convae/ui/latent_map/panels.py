@@ -1,5 +1,4 @@
-"""What stands beside and below the map: a point, a spot or a loop looked at, walks, uploads, and
-what one takes along."""
+"""Panels around the map: a point, an empty place, an interpolation, uploads, downloads."""
 
 import numpy as np
 import streamlit as st
@@ -17,7 +16,7 @@ from convae.ui.latent_map.neighbors import listed, names, nearest
 from convae.ui.latent_map.view import View
 
 PLACED = ["among its nearest codes", "by UMAP's own transform"]
-WAYS = ["Mean of nearby codes", "The map's own inverse"]
+INVERSES = ["Mean of nearby codes", "Inverse of the map"]
 STEPS = 11
 
 
@@ -31,7 +30,7 @@ def marks_of_point(view: View, chosen: int) -> tuple[list[dict], list[dict]]:
 
 
 def marks_of_walk(view: View, start: int | None, chosen: int) -> tuple[list[dict], list[dict]]:
-    """The walk, straight in code space, as the map sees it."""
+    """The straight line between two codes, projected to the map."""
     if start is None or start == chosen:
         return [], []
     codes = paths.lerp(view.codes[start], view.codes[chosen], STEPS)
@@ -46,7 +45,7 @@ def marks_of_spot(at: np.ndarray) -> tuple[list[dict], list[dict]]:
 
 
 def point(view: View, chosen: int) -> None:
-    """One image, what the model makes of it, and the images nearest to it in code space."""
+    """One image, its reconstruction, and the images nearest to it in code space."""
     image = view.images.images[chosen][None]
     rebuilt = view.checkpoint.decode(view.codes[chosen][None])
     chart.offer_selection(view)
@@ -56,32 +55,34 @@ def point(view: View, chosen: int) -> None:
         pictures.large_image(image[0], "original", side=160)
     with right:
         psnr = metrics.psnr(image, rebuilt)[0]
-        pictures.large_image(rebuilt[0], f"rebuilt, {psnr:.1f} dB", side=160)
+        pictures.large_image(rebuilt[0], f"reconstruction, {psnr:.1f} dB", side=160)
     distances, rows = nearest(view, view.codes[chosen], chosen)
     if len(rows):
-        st.markdown("**Nearest in code space**, with their distances; click to go there")
+        st.markdown("**Nearest in code space**, with their distances; click one to choose it")
         listed(view, distances, rows, "latent-near")
-        st.caption("Lines lead to them on the map. A long line is a lie of the map.")
+        st.caption(
+            "Lines connect them on the map. A long line is a distance that the projection distorts."
+        )
 
 
 def spot(view: View, at: np.ndarray) -> None:
-    """A place where no image is: the code there, decoded, and how far off the manifold it is."""
-    st.subheader("A place between the images", anchor=False)
-    way = st.segmented_control(
-        "The code there", WAYS, default=WAYS[0], required=True, key="latent-way",
-        help="The mean weighs the codes of the eight nearest points by 1 / distance\u00b2. The "
-        "inverse of a PCA takes what the map shows and leaves all else average; that of a UMAP "
-        "looks for the code that would have been drawn here; progress and time left are shown.",
+    """An empty place: the code there, decoded, and how far off-manifold it is."""
+    st.subheader("An empty place on the map", anchor=False)
+    method = st.segmented_control(
+        "Code of this place", INVERSES, default=INVERSES[0], required=True, key="latent-way",
+        help="The mean weights the codes of the eight nearest points by 1 / distance\u00b2. The "
+        "inverse of a PCA sets the components on the map and leaves the others at their mean; "
+        "that of a UMAP searches for a code that projects to this place.",
     )  # fmt: skip
     code = view.map.code_at(at)
-    if way == WAYS[1]:
+    if method == INVERSES[1]:
         code = _inverse(view, at, code)
     pictures.large_image(view.checkpoint.decode(code[None])[0], "decoded from that code", side=160)
     in_space, on_map = view.map.support(code, at)
-    st.progress(on_map / 100, f"On the map: emptier than {on_map:.0f} % of where images lie")
+    st.progress(on_map / 100, f"On the map: sparser than around {on_map:.0f} % of the images")
     st.progress(np.nan_to_num(in_space) / 100, typicality.sentence(in_space))
     st.caption(
-        "The first bar is about the map, the second about the code itself.", help=typicality.HELP
+        "The first bar describes the place on the map, the second the code.", help=typicality.HELP
     )
     if on_map >= 99:
         st.caption(":material/warning: No images near this place on the map.")
@@ -101,9 +102,9 @@ def _inverse(view: View, at: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
         return view.map.inverse(at)
     found = umap_queries.by_umap(view, "inverse_transform", at[None])
     if found is None:
-        st.caption("Until then this is the mean of nearby codes.")
+        st.caption("Until then the mean of nearby codes is shown.")
     elif not np.isfinite(found).all():
-        st.caption("Outside the outline of the map UMAP has no answer: this is the mean.")
+        st.caption("UMAP has no inverse outside the outline of the map: the mean is shown.")
     else:
         return found[0]
     return otherwise
@@ -124,21 +125,21 @@ def csv_of(view: View, rows: np.ndarray) -> str:
 
 
 def walk(view: View, start: int | None, chosen: int) -> None:
-    """The walk between the last two points, decoded."""
-    st.header("A walk between two points", anchor=False)
+    """The interpolation between the last two points, decoded."""
+    st.header("Interpolation between two points", anchor=False)
     if start is None or start == chosen:
-        st.caption("Click two points, one after the other: here is what lies between them.")
+        st.caption("Click two points, one after the other, to decode the codes between them.")
         return
     codes = paths.lerp(view.codes[start], view.codes[chosen], STEPS)
-    pictures.image_rows({"walk": view.checkpoint.decode(codes)}, columns=STEPS)
+    pictures.image_rows({"interpolation": view.checkpoint.decode(codes)}, columns=STEPS)
     st.caption(
-        f"From image {start} to image {chosen}, straight in code space; the dotted line is "
-        "the same walk as the map sees it."
+        f"From image {start} to image {chosen}, along a straight line in code space; the dotted "
+        "line is its projection to the map."
     )
     if (frame.ROOT / "pages/interpolate.py").is_file():
         st.page_link(
             "pages/interpolate.py",
-            label="Go on in Interpolate",
+            label="Open in Interpolate",
             icon=":material/gradient:",
             query_params=address.address()
             | {"interpolate-frames": map_view.frames(view, [start, chosen])},
@@ -146,8 +147,8 @@ def walk(view: View, start: int | None, chosen: int) -> None:
 
 
 def uploads(view: View) -> list[dict]:
-    """Images of one's own, placed on the map; gives a ring for each."""
-    with st.expander("Put an image of your own on the map", icon=":material/add_photo_alternate:"):
+    """Uploaded images, placed on the map; returns a ring for each."""
+    with st.expander("Place your own images on the map", icon=":material/add_photo_alternate:"):
         files = st.file_uploader(
             "Up to eight images; they stay in this session only",
             type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
@@ -164,32 +165,31 @@ def uploads(view: View) -> list[dict]:
         codes = view.checkpoint.encode(given)
         both = np.concatenate([given, view.checkpoint.decode(codes)])
         sheet = pixels.contact_sheet(both, len(given), scale=1, gap=0)
-        pictures.large_image(sheet, "yours, and below it rebuilt", side=64 * len(given))
-        st.markdown("**Nearest to the first** in code space, with their distances")
+        pictures.large_image(sheet, "your images, reconstructions below", side=64 * len(given))
+        st.markdown("**Nearest to the first image** in code space, with their distances")
         distances, rows = nearest(view, codes[0])
         listed(view, distances, rows, "latent-near-upload")
         places = _places(view, codes)
-        st.caption("A ring with a cross shows its place on the map.")
+        st.caption("A ring with a cross marks each image on the map.")
     return [{"at": at.tolist(), "kind": "spot"} for at in places]
 
 
 def _places(view: View, codes: np.ndarray) -> np.ndarray:
-    """Where codes lie on the map, as the visitor wants it found."""
+    """The places of codes on the map, by the chosen method."""
     quick = view.map.place(codes)
     if view.settings.method == "PCA":
         return quick
-    way = st.segmented_control(
+    method = st.segmented_control(
         "Placed", PLACED, default=PLACED[0], required=True, key="latent-placed",
-        help="Among its nearest codes: the mean of their places, the nearer the more weight. "
-        "UMAP's transform starts there and moves it to where it fits best; progress and time left "
-        "are shown.",
+        help="Among its nearest codes: the weighted mean of their places. UMAP's transform starts "
+        "there and optimizes the place.",
     )  # fmt: skip
-    found = umap_queries.by_umap(view, "transform", codes) if way == PLACED[1] else None
+    found = umap_queries.by_umap(view, "transform", codes) if method == PLACED[1] else None
     return quick if found is None else found
 
 
-def take_along(view: View) -> None:
-    """The chart as a page of its own, the points as CSV; the address is the view."""
+def downloads(view: View) -> None:
+    """Downloads: the chart as an HTML file and the points as CSV."""
     with st.container(horizontal=True):
         frame.download(
             "Chart (HTML)",
@@ -201,7 +201,7 @@ def take_along(view: View) -> None:
             "Points (CSV)", lambda: csv_of(view, view.shown), "latent-map.csv", "text/csv"
         )
     st.caption(
-        "The camera above the chart saves it as a PNG. The address of this page holds the view: "
-        "model, images, map, colors, classes, chosen images, blank spot, selection and isolation, "
-        "but not zoom, camera angle and uploads."
+        "The camera button above the chart saves a PNG. The address of this page stores the view: "
+        "model, images, map, colors, classes, chosen images, empty place, selection and isolation, "
+        "but not zoom, camera angle or uploads."
     )

@@ -34,7 +34,7 @@ def group(view: View, ids: np.ndarray) -> None:
         st.button(
             "Isolate", key="latent-isolate", icon=":material/filter_center_focus:",
             on_click=map_view.isolate, args=(view, ids),
-            help="Draw these images alone; then they can have a map of their own.",
+            help="Show only these images; then a map of them alone can be computed.",
         )  # fmt: skip
         frame.download(
             "Images (zip)",

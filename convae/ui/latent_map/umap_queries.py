@@ -1,4 +1,4 @@
-"""UMAP itself asked, from the Latent map page: a worker answers, the page goes on meanwhile."""
+"""Transforms and inverse transforms by UMAP, computed by a process in the background."""
 
 import numpy as np
 import streamlit as st
@@ -12,19 +12,19 @@ CANCELED = "latent-canceled"
 
 
 def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
-    """UMAP's answer to a question of `mapguests`, or None while it is not known: then its progress
-    or what is in the way is drawn."""
+    """The result of a UMAP query (see `umap_service`), or None while it is not known: then progress
+    or the error is shown."""
     asked = umap_service.question(kind, values)
     if (found := umap_service.answer(view.key, asked)) is not None:
         return found
     if st.session_state.get(CANCELED) == asked:
-        if not st.button("Ask UMAP", key="latent-ask-anew", icon=":material/refresh:"):
+        if not st.button("Run UMAP", key="latent-ask-anew", icon=":material/refresh:"):
             return None
         del st.session_state[CANCELED]
     status = umap_service.status(view.key)
     if status.state == "failed":
         st.error(sentence(status.message), icon=":material/error:")
-        if not st.button("Ask UMAP again", key="latent-ask", icon=":material/refresh:"):
+        if not st.button("Run UMAP again", key="latent-ask", icon=":material/refresh:"):
             return None
     try:
         umap_service.ask(view.key, view.codes, view.map.points, view.settings, kind, values)
@@ -57,7 +57,7 @@ def share_of(share: float, elapsed: float, left: float | None) -> float:
 def outlook(elapsed: float, left: float | None) -> str:
     """The forecast in words; elapsed: s in this step, left: s to the answer, None if unknown."""
     if left is None:
-        return f"{elapsed:.0f} s in this step; not measured on this computer yet, so no forecast."
+        return f"{elapsed:.0f} s in this step; no forecast until it was measured once."
     if left < 1:
-        return f"{elapsed:.0f} s in this step, longer than it was measured last time."
-    return f"About {left:.0f} s left, as measured on this computer."
+        return f"{elapsed:.0f} s in this step, longer than measured last time."
+    return f"About {left:.0f} s left, as measured on this machine."

@@ -16,7 +16,7 @@ from convae.ui.escape import sentence
 from convae.ui.latent_map import address
 from convae.ui.latent_map.address import ISOLATED, PROJECTED, SELECTION, SPOT
 
-COLORS = ("Class", "PSNR", "Oddness", "Neighbors kept", "Cluster")
+COLORS = ("Class", "PSNR", "Mahalanobis distance", "Neighborhood preservation", "Cluster")
 BOUND = dict(bind="query-params", persist_state="session")
 
 
@@ -85,8 +85,8 @@ def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
         default="UMAP" if ready else "PCA",
         key="latent-method",
         required=True,
-        help="PCA turns the codes until they spread most, at once. UMAP unfolds them so that "
-        "neighbors stay neighbors; it takes a minute the first time.",
+        help="PCA: linear projection, immediate. UMAP: non-linear embedding that preserves "
+        "neighborhoods; the first one takes about a minute.",
         **BOUND,
     )
     dimensions = st.segmented_control(
@@ -95,7 +95,7 @@ def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
         default=2,
         key="latent-dimensions",
         required=True,
-        help="3 dimensions can be turned; loops and blank spots need 2.",
+        help="A 3-D map can be rotated. Selections and empty places need 2 dimensions.",
         **BOUND,
     )
     return Settings(method, dimensions, **(made if method == "UMAP" else {}))
@@ -106,15 +106,15 @@ def _widgets_of_umap() -> dict:
     with st.popover("UMAP settings", icon=":material/tune:"):
         for f in maps.UMAP_FIELDS[1:]:  # the dimensions stand beside
             meta, label = f.metadata, f.name.replace("_", " ").capitalize()
-            told = dict(key=f"latent-{f.name}", help=meta["help"], **BOUND)
+            arguments = dict(key=f"latent-{f.name}", help=meta["help"], **BOUND)
             if meta["choices"]:
-                values[f.name] = st.selectbox(label, meta["choices"], **told)
+                values[f.name] = st.selectbox(label, meta["choices"], **arguments)
             else:
                 step = 0.05 if isinstance(f.default, float) else 1
                 values[f.name] = st.number_input(
-                    label, meta["low"], meta["high"], f.default, step=step, **told
+                    label, meta["low"], meta["high"], f.default, step=step, **arguments
                 )
-        st.caption("Chosen before it starts: other settings make another map.")
+        st.caption("Each combination of settings is a map of its own.")
     return values
 
 
@@ -126,8 +126,8 @@ def _classes(images: ImageSet) -> list[str]:
         images.class_names,
         placeholder="all",
         key="latent-classes",
-        help="Draw these classes alone. A click in the legend hides one, a double click shows it "
-        "alone.",
+        help="Show only these classes. A click in the legend hides a class, a double click shows "
+        "only that class.",
         **BOUND,
     )
 
@@ -143,7 +143,7 @@ def _exists(checkpoint: Checkpoint, images: ImageSet, settings: Settings) -> boo
 
 
 def map_of(checkpoint: Checkpoint, key: str, codes: np.ndarray, settings: Settings) -> Map | None:
-    """The map of this key; None for a UMAP that nobody has made yet."""
+    """The map of this key; None for a UMAP that has not been computed yet."""
     if settings.method == "PCA":
         return _pca(key, settings.dimensions, codes)
     points = maps.load(key, _shipped(checkpoint))
@@ -161,7 +161,7 @@ def _umap(key: str, _codes: np.ndarray, _points: np.ndarray) -> Map:
 
 
 def _make(key: str, codes: np.ndarray, settings: Settings) -> None:
-    """Offer to make a UMAP, follow it while it is made; the PCA is shown meanwhile."""
+    """A button that computes the UMAP, and its progress; the PCA is shown until then."""
     status = umap_job.status(key)
     if status.state == "working":
         st.fragment(_follow, run_every=1)(key)
@@ -170,14 +170,14 @@ def _make(key: str, codes: np.ndarray, settings: Settings) -> None:
         st.error(sentence(status.message), icon=":material/error:")
     with st.container(horizontal=True, vertical_alignment="center", key="latent-offer"):
         if st.button(
-            "Make the UMAP", type="primary", key="latent-make", icon=":material/scatter_plot:"
+            "Compute the UMAP", type="primary", key="latent-make", icon=":material/scatter_plot:"
         ):
             with frame.error_boundary():
                 umap_job.start(key, codes, settings)
             st.rerun()
         st.markdown(
             f"There is no UMAP of these {len(codes):,} codes with these settings yet; it takes "
-            "about a minute, beside everything else. Until then this is the PCA."
+            "about a minute in the background. Until then the PCA is shown."
         )
 
 
@@ -187,8 +187,8 @@ def _follow(key: str) -> None:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="latent-making"):
         left = f", {status.remaining_s:.0f} s left" if status.remaining_s else ""
-        said = f"UMAP: {status.stage.lower()}{left}. This is the PCA meanwhile."
-        st.progress(status.share, said)
+        message = f"UMAP: {status.stage.lower()}{left}. The PCA is shown until then."
+        st.progress(status.share, message)
         if st.button("Cancel", key="latent-cancel", icon=":material/close:"):
             umap_job.cancel(key)
             st.rerun()
@@ -200,9 +200,9 @@ def _color() -> str:
         COLORS,
         key="latent-color",
         width=190,
-        help="PSNR: how well each image is rebuilt (dB). Oddness: how far a code lies from the "
-        "middle, in spreads. Neighbors kept: the share of the 15 nearest codes that are among the "
-        "15 nearest on the map. Cluster: ten groups that k-means finds in the codes.",
+        help="PSNR: of each reconstruction (dB). Mahalanobis distance: of each code from the mean "
+        "code, in standard deviations. Neighborhood preservation: the share of the 15 nearest "
+        "codes that are among the 15 nearest on the map. Cluster: ten groups found by k-means.",
         **BOUND,
     )
 
@@ -223,8 +223,8 @@ def _isolated(whole: ImageSet) -> tuple[np.ndarray, np.ndarray]:
         )  # fmt: skip
         if len(kept) < len(rows):
             st.button(
-                "Project these alone", key="latent-alone", icon=":material/refresh:",
-                help="A map of their own: its axes are chosen for these images.",
+                "Project only these", key="latent-alone", icon=":material/refresh:",
+                help="Computes a new map from these images only.",
                 on_click=_project, args=(whole, rows, kept),
             )  # fmt: skip
     return rows, np.searchsorted(rows, kept)
