@@ -4,6 +4,7 @@ import streamlit as st
 
 from convae import ui
 from convae.evaluation import metrics
+from convae.ui.overview import editing
 
 ui.page("What survives the bottleneck?")
 checkpoint = ui.pick_checkpoint()
@@ -12,16 +13,16 @@ config = checkpoint.config
 entry = ui.checkpoint_options()[checkpoint.name]
 
 st.markdown(
-    "An **autoencoder** compresses an image into a short code and reconstructs the image from the "
-    f"code alone. Click an image: how much of its 3,072 values survives in {config.latent_dim:,}?"
+    "An interactive demo of a convolutional autoencoder, which compresses an image into a short "
+    f"code and reconstructs it from the code alone: 3,072 values from {config.latent_dim:,}."
 )
+editing.restore(len(images), "overview-one")
 chosen = ui.pick_one(images, key="overview-one")
 image = images.images[chosen]
 code = checkpoint.encode(image[None])
 rebuilt = checkpoint.decode(code)
-error = float(metrics.mse(image[None], rebuilt)[0])
-psnr = float(metrics.psnr(image[None], rebuilt)[0])
-ui.journey(image, code[0], rebuilt[0], below=f"rebuilt, {psnr:.1f} dB")
+error, psnr = (float(of(image[None], rebuilt)[0]) for of in (metrics.mse, metrics.psnr))
+editing.edit_code(checkpoint, images, chosen, code[0], rebuilt[0])
 test_psnr, measured_on = ui.psnr_of(entry), ui.plain(ui.measured_on(entry), 200)
 ui.figures(
     {
@@ -32,8 +33,7 @@ ui.figures(
     },
     {"This image": "PSNR: 10 log10(1 / mean squared error). +1 dB means about 20 % lower error."},
 )
-known = f"Test PSNR was measured on {measured_on}."
-st.caption(known if measured_on else "This model has no test PSNR.")
+st.caption(f"Test PSNR: {measured_on}." if measured_on else "This model has no test PSNR.")
 
 st.header("How it works", anchor=False)
 encode, decode, train = st.columns(3, gap="medium")
@@ -91,11 +91,11 @@ squared, entropy = st.columns(2, gap="medium")
 with squared:
     st.latex(r"L_{MSE} = \frac{1}{n}\sum_i (x_i - \hat{x}_i)^2")
     st.markdown(
-        "**Mean squared error**, for any continuous values. Twice the error costs four times as "
-        "much, so large errors are reduced first and fine detail last: hence the blur."
+        "**Mean squared error**, for any continuous values. Many images share nearly the same "
+        "code; the output with the least squared error is their average: hence the blur."
     )
 with entropy:
-    st.latex(r"L_{BCE} = -\frac{1}{n}\sum_i x_i\ln\hat{x}_i + (1-x_i)\ln(1-\hat{x}_i)")
+    st.latex(r"L_{BCE} = -\frac{1}{n}\sum_i\,[x_i\ln\hat{x}_i+(1-x_i)\ln(1-\hat{x}_i)]")
     st.markdown(
         "**Binary cross-entropy**, for values between 0 and 1. It is least where both agree, but "
         f"not zero: for this image the minimum is {metrics.pixel_entropy(image[None]):.3f}."

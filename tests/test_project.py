@@ -76,7 +76,8 @@ def test_config_knows_no_data_and_no_limits():
     assert not {"convae.data", "convae.limits"} & imported(ROOT / "convae" / "config.py")
 
 
-PAGES = [path.stem for path in python_files("pages")]
+# app.py is the Overview
+PAGES = ["overview", *(path.stem for path in python_files("pages"))]
 
 
 @pytest.mark.parametrize(

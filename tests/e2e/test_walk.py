@@ -20,7 +20,7 @@ def test_page_is_drawn_without_error_and_without_sideways_scrolling(open_page, n
         page.wait_for_timeout(300)
         assert_healthy(page)
         cut = page.evaluate(
-            """() => [...document.querySelectorAll('.cv-journey, .cv-rows, h1')]
+            """() => [...document.querySelectorAll('.cv-rows, h1')]
             .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
         )
         assert cut == [], f"cut off at {width} pixels"
@@ -28,7 +28,8 @@ def test_page_is_drawn_without_error_and_without_sideways_scrolling(open_page, n
 
 def test_first_screen_shows_an_image_its_code_and_what_comes_back(open_page):
     page = open_page()
-    for picture in page.locator(".cv-journey img").all():
+    page.wait_for_selector(".editor[data-psnr]")
+    for picture in page.locator(".editor canvas, .editor .grid").all():
         box = picture.bounding_box()
         assert box["y"] + box["height"] < 900, "below the first screen"
         assert pixels(picture).std() > 5
@@ -43,12 +44,10 @@ def test_page_follows_the_colors_of_the_system(open_page, scheme):
 
 def test_click_on_a_thumbnail_changes_the_picture(open_page):
     page = open_page()
-    picture = page.locator(".cv-journey img").first
-    before = picture.get_attribute("src")
+    page.wait_for_selector(".editor[data-psnr]")
+    before = page.locator(".editor").get_attribute("data-psnr")
     page.locator('[class*="st-key-thumbs"] button').nth(4).click()
-    page.wait_for_function(
-        "before => document.querySelector('.cv-journey img').src !== before", arg=before
-    )
+    page.locator(f'.editor:not([data-psnr="{before}"])').wait_for()
     assert_healthy(page)
 
 
@@ -71,7 +70,7 @@ def test_choice_survives_a_change_of_page_and_a_reload(open_page):
     page = open_page("reconstruct")
     choose(page, "data", "Digits")
     page.get_by_role("link", name="Overview").click()
-    page.wait_for_selector(".cv-journey")
+    page.wait_for_selector(".editor")
     page.wait_for_url("**data=Digits**", wait_until="commit")
     page.reload()
     settle(page)
@@ -85,7 +84,7 @@ def test_address_says_what_is_shown(open_page):
     assert page.locator(".cv-tile").count() == 15
     assert "Digits" in chosen(page, "data")
     page.get_by_role("link", name="Overview").click()
-    page.wait_for_selector(".cv-journey")
+    page.wait_for_selector(".editor")
     settle(page)
     assert "Digits" in chosen(page, "data"), "what came with the address was forgotten"
 

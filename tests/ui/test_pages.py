@@ -156,9 +156,9 @@ def test_class_filter_keeps_one_class(tiny_checkpoint):
 
 def test_click_on_a_thumbnail_shows_that_image(tiny_checkpoint):
     app = visit()
-    first = shown(app)
+    first = app.get("bidi_component")[0].proto.json
     app.pills(key="overview-one").set_value(3)
-    assert shown(healthy(app.run())) != first
+    assert healthy(app.run()).get("bidi_component")[0].proto.json != first
 
 
 def test_uploads_are_shown_and_problems_are_sentences(tiny_checkpoint):

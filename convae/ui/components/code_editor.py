@@ -1,0 +1,93 @@
+"""A code as a grid of cells that can be dragged, between the image and its reconstruction.
+
+The decoder runs on the server. As soon as the pointer rests on a cell, or it is grabbed, the
+browser asks for the frames along its value (`Frames`); dragging then needs no server. A decode for
+each step of a drag would wait for a round trip each time, 100 ms and more.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from convae import images as pixels
+from convae.ui import pictures
+from convae.ui.components import component
+
+REACH, STEP = 3.0, 0.25  # range of a cell on either side and its steps, in standard deviations
+CONSTANTS = {
+    "REACH": REACH,
+    "STEP": STEP,
+    "NEGATIVE": tuple(pictures.NEGATIVE.tolist()),
+    "NEUTRAL": tuple(pictures.NEUTRAL.tolist()),
+    "POSITIVE": tuple(pictures.POSITIVE.tolist()),
+}
+
+
+class Frames(NamedTuple):
+    """Reconstructions along one value of a code, the others with their edits.
+
+    images: uint8 (F + 1, 32, 32, 3), one for each of the F values and the cell as it was. psnr:
+    F + 1 floats, dB. values: F standardized values.
+    """
+
+    cell: int
+    edits: Mapping[int, float]
+    values: list[float]
+    images: np.ndarray
+    psnr: list[float]
+
+
+def columns_of(latent_dim: int) -> int:
+    """Cells side by side: a power of two, so that the grid is square or wider than tall."""
+    return 2 ** math.ceil(math.log2(max(1.0, math.sqrt(latent_dim))))
+
+
+def state(key: str) -> Mapping[str, Any]:
+    """What the browser has sent: `edits` and `request`, dicts that name their `token`."""
+    return st.session_state.get(key) or {}
+
+
+def code_editor(
+    token: str, image: np.ndarray, code: np.ndarray, edits: Mapping[int, float],
+    plain: tuple[np.ndarray, float], current: tuple[np.ndarray, float], frames: Frames | None,
+    *, name: str, scale: str, key: str,
+) -> None:  # fmt: skip
+    """Draw image, code and reconstruction.
+
+    token: names image and model; with another one the browser drops its edits. image: uint8 (32,
+    32, 3). code: standardized float (latent_dim,). plain, current: (reconstruction, PSNR in dB) of
+    the code as it was and with the edits. scale: what one standard deviation is.
+    """
+    data = {
+        "token": token,
+        "original": pictures.data_url(image),
+        "size": f"{image.size:,} values",
+        "name": name,
+        "scale": scale,
+        "code": np.round(code.astype(float), 4).tolist(),
+        "columns": columns_of(len(code)),
+        "edits": {str(cell): value for cell, value in edits.items()},
+        "plain": pictures.data_url(plain[0]),
+        "plainPsnr": plain[1],
+        "current": pictures.data_url(current[0]),
+        "currentPsnr": current[1],
+        "frames": frames and _packed(token, frames),
+    }
+    component("code_editor", **CONSTANTS)(
+        data=data, key=key, on_edits_change=lambda: None, on_request_change=lambda: None
+    )
+
+
+def _packed(token: str, frames: Frames) -> dict[str, Any]:
+    sheet = pixels.contact_sheet(frames.images, len(frames.images), scale=1, gap=0)
+    return {
+        "token": token,
+        "cell": frames.cell,
+        "edits": {str(cell): value for cell, value in sorted(frames.edits.items())},
+        "values": frames.values,
+        "sheet": pictures.data_url(sheet),
+        "psnr": frames.psnr,
+    }

@@ -1,0 +1,1 @@
+"""What belongs to the Overview page: the code editor."""
