@@ -217,6 +217,19 @@ def test_a_run_without_an_epoch_says_that_it_is_getting_ready(put_run):
         assert "epoch 0 is the model before training" in words(app)
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """Configurations that the page starts instead of training them."""
+    configs = []
+
+    def start(config, *args, **kwargs):
+        configs.append(config)
+        raise RunError("not in this test")
+
+    monkeypatch.setattr(runs, "start", start)
+    return configs
+
+
 @pytest.mark.parametrize("state", SENTENCES)
 def test_each_bad_end_has_its_sentence(put_run, state):
     put_run("a", state, message=SENTENCES[state])
@@ -246,6 +259,37 @@ def test_a_finished_run_is_continued_for_more_epochs(put_run, monkeypatch):
     app.button(key="train-continue").click()
     healthy(app.run())
     assert asked == [{"resume": "a", "epochs": 8, "learning_rate": None}]
+
+
+def test_a_run_whose_last_epoch_is_not_the_best_says_what_is_kept_and_asks_where_to_go_on(
+    put_run, started
+):
+    run = put_run("a", "done", epochs=4)
+    rows = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
+    rows[1]["val_psnr"] = 21.16
+    (run.path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    app = healthy(visit(PAGE, **{"train-view": "Watch"}))
+    assert "Kept: epoch 2, 21.16 dB. The last epoch, 4, has 16.39 dB." in words(app)
+    assert app.radio(key="train-from-a").options == [
+        "best epoch (epoch 2, 21.16 dB)",
+        "last epoch (epoch 4, 16.39 dB)",
+    ]
+    app.number_input(key="train-more").set_value(5)
+    app.button(key="train-continue").click()
+    app.run()
+    config = started[-1]
+    assert (config.init_from, config.epochs) == ("a", 5)
+
+
+def test_a_run_whose_last_epoch_is_the_best_asks_nothing(put_run):
+    put_run("a", "done")
+    app = healthy(visit(PAGE, **{"train-view": "Watch"}))
+    assert not app.radio and "Kept: epoch" not in words(app)
+
+
+def test_a_denoiser_names_its_noise(put_run):
+    put_run("a", "done", noise_std=0.2)
+    assert "noise 0.2" in words(healthy(visit(PAGE, **{"train-view": "Watch"})))
 
 
 def test_a_run_is_deleted_only_when_asked_twice(put_run):

@@ -1,11 +1,13 @@
 """All runs: a table, actions on one run, and a comparison of several."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from convae import config, plots, records, runs
+from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.evaluation import metrics
 from convae.models import bundle, checkpoints
@@ -15,6 +17,7 @@ from convae.ui import access, caches, frame, pickers, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.train import form, watch
 
+BEST, LAST = "best epoch", "last epoch"
 SPARK = 40  # points of a sparkline
 
 
@@ -143,9 +146,28 @@ def _changes(run: Run, status: runs.RunStatus) -> None:
                     "Additional epochs", 1, 10_000, 10, key="train-more",
                     help="The schedule is recomputed for the new total.",
                 )  # fmt: skip
+                start = _pick_start(run)
                 if st.button("Start", key="train-continue", type="primary"):
-                    resume_run(run, max(made.epochs, status.epoch) + more)
+                    if start == BEST:
+                        start_run(replace(made, init_from=run.id, epochs=more))
+                    else:
+                        resume_run(run, max(made.epochs, status.epoch) + more)
     _deletion(run)
+
+
+def _pick_start(run: Run) -> str:
+    """Whether to go on from the best or from the last epoch; asked only where they differ."""
+    best, last = watch.best_and_last(run)
+    if best is None or best["epoch"] == last["epoch"]:
+        return LAST
+    psnr = {BEST: best, LAST: last}
+    return st.radio(
+        "Start from", [BEST, LAST], key=f"train-from-{run.id}",
+        format_func=lambda name: f"{name} (epoch {psnr[name]['epoch']}, "
+        f"{psnr[name]['val_psnr']:.2f} dB)",
+        help="The best epoch starts a new run from the kept model; the last epoch resumes this run "
+        "with the state of its optimizer.",
+    )  # fmt: skip
 
 
 def _resume_diverged(run: Run) -> None:
@@ -174,6 +196,16 @@ def resume_run(run: Run, epochs: int = 0, learning_rate: float | None = None) ->
     """Resume a run and show it; an error message if it cannot be resumed."""
     try:
         runs.start(None, resume=run.id, epochs=epochs, learning_rate=learning_rate)
+    except ConvaeError as error:
+        st.error(sentence(str(error)), icon=":material/error:")
+        return
+    show_run(run)
+
+
+def start_run(config: TrainConfig) -> None:
+    """Start a new run and show it; an error message if it cannot be started."""
+    try:
+        run = runs.start(config)
     except ConvaeError as error:
         st.error(sentence(str(error)), icon=":material/error:")
         return

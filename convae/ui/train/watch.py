@@ -11,6 +11,7 @@ from convae import files, records, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.plots import training
+from convae.records import Row
 from convae.runs import Run, RunStatus
 from convae.runs.history import Tail
 from convae.training import reference_levels
@@ -56,6 +57,14 @@ def events_of(run: Run) -> list[dict[str, Any]]:
 def levels_of(run_id: str, changed: float) -> reference_levels.Levels:
     """The reference levels of a run, measured on its own validation images."""
     return reference_levels.read(runs.root() / run_id)
+
+
+def best_and_last(run: Run) -> tuple[Row | None, Row | None]:
+    """The records of the epoch whose model is kept, the best one, and of the last epoch."""
+    rows = records.comparable(history_of(run))
+    if not rows:
+        return None, None
+    return max(rows, key=lambda row: row["val_psnr"]), rows[-1]
 
 
 def pick_run(key: str = "train-run") -> Run | None:
@@ -164,6 +173,12 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
                 "Memory": f"Peak so far. Device: {status.device or 'unknown'}.",
             },
         )
+        best_row, last_row = best_and_last(run)
+        if best_row is not None and best_row["epoch"] != last_row["epoch"]:
+            st.caption(
+                f"Kept: epoch {best_row['epoch']}, {best_row['val_psnr']:.2f} dB. The last epoch, "
+                f"{last_row['epoch']}, has {last_row['val_psnr']:.2f} dB."
+            )
         if noise:
             st.caption(
                 f"Best PSNR is the best {records.psnr_name(noise)}: noisy validation images "
@@ -182,7 +197,11 @@ def _facts(run: Run) -> str:
         f"latent dimension {model.latent_dim}",
         plain(pickers.spec_name(config.data.spec)),
     ]
-    return f"**{plain(run.id)}**: " + " · ".join([*facts, config.loss, config.optimizer])
+    facts += [config.loss, config.optimizer]
+    if config.noise_std:
+        kind = "" if config.corruption == "gaussian" else f"{config.corruption} "
+        facts.append(f"{kind}noise {'0 to ' if config.noise_range else ''}{config.noise_std:g}")
+    return f"**{plain(run.id)}**: " + " · ".join(facts)
 
 
 def _controls(run: Run, status: RunStatus) -> None:
