@@ -3,16 +3,17 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui.generate import panels, sampling
+from convae.ui.generate import panels, sampling, variational
 
 ui.page("Generate")
 st.markdown(
-    "A decoder makes an image of any code. **Draw a code from a prior** that is fitted to the "
-    "codes of training images, and the image is new. Does it look like one, and is it a copy?"
+    "The decoder turns any code into an image. **Draw codes from a prior** that is fitted to the "
+    "codes of training images to generate new images. Are they realistic, and are they copies?"
 )
 
 checkpoint = ui.pick_checkpoint()
 images = ui.pick_set(checkpoint)
+variational.offer(checkpoint)
 
 part = panels.pick_part()
 with ui.error_boundary():

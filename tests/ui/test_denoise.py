@@ -117,3 +117,17 @@ def test_nonsense_in_the_address_is_ignored(model):
     })  # fmt: skip
     healthy(app)
     assert app.slider(key="denoise-strength-gaussian").value == 25
+
+
+def test_the_shipped_denoiser_is_the_first_of_the_denoisers(model, monkeypatch):
+    from types import SimpleNamespace
+
+    from convae.ui.denoise import setting
+
+    noisy = SimpleNamespace(noise_std=0.2)
+    names = ["newest-run", "cifar10-denoiser", "older-run"]
+    entries = {name: SimpleNamespace(name=name, config=noisy) for name in names}
+    monkeypatch.setattr(setting.pickers, "checkpoint_options", lambda: entries)
+    chosen = SimpleNamespace(name="tiny")
+    assert setting.denoisers(chosen) == ["cifar10-denoiser", "newest-run", "older-run"]
+    assert setting.denoisers(SimpleNamespace(name="cifar10-denoiser")) == names[::2]

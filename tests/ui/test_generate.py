@@ -183,3 +183,25 @@ def test_a_class_of_another_set_is_forgotten_with_that_set():
     app.sidebar.selectbox(key="data").select("photos")
     healthy(app.run())
     assert app.selectbox(key="generate-classes").value == sampling.TOGETHER
+
+
+def test_a_variational_model_is_offered_beside_one_that_is_not(own_folders):
+    import dataclasses
+
+    from convae.config import ModelConfig, TrainConfig
+    from convae.models import checkpoints
+    from convae.models.autoencoder import ConvAutoencoder
+
+    for name in ("a-vae", "cifar10-vae"):
+        kind = ModelConfig("strided", latent_dim=8, base_channels=8, variational=True)
+        card = {"name": name, "config": dataclasses.asdict(TrainConfig(model=kind))}
+        folder = own_folders / "checkpoints" / name
+        folder.mkdir()
+        checkpoints.save(folder, ConvAutoencoder(kind), card)
+    app = visit(PAGE, model="tiny", data="Digits")
+    assert app.button(key="generate-variational").label == "Use cifar10-vae"
+    app.button(key="generate-variational").click()
+    healthy(app.run())
+    assert app.selectbox(key="model").value == "cifar10-vae"
+    assert app.selectbox(key="generate-prior").value == "vae"
+    assert "generate-variational" not in {button.key for button in app.button}

@@ -1,7 +1,7 @@
-"""The Denoise page: what is chosen, and what each method makes of the corrupted images.
+"""The Denoise page: the settings, and the result of each method on the corrupted images.
 
-A method is worked out once for each corruption, strength and set of images, whatever else is
-chosen; keys are those of the methods and the fingerprints of the images, never arrays.
+A method is computed once for each corruption, strength and set of images. The keys are
+those of the methods and the fingerprints of the images, never arrays.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,13 @@ from convae.ui import caches, frame, image_sources, pickers
 
 KEPT = dict(bind="query-params", persist_state="session")
 MEASURED = (32, 100, 500)
+SHIPPED_DENOISER = "cifar10-denoiser"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is compared, and on which damage. by: the methods chosen, in order; keys: of each, what
-    results are kept under. fitted_on: the images of the PCA."""
+    """The methods compared and the corruption. by: the chosen methods, in order; keys: the
+    cache key of each. fitted_on: the images of the PCA."""
 
     checkpoint: Checkpoint
     by: dict[str, Method]
@@ -70,20 +71,21 @@ def pick_corruption() -> tuple[str, float, int]:
         9999,
         0,
         key="denoise-seed",
-        help="Another number draws other noise. The same number gives the same damage, here and on "
-        "the command line.",
+        help="Seed of the noise: the same number gives the same corruption, here and on the "
+        "command line.",
         **KEPT,
     )
     return kind, strength, seed
 
 
 def denoisers(checkpoint: Checkpoint) -> list[str]:
-    """Names of other models that were trained to remove noise."""
-    return [
+    """Names of other models that were trained to remove noise, the shipped one first."""
+    names = [
         entry.name
         for entry in pickers.checkpoint_options().values()
         if entry.config.noise_std > 0 and entry.name != checkpoint.name
     ]
+    return sorted(names, key=lambda name: name != SHIPPED_DENOISER)
 
 
 def pick_methods(checkpoint: Checkpoint) -> list[str]:
@@ -109,7 +111,7 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
 
 
 def pick_measured() -> int:
-    """How many images to measure on."""
+    """Number of images to measure on."""
     return st.segmented_control(
         "Measured on",
         MEASURED,
@@ -117,8 +119,8 @@ def pick_measured() -> int:
         required=True,
         format_func=lambda count: f"{count} images",
         key="denoise-measured",
-        help="Test images at most, drawn once and for all. More images take longer: about "
-        "0.02 s for each, at each strength of the curve.",
+        help="Maximum number of test images, always the same ones. More images take longer: about "
+        "0.02 s per image and strength of the curve.",
         **KEPT,
     )
 
@@ -175,7 +177,7 @@ def _quality(
 
 
 def restored(setting: Setting, shown: ImageSet) -> dict[str, np.ndarray]:
-    """The corrupted images and what each method makes of them: uint8 (N, 32, 32, 3) each."""
+    """The corrupted images and the result of each method: uint8 (N, 32, 32, 3) each."""
     rows: dict[str, np.ndarray] = {}
     damage = setting.kind, setting.strength, setting.seed, shown.fingerprint
     for name, method in setting.by.items():
@@ -186,7 +188,7 @@ def restored(setting: Setting, shown: ImageSet) -> dict[str, np.ndarray]:
 def qualities(
     setting: Setting, measured: ImageSet, strengths: list[float]
 ) -> list[dict[str, Quality]]:
-    """PSNR and SSIM of every method at each strength; worked out with a bar the first time."""
+    """PSNR and SSIM of every method at each strength; computed with a bar the first time."""
     total, found = len(strengths) * len(setting.by), []
     with frame.progress("Restoring the images") as report:
         for place, strength in enumerate(strengths):
