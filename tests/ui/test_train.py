@@ -147,6 +147,17 @@ def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
     assert figures["Expected time"] == "~ 55 s" and figures["Device"]
 
 
+def test_momentum_is_shown_for_sgd_only_and_no_label_repeats_its_unit():
+    app = healthy(visit(PAGE))
+    labels = {field.key: field.label for field in app.number_input}
+    assert "train-momentum" not in labels
+    assert labels["train-epochs"] == "Epochs"
+    assert "0: all" in labels["train-limit"]
+    app.selectbox(key="train-optimizer").set_value("sgd")
+    healthy(app.run())
+    assert "train-momentum" in {field.key for field in app.number_input}
+
+
 def test_a_second_start_waits_politely(put_run):
     with at_work(put_run("busy", "running")):
         app = healthy(visit(PAGE, **{"train-view": "New"}))

@@ -20,7 +20,7 @@ from convae.ui.escape import sentence
 
 LABELS = {
     "spec": "Training data",
-    "limit": "Image limit",
+    "limit": "Image limit (0: all)",
     "latent_dim": "Latent dimension",
     "base_channels": "Channels",
     "refinement_steps": "Refinement steps",
@@ -160,6 +160,8 @@ def image_specs() -> list[str]:
 def _widgets(fields: Sequence[Field], key: str) -> dict[str, Any]:
     """Rows of four columns: one call of st.columns per row keeps the order on a narrow screen."""
     values = {}
+    if st.session_state.get(f"{key}-optimizer") != "sgd":
+        fields = [f for f in fields if f.name != "momentum"]  # only SGD reads it
     for start in range(0, len(fields), 4):
         for place, f in zip(st.columns(4), fields[start : start + 4], strict=False):
             values[f.name] = _widget(place, f, key)
@@ -169,8 +171,9 @@ def _widgets(fields: Sequence[Field], key: str) -> dict[str, Any]:
 def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
     meta = f.metadata
     label = LABELS.get(f.name, f.name.replace("_", " ").capitalize())
-    if meta["unit"] and not meta["choices"]:
-        label += f" ({meta['unit']})"
+    unit = meta["unit"]  # not "Epochs (epochs)"; the values of a code need none
+    if unit and not meta["choices"] and unit != "values" and unit not in label.lower():
+        label += f" ({unit})"
     arguments = {"key": f"{key}-{f.name}", "help": meta["help"], "persist_state": "session"}
     if f.name == "spec":
         return _select(place, label, image_specs(), arguments, pickers.spec_name)
