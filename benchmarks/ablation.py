@@ -39,16 +39,17 @@ class Encoder:
 
     def __init__(self, model, device, batch=500, layout=PLAIN, dtype=torch.float32, mode=""):
         self.device, self.batch, self.layout, self.dtype = device, batch, layout, dtype
-        self.guess = copy.deepcopy(model).to(device, dtype, memory_format=layout).guess
+        own = copy.deepcopy(model).to(device, dtype, memory_format=layout)
+        self.encode_batch = own.encoder_output
         if mode:
-            self.guess = torch.compile(self.guess, mode=mode)
+            self.encode_batch = torch.compile(self.encode_batch, mode=mode)
 
     @torch.inference_mode()
     def encode(self, images):
         for start in range(0, len(images), self.batch):
             x = torch.from_numpy(images[start : start + self.batch]).to(self.device)
             x = x.permute(0, 3, 1, 2).to(self.dtype, memory_format=self.layout).div_(255)
-            self.guess(x).float().cpu()
+            self.encode_batch(x).float().cpu()
 
 
 class Autocast(Encoder):

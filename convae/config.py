@@ -1,7 +1,8 @@
-"""One experiment, described once: form, command line and JSON are all made from these fields.
+"""The settings of an experiment: the form, the command line and the JSON file are made from these
+fields.
 
-A field carries its own help, unit, range and choices; the checks in ``__post_init__`` read the same
-numbers. Unknown keys are refused, so an old file never half-works.
+Each field has its help text, unit, range and choices; ``__post_init__`` checks the values against
+them. Unknown keys are an error, so no setting of a file is silently ignored.
 """
 
 import json
@@ -25,12 +26,13 @@ def setting(
     unit: str = "",
     advanced: bool = True,
 ) -> Any:
-    """A dataclass field that knows its help sentence, unit, inclusive range or choices."""
+    """A dataclass field with its help text, unit, inclusive range or choices as metadata."""
     meta = dict(help=help, low=low, high=high, choices=choices, unit=unit, advanced=advanced)
     return field(default=default, metadata=meta)
 
 
 def check(config: Any) -> None:
+    """Check each field for its type, range and choices; ConfigError with the first violation."""
     for f in fields(config):
         value, meta = getattr(config, f.name), f.metadata
         if not meta:
@@ -42,7 +44,7 @@ def check(config: Any) -> None:
         if type(value) is not kind:
             raise ConfigError(f"`{f.name}` (={value!r}) must be of type {kind.__name__}.")
         if kind is str and not value.isascii() and value != value.encode(errors="replace").decode():
-            raise ConfigError(f"`{f.name}` holds characters that are not text.")
+            raise ConfigError(f"`{f.name}` contains characters that cannot be encoded as UTF-8.")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"`{f.name}` (={value}) must be a finite number.")
         if meta["choices"] and value not in meta["choices"]:
@@ -52,27 +54,27 @@ def check(config: Any) -> None:
         low, high = meta["low"], meta["high"]
         if (low is not None and value < low) or (high is not None and value > high):
             unit = f" {meta['unit']}" if meta["unit"] else ""
-            raise ConfigError(f"`{f.name}` (={value}) must lie between {low} and {high}{unit}.")
+            raise ConfigError(f"`{f.name}` (={value}) must be between {low} and {high}{unit}.")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is built: the architecture and the size of its bottleneck."""
+    """The network: its architecture and latent dimension."""
 
     architecture: str = setting(
         "residual",
-        "residual: ours, a convolutional autoencoder around a linear (PCA) code; "
-        "strided: the common teaching network; classic: the well-known notebook model.",
+        "residual: convolutional residual networks around a linear code that starts as PCA; "
+        "strided: a common teaching network; classic: the well-known notebook model.",
         choices=("residual", "strided", "classic"),
         advanced=False,
     )
     latent_dim: int = setting(
-        128, "Numbers in a code: the width of the bottleneck.", low=2, high=1024, unit="values",
+        128, "Latent dimension: number of values in a code.", low=2, high=1024, unit="values",
         advanced=False,
     )  # fmt: skip
     base_channels: int = setting(
         32,
-        "Channels of the widest resolution; deeper layers have two to four times as many.",
+        "Channels at full resolution; deeper layers have two to four times as many.",
         low=8, high=128, unit="channels",
     )  # fmt: skip
     refinement_steps: int = setting(
@@ -83,14 +85,15 @@ class ModelConfig:
     )  # fmt: skip
     nested_dropout: bool = setting(
         False,
-        "Nested dropout (Rippel, Gelbart, Adams 2014): ordered codes. Half of the time training "
-        "keeps only the first values of a code, so that one model works with every code length. "
-        "The decoder of residual is told the length.",
+        "Nested dropout (Rippel, Gelbart, Adams 2014): ordered codes. Half of the training images "
+        "keep only the first values of their code, so that one model works with every code "
+        "length. The decoder of residual is conditioned on the length.",
     )
     variational: bool = setting(
         False,
-        "A variational autoencoder: the encoder gives a mean and a variance for each value, and "
-        "codes are kept close to a standard normal distribution, from which images are generated.",
+        "Variational autoencoder: the encoder predicts a mean and a variance for each latent "
+        "value; the KL divergence keeps codes close to a standard normal distribution, from which "
+        "images are generated.",
     )
 
     def __post_init__(self) -> None:
@@ -103,13 +106,13 @@ class ModelConfig:
         if self.base_channels % 8:
             raise ConfigError(
                 f"`base_channels` (={self.base_channels}) must be a multiple of 8, "
-                "which is what processors multiply fast."
+                "which processors multiply efficiently."
             )
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is learned from."""
+    """The training data."""
 
     spec: str = setting(
         "shapes",
@@ -128,83 +131,92 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run, whole: the JSON of this is enough to repeat it."""
+    """All settings of a training run: its JSON file is enough to repeat it."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     init_from: str = setting(
-        "", "Start from the weights of this checkpoint (a name or a folder); empty: from scratch."
+        "",
+        "Start from the weights of this checkpoint (a name or a folder); empty: from scratch.",
     )
     epochs: int = setting(
         10, "Passes over the training images.", low=1, high=10_000, unit="epochs", advanced=False
     )
     time_budget_s: float = setting(
-        0.0, "Stop after this time, with the schedule fitted to it; 0: train all epochs.",
+        0.0, "Time budget: stop after it, with the schedule scaled to it; 0: train all epochs.",
         low=0.0, high=604_800.0, unit="s",
     )  # fmt: skip
     batch_size: int = setting(
-        256, "Images per step (over all devices).", low=2, high=8192, unit="images", advanced=False
+        256,
+        "Images per optimizer step, over all devices.",
+        low=2,
+        high=8192,
+        unit="images",
+        advanced=False,
     )
     loss: str = setting(
         "mse",
-        "mse: squared error; bce: binary cross-entropy, for values in [0, 1]; l1: absolute error.",
+        "mse: mean squared error; bce: binary cross-entropy, for values in [0, 1]; "
+        "l1: mean absolute error.",
         choices=("mse", "bce", "l1"),
         advanced=False,
     )
     kl_weight: float = setting(
         1.0,
-        "Weight of the KL divergence of a variational model, beside a reconstruction loss that is "
-        "scaled by its own running value; below 1: sharper images, codes farther from normal.",
+        "Weight of the KL divergence of a variational model, relative to a reconstruction loss "
+        "that is scaled by its running mean; below 1: sharper images, codes less close to normal.",
         low=0.0, high=1000.0,
     )  # fmt: skip
     full_code_share: float = setting(
         0.5,
-        "Share of the images that keep their whole code in a training with nested dropout; the "
-        "others keep a number of values that is drawn log-uniformly.",
+        "Fraction of images that keep their whole code with nested dropout; the others keep a "
+        "number of values that is drawn log-uniformly.",
         low=0.0, high=1.0,
     )  # fmt: skip
     shortest_code: int = setting(
-        1, "Fewest values that nested dropout keeps.", low=1, high=1024, unit="values"
+        1, "Smallest number of values that nested dropout keeps.", low=1, high=1024, unit="values"
     )
     optimizer: str = setting(
-        "adamw", "How gradients become steps; sgd uses the momentum below.",
+        "adamw", "Optimizer; sgd uses `momentum`.",
         choices=("adam", "adamw", "sgd"),
     )  # fmt: skip
     learning_rate: float = setting(
-        2e-3, "Size of a step at the schedule's peak; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
+        2e-3, "Learning rate at the peak of the schedule; usual: 0.0003 to 0.003 (sgd: 0.1 to 1).",
         low=1e-7, high=100.0, advanced=False,
     )  # fmt: skip
-    momentum: float = setting(0.9, "Memory of sgd's past steps.", low=0.0, high=0.999)
+    momentum: float = setting(0.9, "SGD momentum.", low=0.0, high=0.999)
     weight_decay: float = setting(
         0.01,
-        "Pull of the weights toward zero, per unit of learning rate. Decoupled from the gradient "
-        "for all optimizers, so adam and adamw are the same.",
+        "Weight decay, decoupled from the gradient for all optimizers: each step multiplies the "
+        "weights by 1 - learning rate * decay. So adam and adamw are the same.",
         low=0.0, high=1.0,
     )  # fmt: skip
     clip: float = setting(
         2.0,
-        "Shorten a gradient that is longer than this many times the usual one; 0: never.",
+        "Clip the gradient norm at this multiple of its running mean; 0 disables clipping.",
         low=0.0, high=1000.0,
     )  # fmt: skip
     schedule: str = setting(
         "onecycle",
-        "onecycle: short warm-up, then a straight line to zero; cosine: half a cosine to zero; "
-        "constant: no change.",
+        "onecycle: short warm-up, then linear decay to zero; cosine: cosine decay to zero; "
+        "constant: no decay.",
         choices=("constant", "cosine", "onecycle"),
     )
-    flip: bool = setting(True, "Mirror half of each batch left to right: free extra images.")
+    flip: bool = setting(
+        True, "Random horizontal flip: half of the images of each batch are mirrored."
+    )
     noise_std: float = setting(
         0.0,
-        "Spread of the Gaussian noise added to the input only (a denoising autoencoder), "
-        "as a share of the pixel range. Validation then measures the denoising PSNR: noisy input, "
+        "Standard deviation of the noise added to the input (a denoising autoencoder), as a "
+        "fraction of the pixel range. Validation then measures the denoising PSNR: noisy input, "
         "clean target.",
         low=0.0, high=1.0,
     )  # fmt: skip
     noise_range: bool = setting(
         False,
-        "Draw the spread of the noise for each image, uniformly from 0 to noise_std, so that one "
-        "model handles all levels. Validation is then the mean denoising PSNR at 25/255 and "
-        "50/255, as far as noise_std includes them.",
+        "Draw the standard deviation of the noise for each image, uniformly from 0 to noise_std, "
+        "so that one model handles all levels. Validation is then the mean denoising PSNR at "
+        "25/255 and 50/255, as far as noise_std includes them.",
     )
     corruption: str = setting(
         "gaussian",
@@ -212,27 +224,30 @@ class TrainConfig:
         choices=("gaussian", "speckle"),
     )
     ema_decay: float = setting(
-        0.0, "Average the weights over steps with this decay (usual 0.999); 0: no average.",
+        0.0, "EMA decay: exponential moving average of the weights (usual 0.999); 0: none.",
         low=0.0, high=0.99999,
     )  # fmt: skip
     seed: int = setting(
-        0, "Fixes initial weights, order of images, flips and noise.", low=0, high=2**31 - 1
+        0,
+        "Random seed of the initial weights, the order of images, flips and noise.",
+        low=0,
+        high=2**31 - 1,
     )
     device: str = setting(
-        "auto", "auto takes cuda, then mps, then cpu.", choices=("auto", "cpu", "cuda", "mps")
+        "auto", "auto: cuda if present, else mps, else cpu.", choices=("auto", "cpu", "cuda", "mps")
     )
     precision: str = setting(
-        "auto", "auto takes bf16 where the processor multiplies it natively, else float32.",
+        "auto", "auto: bf16 where the processor supports it natively, else float32.",
         choices=("auto", "float32", "bf16"),
     )  # fmt: skip
     weights: str = setting(
         "float32",
-        "Type in which the weights are saved; float16 halves the file and costs about 0.0001 dB. "
-        "Training and loading use float32.",
+        "Data type of the saved weights; float16 halves the file and costs about 0.0001 dB. "
+        "Training and inference use float32.",
         choices=("float32", "float16"),
     )
     patience: int = setting(
-        0, "Early stopping: end after so many epochs without a better validation PSNR; 0: never.",
+        0, "Early stopping: end after this many epochs without a better validation PSNR; 0: never.",
         low=0, high=10_000, unit="epochs",
     )  # fmt: skip
 
@@ -259,7 +274,7 @@ class TrainConfig:
 
     @property
     def compression(self) -> float:
-        """Values in an image over values in its code."""
+        """Compression ratio: values of an image divided by the latent dimension."""
         return self.image_values / self.model.latent_dim
 
     def to_json(self) -> str:
@@ -267,7 +282,7 @@ class TrainConfig:
 
 
 def from_dict(kind: type, values: Any) -> Any:
-    """Build a config of this kind from plain values; ConfigError on anything it does not know.
+    """Build a config of this kind from plain values; ConfigError for unknown keys and bad values.
 
     Nested configs are given as nested dicts, just as ``to_json`` writes them. Keys of older
     versions (RENAMED) are read under their present name.
@@ -281,11 +296,11 @@ def from_dict(kind: type, values: Any) -> Any:
         raise ConfigError(
             f"Unknown setting `{unknown[0]}` in {kind.__name__}; possible are: {', '.join(known)}."
         )
-    made = {}
+    arguments = {}
     for name, value in values.items():
         nested = known[name].default
-        made[name] = from_dict(type(nested), value) if is_dataclass(nested) else value
-    return kind(**made)
+        arguments[name] = from_dict(type(nested), value) if is_dataclass(nested) else value
+    return kind(**arguments)
 
 
 def _present_names(values: dict[str, Any]) -> dict[str, Any]:
@@ -310,15 +325,15 @@ def from_json(text: str | bytes) -> TrainConfig:
 
 
 def settings(kind: type = TrainConfig) -> list[Field]:
-    """Every plain field in reading order, nested configs unfolded: forms and parsers read this."""
-    found = []
+    """All plain fields in order, those of nested configs included: for forms and parsers."""
+    result = []
     for f in fields(kind):
-        found += settings(type(f.default)) if is_dataclass(f.default) else [f]
-    return found
+        result += settings(type(f.default)) if is_dataclass(f.default) else [f]
+    return result
 
 
 def from_flat(values: dict[str, Any]) -> TrainConfig:
-    """A TrainConfig from one flat dict, as a form or parser gives it; absent keys keep defaults."""
+    """A TrainConfig from one flat dict, as a form or parser makes it; missing keys: defaults."""
     nested: dict[str, Any] = {}
     values = _present_names(values)
     for f in fields(TrainConfig):
@@ -342,11 +357,11 @@ def to_flat(config: TrainConfig) -> dict[str, Any]:
 def compared(configs: dict[str, TrainConfig]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """(settings that differ: name -> {run: value}; settings that are the same: name -> value)."""
     flat = {name: to_flat(config) for name, config in configs.items()}
-    apart, same = {}, {}
+    different, same = {}, {}
     for f in settings():
-        values = {name: each[f.name] for name, each in flat.items()}
+        values = {name: plain[f.name] for name, plain in flat.items()}
         if len(set(values.values())) > 1:
-            apart[f.name] = values
+            different[f.name] = values
         else:
             same[f.name] = next(iter(values.values()), f.default)
-    return apart, same
+    return different, same

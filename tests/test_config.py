@@ -35,14 +35,14 @@ def test_unknown_settings_are_refused_by_name():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"latent_dim": 1}, r"`latent_dim` \(=1\) must lie between 2 and 1024 values"),
+        ({"latent_dim": 1}, r"`latent_dim` \(=1\) must be between 2 and 1024 values"),
         ({"latent_dim": 2.5}, r"`latent_dim` \(=2.5\) must be of type int"),
         ({"latent_dim": True}, r"`latent_dim` \(=True\) must be of type int"),
         ({"learning_rate": float("nan")}, r"`learning_rate` \(=nan\) must be a finite number"),
         ({"architecture": "vae"}, "must be one of: residual, strided, classic"),
         ({"base_channels": 12}, r"`base_channels` \(=12\) must be a multiple of 8"),
         ({"spec": ""}, "`spec` is empty"),
-        ({"epochs": 0}, r"`epochs` \(=0\) must lie between 1"),
+        ({"epochs": 0}, r"`epochs` \(=0\) must be between 1"),
     ],
 )
 def test_bad_values_are_named_with_what_is_possible(values, message):

@@ -2,7 +2,7 @@
 
 architectures  classic, strided, residual
 autoencoder    ConvAutoencoder: encode, decode, reconstruct
-ordered_codes  the first K values of a code, and how the decoder is told K
+ordered_codes  the first K values of a code, and the conditioning of the decoder on K
 refinement     optimization steps on the code after the encoder
 devices        cpu, cuda or mps; precision; processes of one training
 card           card.json, without torch; weights_file: model.safetensors and its checks

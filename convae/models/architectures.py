@@ -11,7 +11,7 @@ from convae.models.ordered_codes import NODES
 
 IMAGE_SHAPE = (3, 32, 32)
 VALUES = 3 * 32 * 32
-MAX_PARAMETERS = 12_000_000  # 48 MB as float32: what an upload may weigh
+MAX_PARAMETERS = 12_000_000  # 48 MB as float32: the limit of an upload
 
 
 def conv(before: int, after: int, stride: int = 1) -> nn.Conv2d:
@@ -94,7 +94,7 @@ class Refiner(nn.Module):
         self.up16, self.back16 = nn.Conv2d(2 * c, 4 * c, 1), conv(c, c)
         self.out = conv(c, 12)
         for layer in self.children():
-            if isinstance(layer, nn.Conv2d):  # He et al. 2015; without it the first epochs are lost
+            if isinstance(layer, nn.Conv2d):  # He et al. 2015: else slow first epochs
                 nn.init.normal_(layer.weight, 0, math.sqrt(2 / layer.weight[0].numel()))
                 nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.out.weight)
@@ -111,7 +111,7 @@ class Refiner(nn.Module):
         return self.shuffle(self.out(x16))
 
     def conditions(self, basis: Tensor | None) -> list[Callable[[Tensor], Tensor]]:
-        """For each of `channels` what the code length does to the features (N, C, H, W) there."""
+        """For each of `channels` the conditioning of features (N, C, H, W) on the code length."""
         if self.by_length is None or basis is None:
             return [lambda features: features] * len(self.channels)
         parts = (basis @ self.by_length)[:, :, None, None].split(
@@ -151,8 +151,8 @@ class RepairedProjection(nn.Module):
 
 
 def residual(c: int, d: int, conditioned: bool = False) -> tuple[nn.Module, nn.Module]:
-    """A linear code between two picture networks; see the top of this file. conditioned: the
-    decoder is told the code length."""
+    """A linear code between two image-to-image networks, see `autoencoder`. conditioned: the
+    decoder is conditioned on the code length."""
     encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d, conditioned)
     directions = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
     start_linear(encoder, decoder, torch.full((VALUES,), 0.5), directions.T)
@@ -173,7 +173,7 @@ ARCHITECTURES = {"classic": classic, "strided": strided, "residual": residual}
 
 
 def is_conditioned(config: ModelConfig) -> bool:
-    """Whether the decoder is told the code length."""
+    """Whether the decoder is conditioned on the code length."""
     return config.nested_dropout and config.architecture == "residual"
 
 
@@ -185,7 +185,7 @@ def halves(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
 
 
 def count_parameters(config: ModelConfig) -> int:
-    """Trainable parameters, counted without making one of them."""
+    """Number of trainable parameters, counted without allocating them."""
     with torch.device("meta"):
         encoder, decoder = halves(config)
     d = config.latent_dim

@@ -5,14 +5,14 @@ float32 (N, 3, 32, 32), clamped to [0, 1] wherever it is shown or measured.
 
 classic: the well-known notebook model. Convolutions, max-pooling, a dense ReLU code, up-sampling.
 
-strided: the field's teaching network. Strided convolutions, a linear code, no normalization.
+strided: a common teaching network. Strided convolutions, a linear code, no normalization.
 
-residual: ours. The code is linear, and starts as PCA: the best a linear code can do. Around it
-stand two small convolutional networks that work on pictures, not on codes: one prepares the image
-before it is projected, one repairs what comes back. Both start at zero, so the model starts as good
-as PCA, and because a picture has a thousand places to learn from, it leaves PCA behind in its first
-epoch. Networks that map to and from a bare code, as the two others do, take a hundred epochs to get
-there (benchmarks/RESULTS.md has the trials).
+residual: the architecture of this project. The code is linear and starts as PCA, the best linear
+code. Two small convolutional networks work on images, not on codes: one changes the image before
+the projection, one corrects the reconstruction after it. Both output zero at first, so the model
+starts as PCA. An image gives 1,024 positions to learn from, so the model is better than PCA after
+one epoch. The two other architectures, which map to and from the code directly, need a hundred
+epochs for that (benchmarks/RESULTS.md has the trials).
 """
 
 import copy
@@ -30,17 +30,18 @@ from convae.models.devices import pick_precision
 from convae.models.ordered_codes import checked_length, length_basis, prefix
 from convae.models.refinement import refine
 
-BATCH = 125  # images encoded at a time: more of them cost fresh memory for every batch
+BATCH = 125  # images encoded at a time: larger batches allocate memory anew each time
 START_LOG_VARIANCE = -3.0  # where PCA does not give it: 5 % of the variance of a code is noise
-MIN_VARIANCE = 1e-6  # of a direction; to divide by less would amplify rounding errors
+MIN_VARIANCE = 1e-6  # of a direction; dividing by less would amplify rounding errors
 
 
 class ConvAutoencoder(nn.Module):
     """``config.architecture`` with ``config.latent_dim`` values in its code.
 
     code_mean: the mean code (latent_dim,) of the training images; None where it is not known. With
-    ``variational``, code_scale (latent_dim,) divides what the encoder says, so that the code starts
-    with unit variance, and log_variance gives the log-variance of each value from the mean code.
+    ``variational``, code_scale (latent_dim,) divides the output of the encoder, so that the code
+    starts with unit variance, and log_variance gives the log-variance of each value from the mean
+    code.
     """
 
     code_mean: Tensor | None
@@ -94,13 +95,13 @@ class ConvAutoencoder(nn.Module):
         In eval mode the encoder's output is improved by ``config.refinement_steps`` optimization
         steps; training uses the encoder's output alone.
         """
-        z = self.guess(x)
+        z = self.encoder_output(x)
         if self.training or not self.config.refinement_steps:
             return z
         return refine(self.g, x, z.float(), self.config.refinement_steps)
 
-    def guess(self, x: Tensor) -> Tensor:
-        """What the encoder says of a batch, shapes as in `f`; the mean code if variational."""
+    def encoder_output(self, x: Tensor) -> Tensor:
+        """The encoder alone, without refinement: shapes as in `f`; the mean code if variational."""
         z = self.encoder(2 * x - 1 if self.config.architecture == "strided" else x)
         return z if self.code_scale is None else z / self.code_scale
 
@@ -233,5 +234,5 @@ class ConvAutoencoder(nn.Module):
                     )  # fmt: skip
         with torch.no_grad():
             for x in private._batches(image[None]):
-                private.g(private.guess(x))
+                private.g(private.encoder_output(x))
         return seen

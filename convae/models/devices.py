@@ -1,4 +1,4 @@
-"""Where and how numbers are multiplied: device, precision, memory layout, processes."""
+"""Device, precision, memory layout, and the processes of one training."""
 
 import os
 import resource
@@ -17,7 +17,7 @@ def pick_device(wanted: str) -> torch.device:
     if wanted == "auto":
         wanted = next((name for name, here in present.items() if here), "cpu")
     if not present.get(wanted, True):
-        raise ConfigError(f"`device` (={wanted}) is not on this machine; auto or cpu will work.")
+        raise ConfigError(f"`device` (={wanted}) is not on this machine; use auto or cpu.")
     if wanted == "cuda":
         return torch.device("cuda", torchrun.local_rank())
     return torch.device(wanted)
@@ -39,12 +39,12 @@ def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
 
 
 def pick_layout(device: torch.device) -> torch.memory_format:
-    """channels_last, which pays for every architecture (benchmarks/RESULTS.md); not on Apple's."""
+    """channels_last, faster for every architecture (benchmarks/RESULTS.md); contiguous on mps."""
     return torch.channels_last if device.type != "mps" else torch.contiguous_format
 
 
 def world() -> tuple[int, int]:
-    """(rank, processes) as torchrun says; (0, 1) without it."""
+    """(rank, number of processes) as set by torchrun; (0, 1) without it."""
     return torchrun.rank(), torchrun.processes()
 
 
@@ -52,7 +52,7 @@ def join_processes() -> None:
     """Make one group of the processes that torchrun started; waits until all are there.
 
     The launcher's store still holds the addresses of an attempt that was killed, and a process that
-    is started again may wait for them in vain (seen with torch 2.14). So on one machine each
+    is started again may wait for them forever (seen with torch 2.14). So on one machine each
     attempt has names of its own. On several machines the launchers count their restarts each for
     itself: there TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 gives each attempt a store of its own.
     """
@@ -75,7 +75,7 @@ def memory_mb(device: torch.device) -> float:
 
 
 def device_name(wanted: str) -> str:
-    """What people call the device that `pick_device` takes for this; ConfigError as there."""
+    """A readable name of the device that `pick_device` gives; ConfigError as there."""
     device = pick_device(wanted)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -83,5 +83,5 @@ def device_name(wanted: str) -> str:
 
 
 def gpu_count(wanted: str) -> int:
-    """How many GPUs a training could share; 0 where it would not run on one."""
+    """Number of GPUs that a training could use; 0 where it would not run on a GPU."""
     return torch.cuda.device_count() if pick_device(wanted).type == "cuda" else 0

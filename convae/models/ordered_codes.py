@@ -1,7 +1,7 @@
-"""Codes whose first K values describe an image as well as K values can.
+"""Ordered codes: the first K values are a code of length K.
 
 A prefix of a code is decoded with its other values at their mean: for a linear code that is PCA
-with K components. A model trained with nested dropout is told K as well.
+with K components. The decoder of a model trained with nested dropout is conditioned on K.
 """
 
 import math

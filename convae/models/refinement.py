@@ -1,10 +1,10 @@
 """Refinement of a code after the encoder by a few steps of conjugate gradients.
 
-The decoder fixes what any code looks like, so the best code of an image is the one whose
-reconstruction is nearest to it. An encoder that answers at once misses it (the "amortization gap",
-Cremer et al. 2018). Starting from its guess, conjugate gradients on the squared error find most of
-what is left in two or three steps (Polak and Ribiere 1969 for the directions); how long a step is
-follows from a trial, as if the decoder were linear along the way.
+The best code of an image is the one whose reconstruction has the smallest error. The output of the
+encoder is not that code (the "amortization gap", Cremer et al. 2018). Starting from it, conjugate
+gradients on the squared error close most of the gap in two or three steps (Polak and Ribiere 1969
+for the directions); the step length follows from a trial step, as if the decoder were linear along
+the direction.
 """
 
 from collections.abc import Callable

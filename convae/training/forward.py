@@ -1,4 +1,4 @@
-"""What happens to a batch in training and not afterward: drawn codes and shortened ones."""
+"""The forward pass in training: with sampled codes (variational) and nested dropout."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from convae.training import variational
 
 
 class Step(NamedTuple):
-    """What the network makes of a batch of N images in training."""
+    """The output of the network for a batch of N images in training."""
 
     rebuilt: Tensor  # (N, 3, 32, 32)
     mean: Tensor  # (N, latent_dim): the codes, before noise and nested dropout
@@ -17,18 +17,18 @@ class Step(NamedTuple):
 
 
 class TrainingPass(nn.Module):
-    """From a batch to its reconstruction with all that happens in training only: one forward, so
-    that processes can share it."""
+    """From a batch to its reconstruction, with what happens in training only. It is one module, so
+    that DistributedDataParallel can wrap it."""
 
     def __init__(self, model: ConvAutoencoder):
         super().__init__()
         self.model = model
 
     def forward(self, x: Tensor, keep: Tensor | None, draw: Tensor | None) -> Step:
-        """keep (N,): lengths of the codes (nested dropout). draw (N, latent_dim) ~ N(0, 1): for
-        the draw of a variational code."""
+        """x: (N, 3, 32, 32). keep (N,): code lengths (nested dropout). draw (N, latent_dim) ~
+        N(0, 1): the noise of a variational code."""
         model = self.model
-        mean = z = model.guess(x)
+        mean = z = model.encoder_output(x)
         log_variance = None
         if model.log_variance is not None:
             mean = mean.float()

@@ -37,8 +37,8 @@ def length_weights(config: TrainConfig, training: ImageSet) -> Tensor | None:
 def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
     """Give a model the weights of a checkpoint of the same kind; ConvaeError for another one.
 
-    A model with nested dropout may start from one without it: what tells its decoder the code
-    length stays at zero then, so that it starts as the same model.
+    A model with nested dropout may start from one without it: the weights that condition its
+    decoder on the code length then stay zero, so that it starts as the same model.
     """
     given, wanted = asdict(source.config), asdict(model.config)
     free = {"refinement_steps"} | ({"nested_dropout"} if wanted["nested_dropout"] else set())

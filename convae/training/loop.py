@@ -100,7 +100,7 @@ def _follow_requests(
             time.sleep(TICK_S / 2)
             trainer.skip_time()
             wanted = shared_requests(trainer, requests)
-        yield Event(trainer.epoch + 1, trainer.step, "went on")
+        yield Event(trainer.epoch + 1, trainer.step, "resumed")
     return wanted.stop
 
 

@@ -1,7 +1,7 @@
 """Nested dropout: one model for every code length (Rippel, Gelbart and Adams 2014).
 
 In training an image keeps its whole code or the first K values only, half of the time each unless
-set otherwise. So the values come to be ordered by what they contribute.
+set otherwise. This orders the values by their contribution.
 """
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-FLOOR = 1e-4  # squared error per value below which PCA's is not trusted: 40 dB
+FLOOR = 1e-4  # lower bound of PCA's squared error per value: 40 dB
 
 
 def draw_lengths(

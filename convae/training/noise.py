@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convae.config import TrainConfig
 
-FIXED_SIGMAS = (25 / 255, 50 / 255)  # the two levels that the denoising literature reports
+FIXED_SIGMAS = (25 / 255, 50 / 255)  # the two usual levels in the denoising literature
 
 
 def corrupted_batch(x: Tensor, config: TrainConfig, generator: torch.Generator) -> Tensor:
@@ -49,7 +49,7 @@ def validation_noise(config: TrainConfig) -> float:
 
 
 def validation_inputs(images: np.ndarray, config: TrainConfig) -> list[np.ndarray]:
-    """What a run is validated on: one copy of uint8 (N, 32, 32, 3) images for each of
+    """The input of the validation: one copy of uint8 (N, 32, 32, 3) images for each of
     `validation_sigmas`, the images themselves without noise. The noise is the same at each call."""
     levels = validation_sigmas(config)
     return [noisy(images, sigma, config.corruption) for sigma in levels] or [images]

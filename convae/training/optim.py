@@ -8,14 +8,14 @@ from torch.nn import functional as F
 
 from convae.config import TrainConfig
 
-LINEAR_RATE = 0.05  # the linear code's share of the learning rate: with more it first unlearns PCA
+LINEAR_RATE = 0.05  # the linear code's share of the learning rate: more first loses PCA
 
 
 def loss_of(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
     """Mean over all values; target in [0, 1].
 
     bce is binary cross-entropy with soft targets. It is not defined outside [0, 1], where a model
-    with a linear output may be: there the value is clamped and the excess punished by its square.
+    with a linear output may be: there the value is clamped and the square of the excess is added.
     """
     if kind == "mse":
         return F.mse_loss(rebuilt, target)
@@ -41,7 +41,7 @@ def loss_per_image(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
 class DecoupledSGD(torch.optim.SGD):
     """SGD whose weight decay is decoupled: apart from the gradient and the momentum.
 
-    Groups without ``decoupled_weight_decay``, from a state saved before there was one, keep to L2.
+    Groups without ``decoupled_weight_decay``, from a state of an older version, keep L2 decay.
     """
 
     @torch.no_grad()
@@ -68,11 +68,10 @@ def make_optimizer(
 
     Weight decay is decoupled for all three: each step multiplies the weights by 1 - rate * decay
     and the decay enters neither the gradient nor the momentum. For adam and adamw that makes the
-    same optimizer. A state saved by an older version brings its L2 decay along: it goes on as it
-    began.
+    same optimizer. A state saved by an older version keeps its L2 decay when it is restored.
 
     The linear code of `residual` learns slowly and without decay, which would pull it away from PCA
-    and toward nothing.
+    toward zero.
     """
     slow, fast = [], []
     for name, parameter in model.named_parameters():
@@ -90,7 +89,8 @@ def make_optimizer(
     if config.optimizer != "sgd" and config.model.architecture == "classic":
         extra["eps"] = 1e-7  # Keras' default
     elif config.optimizer != "sgd":
-        extra["betas"] = (0.9, 0.99)  # without normalization layers, a short memory is a calm one
+        # a shorter second-moment window is more stable without normalization layers
+        extra["betas"] = (0.9, 0.99)
     return kind[config.optimizer](
         groups, lr=config.learning_rate, weight_decay=config.weight_decay,
         fused=device.type in ("cpu", "cuda"), **extra,

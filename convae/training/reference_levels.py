@@ -1,6 +1,6 @@
-"""The ladder beside a loss curve: what a run must pass to be worth its name.
+"""Reference levels for a loss curve: the baselines that a run is compared with.
 
-Levels are measured on the validation images of the run, the ones its curve is drawn from.
+They are measured on the validation images of the run, as its curve is.
 """
 
 import json
@@ -58,28 +58,28 @@ def _loss(kind: str, images: np.ndarray, rebuilt: np.ndarray) -> float:
 
 
 def write(folder: Path, levels: Levels, images: str = "") -> None:
-    """Keep the levels; `images` says which images they are of, in the words of the caller."""
-    kept = {"images": images} | levels if images else levels
-    files.write_atomically(folder / "rungs.json", json.dumps(kept).encode())
+    """Write the levels; `images` identifies the images they were measured on."""
+    content = {"images": images} | levels if images else levels
+    files.write_atomically(folder / "rungs.json", json.dumps(content).encode())
 
 
 def images_of(folder: Path) -> str:
-    """Which images the kept levels are of; "" where that is not known."""
+    """Identifies the images the levels were measured on; "" where that is not known."""
     return records.value(files.read_json(folder / "rungs.json").get("images"), str) or ""
 
 
 def read(folder: Path) -> Levels:
-    """What ``write`` kept; {} where there is nothing or it is damaged."""
-    found = {}
-    for name, each in files.read_json(folder / "rungs.json").items():
-        if isinstance(each, dict):
-            found[records.value(name, str)] = records.typed(each, {"psnr": float, "loss": float})
-    return found
+    """The levels that ``write`` wrote; {} where there are none or the file is damaged."""
+    levels = {}
+    for name, level in files.read_json(folder / "rungs.json").items():
+        if isinstance(level, dict):
+            levels[records.value(name, str)] = records.typed(level, {"psnr": float, "loss": float})
+    return levels
 
 
 def passed(history: Sequence[Mapping[str, Any]], levels: Levels) -> dict[str, int | None]:
-    """Rung -> the first epoch whose validation PSNR is above it, or None. Rungs without a PSNR are
-    left out: the floor cannot be passed."""
+    """Name -> the first epoch whose validation PSNR is above the level, or None. Levels without a
+    PSNR, such as the floor, are left out."""
     rows = records.comparable(history)
     return {
         name: next((row["epoch"] for row in rows if row["val_psnr"] > level["psnr"]), None)
@@ -89,16 +89,16 @@ def passed(history: Sequence[Mapping[str, Any]], levels: Levels) -> dict[str, in
 
 
 def sentence(history: Sequence[Mapping[str, Any]], levels: Levels) -> str:
-    """What the ladder says of a run, in one line: 'Passed PCA, 16 values (20.1 dB) at epoch 7.'"""
+    """The run compared with its levels: 'Above PCA, 16 values (20.10 dB) since epoch 7.'"""
     if not history:
         return ""
     best = max(row["val_psnr"] for row in records.comparable(history))
     noise = records.val_noise(history)
-    told = [f"{records.psnr_title(noise)}:"] if noise else []
+    parts = [f"{records.psnr_title(noise)}:"] if noise else []
     for name, epoch in passed(history, levels).items():
         level = levels[name]["psnr"]
         if epoch is not None:
-            told.append(f"Passed {name} ({level:.2f} dB) at epoch {epoch}.")
+            parts.append(f"Above {name} ({level:.2f} dB) since epoch {epoch}.")
         else:
-            told.append(f"{level - best:.2f} dB to go to {name} ({level:.2f} dB).")
-    return " ".join(told)
+            parts.append(f"{level - best:.2f} dB below {name} ({level:.2f} dB).")
+    return " ".join(parts)

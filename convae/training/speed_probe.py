@@ -1,7 +1,7 @@
-"""How fast would it train? One second of the real thing, in a process of its own, kept on disk.
+"""Training speed on this machine: one second of training in a process of its own, cached on disk.
 
-The page asks `known` and, where nothing is known yet, `start`: the answer appears in the cache a
-few seconds later. No torch is imported by asking.
+The page calls `known` and, where nothing is known yet, `start`: the result is in the cache a few
+seconds later. Neither imports torch.
 """
 
 import json
@@ -15,7 +15,7 @@ from convae.config import TrainConfig, from_json
 from convae.errors import ConvaeError
 from convae.runs import forecast, snapshots
 
-KEPT_S = 3600.0  # a machine that was busy then may be idle now
+KEPT_S = 3600.0  # a machine that was busy may be idle later
 SECONDS = 1.0  # of training steps, after two to warm up
 # images of the training splits, less those kept for validation: known without making them
 IMAGES = {"cifar10": 49_000, "shapes": 9_800, "digits": 1_409, "photos": 4_419}
@@ -33,19 +33,19 @@ def _path(config: TrainConfig) -> Path:
 def known(config: TrainConfig) -> float | None:
     """Training speed in images/s where it was measured; None where it was not yet.
 
-    Raises ConvaeError with the probe's own sentence where such a model cannot be trained here.
+    Raises ConvaeError with the message of the measurement where such a model cannot be trained.
     """
-    found = files.read_json(_path(config))
-    if not time.time() - KEPT_S < found.get("measured", 0) <= time.time():
+    result = files.read_json(_path(config))
+    if not time.time() - KEPT_S < result.get("measured", 0) <= time.time():
         return None
-    if "error" in found:
-        raise ConvaeError(str(found["error"]))
-    speed = found.get("images_per_s")
+    if "error" in result:
+        raise ConvaeError(str(result["error"]))
+    speed = result.get("images_per_s")
     return float(speed) if isinstance(speed, int | float) and speed > 0 else None
 
 
 def start(config: TrainConfig) -> bool:
-    """Begin to measure in the background; False where a measurement is under way already."""
+    """Start a measurement in the background; False where one is running already."""
     path = _path(config)
     lock = None
     try:
@@ -55,7 +55,7 @@ def start(config: TrainConfig) -> bool:
             return False
         processes.spawn(["convae.training.speed_probe", config.to_json()], Path(os.devnull), [lock])
         return True
-    except OSError:  # nowhere to keep the answer, or no process can be made: the page does without
+    except OSError:  # the cache is not writable, or no process can be started: no estimate
         return False
     finally:
         if lock is not None:
@@ -63,7 +63,7 @@ def start(config: TrainConfig) -> bool:
 
 
 def measure(config: TrainConfig, seconds: float = SECONDS) -> float:
-    """Images per second of training with these settings on this machine, images made up."""
+    """Images per second of training with these settings on this machine, on random images."""
     import numpy as np
 
     from convae.training.trainer import Trainer
@@ -83,9 +83,9 @@ def measure(config: TrainConfig, seconds: float = SECONDS) -> float:
 
 
 def estimate_s(config: TrainConfig, images: int, images_per_s: float, test_images: int) -> float:
-    """Seconds that the whole run will take, from the click to the figures of the test images."""
+    """Seconds that the whole run will take, from the start to the figures on the test images."""
     per_image_s = forecast.evaluation_s(images_per_s, config.model.refinement_steps)
-    validation = min(max(images // 49, 1), 1000)  # beside the images learned from
+    validation = min(max(images // 49, 1), 1000)  # besides the training images
 
     def others(epochs: int) -> float:
         per_epoch = validation + snapshots.IMAGES
@@ -105,15 +105,15 @@ def main(text: str) -> None:
     config = from_json(text)
     os.nice(5)
     try:
-        found = {"images_per_s": round(measure(config), 1)}
+        result = {"images_per_s": round(measure(config), 1)}
     except (ConvaeError, RuntimeError, MemoryError) as error:
         sentence = str(error) if isinstance(error, ConvaeError) else (
-            "Out of memory: take a smaller batch or fewer channels."
+            "Out of memory: use a smaller batch or fewer channels."
         )  # fmt: skip
-        found = {"error": sentence}
-    found["measured"] = time.time()
+        result = {"error": sentence}
+    result["measured"] = time.time()
     _path(config).parent.mkdir(parents=True, exist_ok=True)
-    files.write_atomically(_path(config), json.dumps(found).encode())
+    files.write_atomically(_path(config), json.dumps(result).encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A run's curves as TensorBoard events, for those who have it: `tensorboard --logdir runs`."""
+"""A run's curves as TensorBoard events, if it is installed: `tensorboard --logdir runs`."""
 
 import warnings
 from dataclasses import asdict
@@ -19,7 +19,7 @@ NAMES = {
 class Scalars:
     """Writes to runs/<id>/tensorboard/, or does nothing where tensorboard is not installed.
 
-    It is imported with the first epoch: a second that a run without one need not wait.
+    TensorBoard is imported at the first epoch, because that takes a second.
     """
 
     def __init__(self, folder: Path):
@@ -48,8 +48,8 @@ class Scalars:
 def _writer(folder: Path, purge_step: int) -> Any:  # a SummaryWriter or None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # those of its own dependencies
+            warnings.simplefilter("ignore")  # from its dependencies
             from torch.utils.tensorboard import SummaryWriter
-    except Exception:  # absent, or at odds with its own dependencies: a run must not fail for it
+    except Exception:  # absent or broken: a run must not fail because of it
         return None
     return SummaryWriter(str(folder), purge_step=purge_step)

@@ -1,9 +1,9 @@
-"""The second term of a variational autoencoder (Kingma and Welling 2013) and its balance."""
+"""The KL divergence of a variational autoencoder (Kingma and Welling 2013) and its weight."""
 
 import torch
 from torch import Tensor
 
-LOG_VARIANCE = (-12.0, 6.0)  # bounds of the log-variance: beyond them exp() teaches nothing
+LOG_VARIANCE = (-12.0, 6.0)  # bounds of the log-variance: beyond them gradients are useless
 
 
 def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def kl_share(loss: str, running_error: Tensor, values: int) -> Tensor:
-    """What a nat per image weighs beside a reconstruction loss that is a mean over `values` values.
+    """Weight of one nat per image relative to a reconstruction loss, a mean over `values` values.
 
     The reconstruction term of the evidence bound is values * mse / (2 s^2) for Gaussian pixels and
     values * l1 / s for Laplace ones. Their scale s is taken from the running error itself, so that

@@ -83,7 +83,7 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
     open_settings(page)
     setting(page, "epochs", 40)
     button(page, "Start").click()
-    page.get_by_text("Passed PCA, 8 values").wait_for(timeout=240_000)
+    page.get_by_text("Above PCA, 8 values").wait_for(timeout=240_000)
     run = runs.active()
     assert pixels(page.locator('[data-testid="stVegaLiteChart"]').first).std() > 3
 
@@ -102,7 +102,7 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
     while "learning rate 0.0007" not in [event["what"] for event in run.events()]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert {"paused", "went on"} <= {event["what"] for event in run.events()}
+    assert {"paused", "resumed"} <= {event["what"] for event in run.events()}
 
     slider = page.locator(".tm input")
     slider.fill("0")

@@ -46,7 +46,7 @@ def test_refinement_never_raises_the_error_before_quantization(architecture):
         # refinement gains
         before, after = (
             (x - model.g(codes)).double().square().mean(dim=(1, 2, 3))
-            for codes in (model.guess(x), model.f(x))
+            for codes in (model.encoder_output(x), model.f(x))
         )
     assert (after <= before * (1 + 1e-5)).all()  # the same sums, by another kernel at most
 
@@ -77,7 +77,7 @@ def test_a_shipped_model_gains_with_every_step_but_not_in_training():
     assert len({one.sha256 for one in each}) == 4  # what caches are keyed by
     x = torch.rand(2, 3, 32, 32)
     model = each[-1].model.train()
-    assert torch.equal(model.f(x), model.guess(x))
+    assert torch.equal(model.f(x), model.encoder_output(x))
 
 
 def test_layers_are_listed_once_with_any_number_of_refinement_steps():

@@ -155,8 +155,8 @@ def test_epochs_measured_otherwise_are_not_compared():
     levels = {"PCA, 4 values": {"psnr": 20.5}, "gem": {"psnr": 25.0}}
     assert reference_levels.passed(ROWS, levels) == {"PCA, 4 values": 3, "gem": None}
     assert reference_levels.sentence(ROWS, levels) == (
-        "Denoising PSNR at noise 0.2: Passed PCA, 4 values (20.50 dB) at epoch 3. "
-        "4.00 dB to go to gem (25.00 dB)."
+        "Denoising PSNR at noise 0.2: Above PCA, 4 values (20.50 dB) since epoch 3. "
+        "4.00 dB below gem (25.00 dB)."
     )
 
 

@@ -88,7 +88,7 @@ def test_resume_equals_the_straight_run_bit_for_bit(extra, architecture):
             kept = io.BytesIO()
             torch.save(straight.state(), kept)
             states.append(kept.getvalue())
-    torch.manual_seed(99)  # whatever happened between the two sittings
+    torch.manual_seed(99)  # whatever happened between the two sessions
     later = trainer_of(config, blobs(64), blobs(16, 1))
     later.restore(torch.load(io.BytesIO(states[0]), weights_only=True))
     assert [r.epoch for r in records(fit(later))] == [3, 4]
@@ -106,13 +106,13 @@ def test_stop_ends_within_the_epoch_and_counts_it():
 
 def test_pause_waits_and_learning_rate_changes_at_once(monkeypatch):
     monkeypatch.setattr(loop, "TICK_S", 0.0)
-    wishes = iter(
+    requested = iter(
         [Requests(), Requests(pause=True), Requests(pause=True), Requests(learning_rate=1e-5)]
     )
     trainer = trainer_of(from_flat(SMALL | {"schedule": "constant"}), blobs(64), blobs(16, 1))
-    items = list(fit(trainer, lambda: next(wishes, Requests(learning_rate=1e-5))))
-    told = [item.what for item in items if isinstance(item, Event)]
-    assert told == ["paused", "went on", "learning rate 1e-05"]
+    items = list(fit(trainer, lambda: next(requested, Requests(learning_rate=1e-5))))
+    events = [item.what for item in items if isinstance(item, Event)]
+    assert events == ["paused", "resumed", "learning rate 1e-05"]
     assert records(items)[-1].learning_rate == pytest.approx(1e-5)
 
 

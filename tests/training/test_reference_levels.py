@@ -55,7 +55,7 @@ def test_a_rung_is_passed_at_the_first_epoch_above_it():
     history = [{"epoch": e, "val_psnr": p} for e, p in ((1, 19.0), (2, 20.5), (3, 19.5))]
     assert reference_levels.passed(history, LEVELS) == {"PCA, 4 values": 2, "gem": None}
     assert reference_levels.sentence(history, LEVELS) == (
-        "Passed PCA, 4 values (20.00 dB) at epoch 2. 9.50 dB to go to gem (30.00 dB)."
+        "Above PCA, 4 values (20.00 dB) since epoch 2. 9.50 dB below gem (30.00 dB)."
     )
 
 

@@ -185,7 +185,7 @@ def test_a_run_at_work_is_shown_at_once_with_its_controls(put_run):
         app = healthy(visit(PAGE))
         assert app.session_state["train-view"] == "Watch"
         assert {"train-pause", "train-stop", "train-rate-apply"} <= keys(app)
-        assert "Passed PCA, 4 values (15.50 dB) at epoch 2." in words(app)
+        assert "Above PCA, 4 values (15.50 dB) since epoch 2." in words(app)
         app.button(key="train-pause").click()
         healthy(app.run())
         assert json.loads((run.path / "control.json").read_text()) == {"pause": True}
@@ -530,7 +530,7 @@ def test_names_of_reference_levels_are_shown_as_they_are(put_run):
     reference_levels.write(run.path, {"![x](//host/p.png) $y$": {"psnr": 15.5, "loss": 0.1}})
     app = healthy(visit(PAGE, **{"train-view": "Watch"}))
     line = next(each.value for each in app.markdown if "15.50 dB" in each.value)
-    assert line == r"Passed !\[x\](//host/p.png) \$y\$ (15.50 dB) at epoch 2."
+    assert line == r"Above !\[x\](//host/p.png) \$y\$ (15.50 dB) since epoch 2."
 
 
 @pytest.mark.parametrize("view", ["Watch", "Runs"])
