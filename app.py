@@ -4,7 +4,7 @@ import streamlit as st
 
 from convae import ui
 from convae.evaluation import metrics
-from convae.ui.overview import editing
+from convae.ui.overview import architecture, editing
 
 ui.page("What survives the bottleneck?")
 checkpoint = ui.pick_checkpoint()
@@ -57,34 +57,7 @@ with train:
     )
 
 st.header("Inside this model", anchor=False)
-layers = checkpoint.model.layers(image)
-counts = {half: sum(row[3] for row in layers if row[0] == half) for half in ("encoder", "decoder")}
-parts, table = st.columns([2, 3], gap="medium")
-steps = config.refinement_steps
-refined = f", then refined by {steps} optimization steps through the decoder" * bool(steps)
-parts.markdown(
-    f"""
-* **Encoder** $f$: {counts["encoder"]:,} parameters, from 3,072 pixel values to the code{refined}.
-* **Latent space**: the space of all codes $h$, {config.latent_dim:,} dimensions. This is the
-  bottleneck: what the code cannot hold is lost, so the model has to learn what matters.
-* **Decoder** $g$: {counts["decoder"]:,} parameters, from the code back to 32x32 pixels.
-* **Reconstruction loss** $L$: {error:.4f} for this image (mean squared error), or {psnr:.1f} dB.
-"""
-)
-if config.architecture == "residual":
-    parts.markdown(
-        "Training of this architecture starts from PCA, the best linear code. One small network "
-        "changes the image before the projection, another corrects the reconstruction."
-    )
-table.dataframe(
-    [
-        {"Half": half, "Layer": kind, "Output": " x ".join(map(str, out.shape)), "Parameters": n}
-        for half, kind, out, n in layers
-    ],
-    height=330,
-    hide_index=True,
-    column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
-)
+architecture.show(checkpoint, error, psnr)
 
 st.header("Two reconstruction losses", anchor=False)
 squared, entropy = st.columns(2, gap="medium")

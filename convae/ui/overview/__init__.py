@@ -1,1 +1,1 @@
-"""What belongs to the Overview page: the code editor."""
+"""What belongs to the Overview page: the code editor, the picture of the architecture."""
