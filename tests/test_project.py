@@ -72,6 +72,10 @@ def test_modules_import_only_those_above_them(path):
             assert LEVEL[parts[1]] <= LEVEL[own], f"{own} imports {parts[1]}"
 
 
+def test_contributing_shows_the_table():
+    assert LAYERS.strip() in (ROOT / "CONTRIBUTING.md").read_text()
+
+
 def test_config_knows_no_data_and_no_limits():
     assert not {"convae.data", "convae.limits"} & imported(ROOT / "convae" / "config.py")
 
