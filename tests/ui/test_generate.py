@@ -120,10 +120,10 @@ def test_samples_of_one_class_and_of_each():
     assert "--by-class" in app.code[0].value
 
 
-def test_a_variational_prior_of_another_model_is_a_sentence():
-    app = generate(prior="VAE, N(0, I)")
-    assert not app.exception
-    assert "is not a variational model" in app.error[0].value
+def test_a_variational_prior_in_the_address_of_a_plain_model_gives_the_default_prior():
+    app = healthy(generate(prior="VAE, N(0, I)"))
+    assert app.selectbox(key="generate-prior").value == "gmm"
+    assert "VAE, N(0, I)" not in app.selectbox(key="generate-prior").options
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -205,3 +205,10 @@ def test_a_variational_model_is_offered_beside_one_that_is_not(own_folders):
     assert app.selectbox(key="model").value == "cifar10-vae"
     assert app.selectbox(key="generate-prior").value == "vae"
     assert "generate-variational" not in {button.key for button in app.button}
+    # back to a model that is not variational: it has no such prior
+    app.selectbox(key="model").select("tiny")
+    healthy(app.run())
+    assert app.selectbox(key="generate-prior").value == "gmm"
+    assert not app.warning
+    app.selectbox(key="generate-prior").select("gaussian")
+    assert healthy(app.run()).selectbox(key="generate-prior").value == "gaussian"

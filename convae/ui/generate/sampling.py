@@ -17,7 +17,6 @@ from convae.ui.escape import sentence
 
 KEPT = dict(bind="query-params", persist_state="session")
 TOGETHER, EACH = -1, -2  # all classes in one prior; one prior for each class
-KINDS = tuple(generation.PRIORS)
 
 
 @dataclass(frozen=True)
@@ -67,13 +66,12 @@ def setting(checkpoint: Checkpoint, images: ImageSet) -> Setting:
 
 
 def pick_choice(setting: Setting, compare: bool = False) -> Choice:
-    """The prior, its parameters and the seed; ConfigError for a prior that this model lacks.
-    compare: all priors are shown, so none is chosen."""
+    """The prior, its parameters and the seed. compare: all priors are shown, so none is chosen."""
     kind, condition = "gmm", TOGETHER
     components, neighbors = generation.COMPONENTS, generation.NEIGHBORS
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if not compare:
-            kind = _pick_kind("vae" if setting.variational else "gmm")
+            kind = _pick_kind(setting)
         if compare or kind == "gmm":
             components = st.slider(
                 "Gaussians", 1, 50, components, key="generate-components", width=130,
@@ -96,20 +94,25 @@ def pick_choice(setting: Setting, compare: bool = False) -> Choice:
             "Seed", 0, 9999, 0, key="generate-seed", width=110,
             help="Of the fit and of the samples: another number draws other codes.", **KEPT,
         )  # fmt: skip
-    generation.check_prior(kind, setting.checkpoint.name, setting.checkpoint.config)
     return Choice(kind, components, neighbors, temperature, seed, condition)
 
 
-def _pick_kind(default: str) -> str:
+def _pick_kind(setting: Setting) -> str:
+    """A prior that this model has."""
+    kinds = generation.kinds_for(setting.checkpoint.config)
+    default = "vae" if setting.variational else "gmm"
+    if st.session_state.get("generate-prior", default) not in kinds:
+        # the model chosen before was variational
+        st.session_state["generate-prior"] = default
     return st.selectbox(
         "Prior",
-        KINDS,
-        KINDS.index(default),
+        kinds,
+        kinds.index(default),
         format_func=generation.NAMES.get,
         key="generate-prior",
         width=170,
         help="Where new codes are drawn from.\n"
-        + "\n".join(f"* {generation.NAMES[kind]}: {generation.PRIORS[kind]}" for kind in KINDS),
+        + "\n".join(f"* {generation.NAMES[kind]}: {generation.PRIORS[kind]}" for kind in kinds),
         **KEPT,
     )
 
