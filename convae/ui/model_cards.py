@@ -33,12 +33,25 @@ def measured_on(entry: Entry) -> str:
 
 def epochs_of(entry: Entry) -> int | None:
     """Total epochs: of the run itself and of all models it started from."""
+    epochs = _total(entry, "epoch")
+    return None if epochs is None else int(epochs)
+
+
+def minutes_of(entry: Entry) -> float | None:
+    """Total training time in minutes: of the run itself and of all models it started from."""
+    seconds = _total(entry, "elapsed_s")
+    return None if seconds is None else seconds / 60
+
+
+def _total(entry: Entry, key: str) -> float | None:
+    """The sum of one figure of `training` over the card and those of all models it started from;
+    None if no card has it."""
     total, card = None, entry.card.to_dict()
     while isinstance(card, dict):
         training = card.get("training")
-        epoch = _finite(training.get("epoch")) if isinstance(training, dict) else None
-        if epoch is not None:
-            total = (total or 0) + int(epoch)
+        value = _finite(training.get(key)) if isinstance(training, dict) else None
+        if value is not None:
+            total = (total or 0) + value
         card = card.get("started_from")
     return total
 
@@ -79,6 +92,7 @@ def models_table() -> None:
             "Measured on": measured_on(entry) or None,
             "Parameters": entry.card.parameters,
             "Epochs": epochs_of(entry),
+            "Training (min)": minutes_of(entry),
         }
         for entry in checkpoint_options().values()
     ]
@@ -88,6 +102,9 @@ def models_table() -> None:
         column_config={
             "Test PSNR (dB)": st.column_config.NumberColumn(format="%.1f"),
             "Parameters": st.column_config.NumberColumn(format="localized"),
+            "Training (min)": st.column_config.NumberColumn(
+                format="%.0f", help="On the machine of each run; models it started from included"
+            ),
         },
         placeholder="-",
     )
