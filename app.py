@@ -23,17 +23,17 @@ code = checkpoint.encode(image[None])
 rebuilt = checkpoint.decode(code)
 error, psnr = (float(of(image[None], rebuilt)[0]) for of in (metrics.mse, metrics.psnr))
 editing.edit_code(checkpoint, images, chosen, code[0], rebuilt[0])
-test_psnr, measured_on = ui.psnr_of(entry), ui.plain(ui.measured_on(entry), 200)
+test_psnr = ui.psnr_of(entry)
 ui.figures(
     {
         "Compression ratio": f"{image.size / config.latent_dim:.3g}:1",
         "This image": f"{psnr:.1f} dB",
-        "Test images": "-" if test_psnr is None else f"{test_psnr:.1f} dB",
+        "Test PSNR": "-" if test_psnr is None else f"{test_psnr:.1f} dB",
         "Trainable parameters": f"{checkpoint.model.parameter_count:,}",
     },
     {"This image": "PSNR: 10 log10(1 / mean squared error). +1 dB means about 20 % lower error."},
 )
-st.caption(f"Test PSNR: {measured_on}." if measured_on else "This model has no test PSNR.")
+st.caption(ui.plain(ui.provenance(checkpoint, images), 400))
 
 st.header("How it works", anchor=False)
 encode, decode, train = st.columns(3, gap="medium")

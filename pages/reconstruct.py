@@ -27,6 +27,7 @@ with ui.error_boundary():
 if part == "Images":
     shown, names = controls.pick_shown(sample, held)
     images.show_rows(held, shown, beside, names)
+    st.caption(ui.plain(ui.provenance(checkpoint, shown), 400))
 
 if part == "One image":
     st.markdown("Click an image, then drag across it: original left, reconstruction right.")

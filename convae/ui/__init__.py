@@ -21,7 +21,7 @@ from convae.ui.caches import codes_of, image_set, load_checkpoint
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
 from convae.ui.frame import error_boundary, figures, next_pages, page, section_links
-from convae.ui.model_cards import checkpoint_options, measured_on, models_table, psnr_of
+from convae.ui.model_cards import checkpoint_options, measured_on, models_table, provenance, psnr_of
 from convae.ui.pickers import many_images, pick_checkpoint, pick_images, pick_one, pick_set
 from convae.ui.pictures import error_picture, image_rows, journey, large_image
 
@@ -47,6 +47,7 @@ __all__ = [
     "pick_one",
     "pick_set",
     "plain",
+    "provenance",
     "psnr_of",
     "section_links",
 ]

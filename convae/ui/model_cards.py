@@ -3,9 +3,15 @@
 import numpy as np
 import streamlit as st
 
+from convae.data import ImageSet
 from convae.models import checkpoints
-from convae.models.checkpoints import Entry
-from convae.ui.address import NAMES, spec_name
+from convae.models.checkpoints import Checkpoint, Entry
+from convae.ui.address import NAMES, UPLOADS, spec_name
+
+SHOWN = {
+    "sample": "the first 20 CIFAR-10 test images",
+    UPLOADS: "your images",
+}
 
 
 def is_cifar10(entry: Entry) -> bool:
@@ -65,6 +71,25 @@ def _finite(value: object) -> float | None:
 
 def trained_on(entry: Entry) -> str:
     return NAMES["cifar10"] if is_cifar10(entry) else spec_name(entry.config.data.spec)
+
+
+def provenance(checkpoint: Checkpoint, images: ImageSet) -> str:
+    """Which images are shown, what the model was trained on and its test PSNR, as one line.
+
+    Digits are 8x8 images, enlarged: the line says how the latent dimension compares with 64.
+    """
+    entry = checkpoint_options().get(checkpoint.name)
+    known = trained_on(entry) if entry else "unknown images"
+    shown = SHOWN.get(images.name, f"test images of {spec_name(images.name)}")
+    line = f"Shown: {shown}. Model: trained on {known}"
+    if entry and psnr_of(entry) is not None:
+        line += f", {psnr_of(entry):.1f} dB on {measured_on(entry)}"
+    line += "."
+    if images.name == "digits":
+        size = checkpoint.config.latent_dim
+        line += " Digits are 8x8 images enlarged to 32x32: 64 values each, not 3,072"
+        line += f"; this code has {size:,}, so it compresses nothing." if size >= 64 else "."
+    return line
 
 
 def describe(entry: Entry) -> str:

@@ -6,8 +6,9 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from convae import runs
+from convae import data, runs
 from convae.config import TrainConfig
+from convae.ui import caches, model_cards
 from tests.support.visiting import PAGES, ROOT, WITH_MODEL, healthy, png, shown, visit
 
 
@@ -194,3 +195,20 @@ def test_finished_run_is_chosen_on_every_page(add_checkpoint, tiny_weights):
     app.session_state["followed"] = "mine"
     healthy(app.run())
     assert app.sidebar.selectbox(key="model").value == "mine"
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (
+            "sample",
+            "Shown: the first 20 CIFAR-10 test images. Model: trained on Shapes, 12.3 dB on",
+        ),
+        ("digits", "64 values each, not 3,072."),
+    ],
+)
+def test_a_line_says_which_images_are_shown_and_what_the_model_was_trained_on(
+    tiny_checkpoint, spec, words
+):
+    shown_set = data.load(spec, "test").take([0, 1])
+    assert words in model_cards.provenance(caches.load_checkpoint("tiny"), shown_set)
