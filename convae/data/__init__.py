@@ -2,7 +2,7 @@
 
 catalog      every image set by its specification: load, splits, ImageSet
 sample       the first 20 CIFAR-10 test images
-builtin      shapes, digits: made on the spot
+builtin      shapes, digits: drawn when needed
 photographs  photos: crops of the photographs that scikit-learn and scikit-image ship
 cifar10      CIFAR-10: read, checked; download: fetched with progress
 image_folder folders, zip and tar archives of images

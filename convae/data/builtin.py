@@ -40,7 +40,7 @@ def draw_shapes(
     """`count` shapes: (images uint8 (N, 32, 32, 3), labels int64 (N,), indices into SHAPES).
 
     Position, size, tilt, colors and background vary from image to image. Each class has a
-    favorite hue, from which it strays: as in the world, color hints at the class and does not
+    favorite hue, with some variation: as in the world, color hints at the class and does not
     decide it.
     """
     rng = np.random.default_rng([20, seed])
@@ -180,7 +180,7 @@ def digits(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """scikit-learn's 1,797 handwritten digits, 8x8 grays smoothly enlarged into 32x32 RGB.
 
-    The first 1,437 are to train on, the last 360 to test on.
+    The first 1,437 are the training split, the last 360 the test split.
     """
     from sklearn.datasets import load_digits
 
@@ -194,7 +194,7 @@ def digits(
 
 
 def outside(image: np.ndarray) -> dict[str, np.ndarray]:
-    """Images that no training set holds, and `image`, (32, 32, 3), shifted by a pixel: by name."""
+    """Images that are in no training set, and `image`, (32, 32, 3), shifted by a pixel: by name."""
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     fine, coarse = (_checkerboard(side) for side in (1, 4))
     ramp = np.linspace(0, 255, 32).round().astype(np.uint8)

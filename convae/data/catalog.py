@@ -68,8 +68,8 @@ class ImageSet:
         )
 
     def sample(self, limit: int) -> "ImageSet":
-        """`limit` of these images, drawn once and for all, as the first ones may be all of one
-        class; the set itself where it has no more."""
+        """`limit` of these images, a fixed random choice, as the first ones may be all of one
+        class; the set itself if it has no more."""
         return self if len(self) <= limit else self.take(self.sample_rows(limit))
 
     def sample_rows(self, limit: int) -> np.ndarray:
@@ -126,7 +126,7 @@ def load(spec: str, split: str = "test", progress: Progress | None = None) -> Im
     """The images of one split of the set that `spec` names.
 
     DataError: no such set, no such split (it says which exist), or files that cannot be used.
-    `progress(done, total or None, what)` is called now and then where it takes long.
+    `progress(done, total or None, what)` is called repeatedly when loading takes long.
     """
     check_spec(spec)
     if split not in SPLITS:
@@ -194,7 +194,7 @@ def _npz(path: str) -> Any:
 def _array(arrays: Mapping[str, np.ndarray], key: str, spec: str) -> np.ndarray:
     try:
         return arrays[key]
-    except Exception:  # numpy's own message would tell how to switch the safety off
+    except Exception:  # numpy's own message would say how to disable this check
         raise DataError(
             f"`{key}` of `{spec}` cannot be read: it is damaged or holds Python objects; "
             "write plain arrays with numpy.savez_compressed."

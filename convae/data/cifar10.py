@@ -56,7 +56,7 @@ def fetch(progress: disk_cache.Progress | None = None) -> Path:
         with disk_cache.locked(folder / "cifar10.lock", progress):
             if present():
                 return folder
-            if archive().is_file():  # goes through the checksum like one that has just arrived
+            if archive().is_file():  # its checksum is verified like that of a new download
                 archive().replace(archive().with_name(archive().name + ".part"))
             download.fetch((own,) if own else URLS, archive(), SIZE, SHA256, progress)
             _unpack(progress)
@@ -65,7 +65,7 @@ def fetch(progress: disk_cache.Progress | None = None) -> Path:
 
 
 def _unpack(progress: disk_cache.Progress | None) -> None:
-    """Copy the files that we know by name out of the archive; nothing else, and nowhere else."""
+    """Extract only the files with known names from the archive, only into the target folder."""
     part = _folder().with_name(_folder().name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()

@@ -79,7 +79,7 @@ def start_if_configured() -> None:
 
 
 def cancel() -> None:
-    """End the download; what has arrived is kept and the next start resumes it."""
+    """End the download; the partial file is kept and the next start resumes it."""
     job = _job()
     job.terminate()
     if status().state in ("working", "failed"):

@@ -14,7 +14,7 @@ from convae.errors import DataError
 
 
 class Corruption(NamedTuple):
-    """One kind of damage: what it is called, and what its strength is.
+    """One kind of corruption: its name and its strength.
 
     unit: of the strength. most: the largest strength; 0 changes nothing. default: the strength a
     page starts with. curve: strengths to measure a curve at, rising.
@@ -104,8 +104,8 @@ def corrupt(images: np.ndarray, kind: str, strength: float, seed: int = 0) -> np
     """Corrupted copies of uint8 (N, 32, 32, 3) images, clipped; strength 0 changes nothing.
 
     kind: one of CORRUPTIONS, which gives the unit of `strength`. DataError for another kind or
-    a strength outside its range. Equal seeds give equal damage, and the damage to the first images
-    does not depend on how many follow.
+    a strength outside its range. Equal seeds give equal corruptions, and the corruption of the
+    first images does not depend on how many follow.
     """
     check_corruption(kind, strength)
     damaged = np.array(images)

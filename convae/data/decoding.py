@@ -56,7 +56,7 @@ def decode(
     """One image file -> (uint8 (32, 32, 3), notes on what was done to it, work in pixels).
 
     DataError, of one sentence without a subject ("is damaged ..."), for whatever cannot be decoded.
-    Bytes that take longer than MAX_FILE_SECONDS are given up. Of a WebP half as many pixels are
+    Bytes that take longer than MAX_FILE_SECONDS are rejected. Of a WebP half as many pixels are
     allowed, because its decoder holds the image four times.
     """
     try:
@@ -95,7 +95,7 @@ class Failed(DataError):
 
 
 class _TooSlow(Exception):
-    """Decoders that read in small pieces notice here that their time is up."""
+    """Ends decoders that read in small pieces when the time limit is over."""
 
 
 class _Timed(io.BytesIO):

@@ -1,8 +1,8 @@
 """Image sets on disk as plain bytes, mapped into memory, so that they open quickly.
 
 A set is one folder, CONVAE_DATA_DIR/sets/<name>/: for each split `<split>.images` (N * 3072 bytes
-of uint8) and `<split>.labels` (N int64), and set.json with the rest. It is written to a temporary
-folder and renamed, by one process at a time, so that no reader sees an incomplete set.
+of uint8) and `<split>.labels` (N int64), and set.json with the other fields. It is written to a
+temporary folder and renamed, by one process at a time, so that no reader sees an incomplete set.
 """
 
 import errno
@@ -54,8 +54,8 @@ class KeptSet:
 
 
 class SetWriter:
-    """Takes images as they come, then puts them in order. It appends to plain files: a full disk is
-    an error here, where writing through a memory map would kill the process."""
+    """Appends images in order of arrival, then sorts them. It appends to plain files: a full disk
+    is an error here, where writing through a memory map would kill the process."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -144,7 +144,7 @@ def printable(class_names: Iterable[str]) -> tuple[str, ...]:
 
 
 def opened(name: str) -> KeptSet | None:
-    """The set kept under `name`; None if there is none or it is not whole."""
+    """The set kept under `name`; None if there is none or it is incomplete."""
     folder = data_dir() / "sets" / name
     try:
         about = json.loads((folder / "set.json").read_text(encoding="utf-8"))
@@ -177,10 +177,10 @@ def kept(
     with writing_to(root):
         root.mkdir(parents=True, exist_ok=True)
         with locked(root / f"{supersedes or name}.lock", progress):
-            found = opened(name)  # made by another process while we waited
+            found = opened(name)  # made by another process while this one waited
             if found:
                 return found
-            for leftover in root.glob(f"{name}.*.part"):  # of a builder that was killed
+            for leftover in root.glob(f"{name}.*.part"):  # of a process that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
             part = root / f"{name}.{os.getpid()}.part"
             part.mkdir()

@@ -1,4 +1,4 @@
-"""One large file from the network: resumed where it broke off, verified before it gets its name."""
+"""One large file from the network: resumed after an interruption, verified before it is renamed."""
 
 import hashlib
 import http.client
@@ -22,7 +22,7 @@ _PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP statuses worth a retry
 
 
 class _GivenUp(Exception):
-    """This address cannot give us the file; the message says why."""
+    """The file cannot be downloaded from this address; the message says why."""
 
 
 def fetch(
@@ -35,7 +35,8 @@ def fetch(
     """Download `target`, `size` bytes with that checksum, from the first of `urls` that can.
 
     What has arrived stays in `target`.part, also after an error or a kill, and the next call goes
-    on from there. DataError: no address could give it (it says why of each), or a full disk.
+    on from there. DataError: no address could give it (the message gives the reason for each), or a
+    full disk.
     """
     part = target.with_name(target.name + ".part")
     report = _Reporter(progress, size, f"downloading {target.name}")
@@ -50,7 +51,7 @@ def fetch(
         except _GivenUp as error:
             reasons.append(f"{host}: {error}")
             continue
-        except (ValueError, http.client.InvalidURL):  # an address that cannot be taken apart
+        except (ValueError, http.client.InvalidURL):  # an address that cannot be parsed
             reasons.append(f"{host}: not a valid address")
             continue
         if progress:
@@ -61,7 +62,7 @@ def fetch(
             with disk_cache.writing_to(target.parent):
                 part.replace(target)
             return
-        part.unlink()  # nothing of it can be trusted, so the next attempt begins at the beginning
+        part.unlink()  # it cannot be trusted, so the next attempt starts from the beginning
         reasons.append(f"{host}: what it sent has a wrong checksum and was deleted")
     raise DataError(
         f"{target.name} could not be downloaded ({'; '.join(reasons)}). Check the connection and "
@@ -70,7 +71,7 @@ def fetch(
 
 
 class _Reporter:
-    """Ten reports a second are enough for any bar; the network may bring a thousand pieces."""
+    """At most ten progress reports per second; the network may deliver a thousand pieces."""
 
     def __init__(self, progress: disk_cache.Progress | None, size: int, what: str):
         self.progress, self.size, self.what = progress, size, what
@@ -84,7 +85,7 @@ class _Reporter:
 
 
 def _fetch_from(url: str, part: Path, size: int, report: _Reporter) -> None:
-    """Append to `part` until it has `size` bytes; _GivenUp when this address will not do."""
+    """Append to `part` until it has `size` bytes; _GivenUp when this address cannot be used."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise _GivenUp("not an http or https address")
     failures = 0
@@ -100,7 +101,7 @@ def _fetch_from(url: str, part: Path, size: int, report: _Reporter) -> None:
             reason = "the connection was cut"
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code == 416:  # it has less than we have: start again
+            if error.code == 416:  # the server has less than the partial file: start again
                 part.unlink(missing_ok=True)
             elif error.code not in _PASSING:
                 raise _GivenUp(f"HTTP status {error.code}") from None
@@ -131,10 +132,10 @@ def _stream(url: str, part: Path, start: int, size: int, report: _Reporter) -> N
         if response.status == 206:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise _GivenUp("it resumes at another place than asked")
-        else:  # the server knows no Range: from the beginning
+        else:  # the server does not support Range: from the beginning
             start = 0
             length = response.headers.get("Content-Length")
-            if length and int(length) != size:  # a login page, say; keep what we have
+            if length and int(length) != size:  # a login page, say; keep the partial file
                 raise _GivenUp(f"it sends another file ({length} bytes instead of {size})")
         with disk_cache.writing_to(part.parent):
             file = open(part, "ab" if start else "wb", buffering=0)
@@ -151,7 +152,7 @@ def _stream(url: str, part: Path, start: int, size: int, report: _Reporter) -> N
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:
-    """All of it: a file without a buffer may take less than it is given when the disk runs full."""
+    """Writes all bytes: an unbuffered write may be partial when the disk is full."""
     view = memoryview(chunk)
     with disk_cache.writing_to(Path(file.name).parent):
         while view:

@@ -3,8 +3,8 @@
 Layouts: `train/<class>/*` with an optional `test/` (or `val/`); `<class>/*`; or all images in one
 place. Where there is no test split, a tenth of the files (10,000 at most) is held out as one: those
 whose names come first in the order of their hashes, so that the choice does not change with time.
-The owner of the machine names these files, so they are not capped in number; yet nothing is ever
-extracted, and every image goes through `images.decode`.
+Only the owner of the machine can name these files, so their number is not limited; still nothing is
+ever extracted, and every image goes through `images.decode`.
 """
 
 import gzip
@@ -27,10 +27,10 @@ from convae.errors import DataError
 
 FORMATS = (*decoding.UPLOAD_FORMATS, "TIFF", "PPM")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-MAX_PIXELS = 80_000_000  # an owner's camera may well give 60; Pillow itself warns from 89
+MAX_PIXELS = 80_000_000  # a camera may give 60; Pillow warns from 89
 MAX_FILE_BYTES = 64 * 2**20
 HOLD_OUT_SHARE, HOLD_OUT_MOST = 0.1, 10_000
-ALL = "all"  # the one class of images that have none
+ALL = "all"  # the class of images without class folders
 
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -40,7 +40,7 @@ _DAMAGED = (
     zlib.error,
     EOFError,
 )
-_CHUNK = 256  # images decoded between two reports of progress
+_CHUNK = 256  # images decoded between progress reports
 
 
 def open_set(path: str, progress: disk_cache.Progress | None = None) -> disk_cache.KeptSet:
@@ -116,7 +116,7 @@ def _scan(root: Path) -> list[tuple[str, int, int]]:
     while folders:
         folder, prefix = folders.pop()
         about = os.stat(folder)
-        if (about.st_dev, about.st_ino) in seen:  # a link that leads back up
+        if (about.st_dev, about.st_ino) in seen:  # a link to a parent folder
             continue
         seen.add((about.st_dev, about.st_ino))
         with os.scandir(folder) as entries:
@@ -127,7 +127,7 @@ def _scan(root: Path) -> list[tuple[str, int, int]]:
                 if name.lower().endswith(SUFFIXES):
                     try:
                         about = entry.stat()
-                    except OSError:  # a link to nowhere
+                    except OSError:  # a broken link
                         continue
                     if stat.S_ISREG(about.st_mode):
                         found.append((prefix + name, about.st_size, about.st_mtime_ns))
@@ -176,7 +176,7 @@ def _listed(path: Path) -> list[str]:
 
 
 def arrange(names: list[str]) -> tuple[dict[str, tuple[str, str]], tuple[str, ...]]:
-    """The layout, read off relative file names: ({name: (split, class)}, class names)."""
+    """The layout, from relative file names: ({name: (split, class)}, class names)."""
     parts = {name: [part for part in name.split("/") if part != "."] for name in names}
     while _has_wrapper(parts.values()):
         parts = {name: rest[1:] for name, rest in parts.items()}
@@ -201,7 +201,7 @@ def arrange(names: list[str]) -> tuple[dict[str, tuple[str, str]], tuple[str, ..
 
 
 def _has_wrapper(all_parts: Collection[Sequence[str]]) -> bool:
-    """Whether everything lies in one folder that is neither a split nor a class."""
+    """Whether everything is in one folder that is neither a split nor a class."""
     tops = {parts[0] for parts in all_parts}
     return (
         len(tops) == 1

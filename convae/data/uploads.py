@@ -16,7 +16,7 @@ MAX_FILE_BYTES = 8 * 2**20
 MAX_UPLOADS = 500  # images in one go, and members of one zip
 MAX_ZIP_BYTES = 64 * 2**20  # of all members together, unpacked
 MAX_ZIP_RATIO = 200
-MAX_ZIP_ENTRIES = 10_000  # whatever they are: the listing itself costs memory
+MAX_ZIP_ENTRIES = 10_000  # of any type: the listing itself costs memory
 MAX_WORK_PIXELS = 500_000_000  # of all images in one go: some ten seconds of decoding
 MAX_SECONDS = 10.0  # of decoding in one go, as files of few pixels can be slow, too
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -25,14 +25,14 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 def decode_upload(data: bytes) -> np.ndarray:
     """The bytes of one uploaded image -> uint8 (32, 32, 3): center crop, resized, on white.
 
-    DataError, of one sentence that begins "The image", for whatever it is that cannot be used.
+    DataError, of one sentence that begins "The image", for anything that cannot be used.
     """
     image, _ = decode_upload_with_notes(data)
     return image
 
 
 def decode_upload_with_notes(data: bytes) -> tuple[np.ndarray, list[str]]:
-    """As `decode_upload`, with sentences on what a person might wonder at (first frame used)."""
+    """As `decode_upload`, with notes on what a user should know (first frame used)."""
     try:
         image, notes, _ = _decode_bytes(data)
     except DataError as error:
@@ -55,8 +55,8 @@ def decode_uploads(files: Sequence[bytes]) -> tuple[np.ndarray, list[str]]:
     """Uploaded files, each the bytes of an image or of a zip of images -> (images, problems).
 
     images: uint8 (N, 32, 32, 3), in the order given. problems: a sentence for each file that was
-    left out and for each thing done that a person might wonder at. Files are called by their place,
-    "Image 3" or "Image 5 of zip 2", never by their name. One bad file does not lose the others.
+    left out and for each thing done that a user should know. Files are called by their place,
+    "Image 3" or "Image 5 of zip 2", never by their name. A bad file does not affect the others.
     """
     images: list[np.ndarray] = []
     problems: list[str] = []

@@ -1,4 +1,4 @@
-"""How many entries a zip has, counted before anything parses it.
+"""The number of entries in a zip, counted before it is parsed.
 
 zipfile builds an object for each entry: a file of 50 MB with a million of them costs 400 MB."""
 
@@ -9,13 +9,13 @@ END, END64, LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 ENTRY = b"PK\x01\x02"
 END_SIZE, END64_SIZE, LOCATOR64_SIZE, ENTRY_SIZE = 22, 56, 20, 46
 MAX_COMMENT = 2**16 - 1
-PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can ask for gigabytes of memory
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can need gigabytes of memory
 
 
 def count_entries(data: bytes, most: int) -> int:
     """The number of entries in the listing of a zip, or `most` + 1 if there are more.
 
-    The end record (or its zip64 form) says where the listing lies and how many entries it has. As
+    The end record (or its zip64 form) says where the listing is and how many entries it has. As
     that number may be false, the entries themselves are walked too. ValueError where there is no
     listing.
     """
@@ -31,7 +31,7 @@ def count_entries(data: bytes, most: int) -> int:
         claimed, size, offset = struct.unpack_from("<QQQ", data, start + 32)
     if claimed > most:
         return most + 1
-    # where zipfile looks, too: just before the end record, whatever was put before the zip
+    # where zipfile looks, too: just before the end record, with any data before the zip
     place = start - size
     if place < 0 or offset > place:
         raise ValueError("the listing lies outside the file")

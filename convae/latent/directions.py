@@ -1,4 +1,4 @@
-"""Codes changed on purpose: sums of codes, and knobs along directions that mean something."""
+"""Edits of codes: sums of codes, and sliders along meaningful directions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,17 +18,19 @@ def arithmetic(
 
 
 class Knobs(NamedTuple):
-    """n directions in which codes can be moved: names, and moves (n, d), one spread each."""
+    """n directions in which codes can be moved: names, and moves (n, d), one standard deviation
+    each."""
 
     names: tuple[str, ...]
     moves: np.ndarray
 
     def turned(self, code: np.ndarray, amounts: Sequence[float]) -> np.ndarray:
-        """The code (d,) moved by an amount along each direction, in spreads: (d,)."""
+        """The code (d,) moved by an amount along each direction, in standard deviations: (d,)."""
         return (code + np.asarray(amounts, np.float32) @ self.moves).astype(np.float32)
 
     def ends(self, code: np.ndarray, amounts: Sequence[float], reach: float) -> np.ndarray:
-        """What each knob alone would do from here: (n, 2, d), with it at -reach and at +reach."""
+        """What each slider alone would give from here: (n, 2, d), with it at -reach and at
+        +reach."""
         here = self.turned(code, amounts)
         low, high = (
             np.array([side * reach - amount for amount in amounts], np.float32) for side in (-1, 1)
@@ -65,7 +67,8 @@ def class_knobs(codes: np.ndarray, labels: np.ndarray, class_names: Sequence[str
 
 
 def principal_directions(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the codes spread: mean (d,), directions (d, d) as rows, spreads (d,), widest first.
+    """The principal directions of codes: mean (d,), directions (d, d) as rows, spreads (d,), widest
+    first.
 
     codes: (N, d). spreads are standard deviations, in the units of the codes. The largest entry of
     each direction is positive. float32.

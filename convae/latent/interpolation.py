@@ -85,7 +85,7 @@ def walk(
     new: np.ndarray | None = None,
     k: int = 3,
 ) -> Walk:
-    """Walk through K keyframes, their images uint8 (K, 32, 32, 3) and codes float32 (K, d).
+    """Interpolate through K keyframes, their images uint8 (K, 32, 32, 3) and codes float32 (K, d).
 
     way: one of PATHS. steps, loop, easing: as in `latent.path`. new: bool (K,), which keyframes
     are real images outside `real`, so that their codes count as data too; default: none. By number
@@ -103,7 +103,7 @@ def walk(
     else:
         at = paths.path(codes, steps, _KINDS[way], loop, easing, real.center)
         frames = checkpoint.decode(at)
-    # a cross-fade has no code to come back to but that of its pixels: what decoding loses of it
+    # a cross-fade has only the code of its pixels: what decoding loses of it
     again = checkpoint.encode(checkpoint.decode(at) if way == FADE else frames)
     _, nearest = nearest_neighbors(data, at, k)
     return Walk(
@@ -154,10 +154,10 @@ def through_real(
     loop: bool = False,
     easing: paths.Easing = "linear",
 ) -> np.ndarray:
-    """From keyframe to keyframe by way of real codes: float32 (F, d), keyframes exact.
+    """From keyframe to keyframe through real codes: float32 (F, d), keyframes exact.
 
     Each leg follows the shortest way along the graph of nearest real codes, straight from one to
-    the next, at an even rate; two keyframes never meet directly where a real code lies between.
+    the next, at an even rate; two keyframes are never joined directly if a real code lies between.
     """
     count = len(real.codes)
     graph, nodes = _with_more(real, codes), np.concatenate([real.codes, codes])
@@ -166,7 +166,7 @@ def through_real(
     legs = []
     for start, end in zip(stops, stops[1:], strict=False):
         way, _ = neighbors.shortest_path(graph, start, end)
-        # islands: rare, and slow to join, so only where they are
+        # disconnected components: rare, and slow to join, so only where they exist
         way = way or neighbors.graph_path(nodes, start, end, 2 * NEIGHBORS).indices
         legs.append(along(nodes[way], shares))
     return np.concatenate(legs if loop else [*legs, codes[-1:]])
@@ -212,7 +212,8 @@ def _speed(frames: np.ndarray, loop: bool) -> np.ndarray:
 
 
 def inspected(walks: Mapping[str, Walk]) -> dict[str, dict[str, np.ndarray]]:
-    """What `plots.path_inspector` draws of walks: quantity with unit -> name -> values (F,)."""
+    """What `plots.path_inspector` draws of interpolations: quantity with unit -> name -> values
+    (F,)."""
     return {
         "Change of the pixels (RMS, 0 to 1)": {name: walk.speed for name, walk in walks.items()},
         typicality.NAME: {name: walk.off_manifold for name, walk in walks.items()},

@@ -1,4 +1,4 @@
-"""What a walk goes through: keyframes, written down so that an address can hold them.
+"""Keyframes of an interpolation, as text that fits into an address.
 
 `12,431,u1,g7,c3,m` are test images 12 and 431 (places in the test split), the first image that the
 visitor uploaded, the code that a prior draws with seed 7, the mean code of class 3, and the mean of
@@ -95,7 +95,7 @@ def examples(test: ImageSet, count: int) -> list[Keyframe]:
 
 
 def example_terms(test: ImageSet) -> list[Keyframe]:
-    """A - B + C to begin with: the last class instead of the first, on an image of the first."""
+    """The initial A - B + C: the last class instead of the first, on an image of the first."""
     present = np.unique(test.labels)
     if len(present) < 2:
         return examples(test, 3)
@@ -104,7 +104,7 @@ def example_terms(test: ImageSet) -> list[Keyframe]:
 
 
 def named(keyframe: Keyframe, test: ImageSet) -> str:
-    """What people call it: `frog`, `your image 1`, `generated 7`, `mean frog`, `mean image`."""
+    """The displayed name: `frog`, `your image 1`, `generated 7`, `mean frog`, `mean image`."""
     kind, number = keyframe
     if kind == "":
         labeled = len(test.class_names) > 1
@@ -129,7 +129,7 @@ def look_up(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The images uint8 (K, 32, 32, 3) and the codes float32 (K, d) of keyframes that `parse` gave.
 
-    What has no image of its own (generated, means) shows its decoded code. prior: a function that
+    A keyframe without an image (generated, means) shows its decoded code. prior: a function that
     gives the `latent.Prior` to draw from; a normal one around all codes where there is none.
     """
     codes = np.zeros((len(keyframes), checkpoint.config.latent_dim), np.float32)

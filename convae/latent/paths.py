@@ -64,7 +64,7 @@ def _exact_ends(a: np.ndarray, b: np.ndarray, shares: np.ndarray, codes: np.ndar
 
 
 def ease(t: np.ndarray, kind: Easing = "linear") -> np.ndarray:
-    """How far along one is at the time t in [0, 1]: from 0 to 1, never going back.
+    """The position on the path at time t in [0, 1]: from 0 to 1, never going back.
 
     linear: t. in: slow start, t^2. out: slow end. in-out: both, 3 t^2 - 2 t^3.
     """
@@ -94,7 +94,7 @@ def path(
 
     Returns float32 ((K - 1) * steps + 1, d), or with loop, where the last leg leads back to the
     first keyframe without repeating it, (K * steps, d). kind: lerp and slerp (around center) turn
-    sharply at the keyframes, spline (Catmull and Rom 1974) does not, but swings out a little.
+    sharply at the keyframes, spline (Catmull and Rom 1974) does not, but overshoots a little.
     easing acts on each leg.
     """
     keyframes = np.asarray(keyframes, np.float32)

@@ -1,12 +1,12 @@
 """How far a code is from the manifold of real codes, as one percentile on all pages.
 
-The distance to the nearest real code cannot tell: the mean of any codes lies near some of them, so
-the mean of all codes, which decodes to a gray blur, looks better supported than real codes do. In
-many dimensions the codes of a network do not fill the middle; their distance r from the mean, in
-standard deviations (Mahalanobis), is nearly the same for all. This is the typical set (Nalisnick et
-al. 2019, "Detecting Out-of-Distribution Inputs to Deep Generative Models Using Typicality"), and a
-code is atypical on either side of it: averages have a small r, extrapolations a large one. The
-heavy tails of real codes are why log r is compared.
+The distance to the nearest real code does not measure this: the mean of any codes lies near some of
+them, so the mean of all codes, which decodes to a gray blur, looks more plausible than real codes
+do. In many dimensions the codes of a network do not fill the middle; their distance r from the
+mean, in standard deviations (Mahalanobis), is nearly the same for all. This is the typical set
+(Nalisnick et al. 2019, "Detecting Out-of-Distribution Inputs to Deep Generative Models Using
+Typicality"), and a code is atypical on either side of it: averages have a small r, extrapolations a
+large one. The heavy tails of real codes are why log r is compared.
 
 Median percentiles with 3,000 real codes of cifar10-128 (cifar10-256): the mean of all codes 100
 (100), midpoints of far pairs 85 (90), of random pairs 80 (80), samples of N(0, I) 99 (100), new
@@ -45,13 +45,13 @@ HELP = DEFINITION + (
 
 
 def sentence(percentile: float) -> str:
-    """The percentile as it is shown on every page; nan: too few real codes."""
+    """The percentile as every page shows it; nan: too few real codes."""
     return SENTENCE.format(f"{percentile:.0f}") if np.isfinite(percentile) else UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)
 class Typicality:
-    """What `fit` learns from N real codes; F folds, in each of which the others are fitted.
+    """The result of `fit` on N real codes; F folds, in each of which the others are fitted.
 
     codes: float32 (N, d). folds: int (N,), the fold of each. means: (F, d) and whiteners:
     (F, d, d), of the codes outside each fold; F = 0 where there are too few codes.

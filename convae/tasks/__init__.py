@@ -1,4 +1,4 @@
-"""What a trained model is used for; each task stands beside the baselines that usually win.
+"""What a trained model is used for; each task is compared with strong baselines.
 
 denoising       corrupted images restored by a model and by classical methods
 filters         the classical methods and their tuned parameters

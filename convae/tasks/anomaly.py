@@ -1,8 +1,9 @@
 """Anomaly detection: one number per image, higher is more anomalous, without a label in training.
 
 A detector is fitted to normal images alone. Its scores come from the encoder and decoder as they
-are: refinement steps are never used, as they make anomalous images look normal. Beside them stand
-baselines that know nothing of the model. `separation` says how well a score separates two groups.
+are: refinement steps are never used, as they make anomalous images look normal. The
+scores are compared with baselines that do not use the model. `separation` says how well a score
+separates two groups.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ Progress = Callable[[int, int | None, str], None]
 
 
 class Score(NamedTuple):
-    """What one score is called and what it measures; baseline: it does not use the model."""
+    """The name of one score and what it measures; baseline: it does not use the model."""
 
     label: str
     description: str
@@ -69,7 +70,7 @@ SCORES = {
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """What is known of normal images; made by `fit`.
+    """A detector's statistics of normal images; made by `fit`.
 
     codes: float32 (N, latent_dim), of the images it is fitted to. pca: of these images, with at
     most latent_dim components; pca_codes: (N, latent_dim). mean (latent_dim,) and whitener
@@ -89,7 +90,7 @@ class Detector:
 
     def scores(self, images: np.ndarray, progress: Progress | None = None) -> dict[str, np.ndarray]:
         """Every score of images, uint8 (N, 32, 32, 3): {score: float64 (N,)}, in the order of
-        SCORES; without those that cannot be had from so few normal images."""
+        SCORES; without those that need more normal images."""
         codes = _encoded(self.model, images, progress)
         rebuilt = self.model.decode(codes)
         pca_codes = self.pca.encode(images, self.codes.shape[1])
@@ -113,7 +114,7 @@ class Detector:
 def fit(model: Codec, normal: np.ndarray, progress: Progress | None = None) -> Detector:
     """A detector for a checkpoint and normal images, uint8 (N, 32, 32, 3), N >= 1.
 
-    progress(done, total, what) is called between parts; what it raises ends the work.
+    progress(done, total, what) is called between parts; an exception it raises ends the work.
     """
     if not len(normal):
         raise ValueError("a detector needs at least one normal image, got none")

@@ -20,7 +20,7 @@ Load = Callable[[str, str], ImageSet]
 
 
 class Choice(NamedTuple):
-    """An image set and the classes that are wanted of it; no classes: all of them."""
+    """An image set and the selected classes of it; no classes: all of them."""
 
     spec: str
     classes: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Denoising: a model and the classical filters restore the same corrupted images.
 
-Every method gets the same clipped uint8 images and knows the kind and the strength of the
-corruption, except the model, which sees the images alone. The parameters of the filters were tuned
+Every method gets the same clipped uint8 images and is given the kind and the strength of the
+corruption, except the model, which gets the images only. The parameters of the filters were tuned
 on other images than those shown, see `filters`.
 """
 
@@ -109,9 +109,9 @@ def compare(
 ) -> Comparison:
     """Corrupt images, uint8 (N, 32, 32, 3) with N >= 1, and restore them by each method.
 
-    The damage to the first images does not depend on how many follow. Strength 0 leaves the images
-    as they are, and every filter with them; the model still encodes and decodes.
-    progress(done, total, what) is called between parts; what it raises ends the work.
+    The corruption of the first images does not depend on how many follow. Strength 0 leaves the
+    images as they are, and every filter with them; the model still encodes and decodes.
+    progress(done, total, what) is called between parts; an exception it raises ends the work.
     """
     report = progress or (lambda done, total, what: None)
     given = corrupt(images, kind, strength, seed)
@@ -158,7 +158,7 @@ def winner(quality: Mapping[str, Quality]) -> str:
 
 
 def verdict(quality: Mapping[str, Quality], labels: Mapping[str, str] = LABELS) -> str:
-    """Who restores best, and where the model stands, in one or two sentences.
+    """Which method restores best, and how the model compares, in one or two sentences.
 
     Differences are those of the PSNR as it is shown, rounded to 0.01 dB.
     """

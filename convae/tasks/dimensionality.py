@@ -22,7 +22,7 @@ class Dimensions(NamedTuple):
 
 
 def dimensions(codes: np.ndarray) -> Dimensions:
-    """The use that codes (N, d) make of their dimensions. DataError for fewer than two codes, or
+    """How codes (N, d) use their dimensions. DataError for fewer than two codes, or
     codes that are all the same."""
     if len(codes) < 2 or not np.ptp(codes, axis=0).any():
         raise DataError(
@@ -43,5 +43,6 @@ def dimensions(codes: np.ndarray) -> Dimensions:
 
 
 def participation_ratio(variances: np.ndarray) -> float:
-    """(sum of variances)^2 / sum of squared variances: as many equal variances would give it."""
+    """(sum of variances)^2 / sum of squared variances: the number of equal variances with this
+    value."""
     return float(np.square(variances.sum()) / np.square(variances).sum())

@@ -98,7 +98,7 @@ def random_encoder(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder":
 
 
 def check_labels(labels: np.ndarray, tested: np.ndarray) -> None:
-    """DataError where there is nothing to classify: a single class, or no test images."""
+    """DataError if there is nothing to classify: a single class, or no test images."""
     if not len(tested):
         raise DataError("A probe needs test images: this set has none.")
     if len(np.unique(labels)) < 2:
@@ -125,7 +125,7 @@ def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.
 def nearest_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Classes by majority of the nearest of train (N, D), Euclidean: int64 (M,). Of classes with
     equally many the one with the lowest number. NEIGHBORS, or as many as a class has on average
-    where that is less: with one image of each class only the nearest can tell."""
+    where that is less: with one image of each class only the nearest is used."""
     from sklearn.neighbors import KNeighborsClassifier
 
     k = max(1, min(NEIGHBORS, len(train) // len(np.unique(labels))))
@@ -224,8 +224,8 @@ def neighbors_of(points: Space, row: int, k: int) -> np.ndarray:
 
 
 def verdict(accuracies: Mapping[str, Mapping[str, Classified]], chance: float) -> str:
-    """Who classifies best by each probe, in sentences. accuracies: space -> probe -> result.
-    chance: the accuracy of guessing, see `chance_level`."""
+    """Which features classify best with each probe, in sentences. accuracies: space -> probe ->
+    result. chance: the accuracy of guessing, see `chance_level`."""
     probes = next(iter(accuracies.values()))
     parts = [_winner(accuracies, probe, chance) for probe in probes]
     if not all(_codes_win(accuracies, probe) for probe in probes):

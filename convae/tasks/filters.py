@@ -103,7 +103,7 @@ def parameters(method: str, kind: str, strength: float) -> dict[str, float]:
     """The tuned parameters of a filter, or of PCA_WIENER, for this corruption.
 
     Between tuned strengths they are interpolated linearly, below the first in proportion to the
-    strength, and above the last they stay. DataError for an unknown kind or strength.
+    strength, and above the last they are constant. DataError for an unknown kind or strength.
     """
     check_corruption(kind, strength)
     columns = dict(_tuned()[kind][method])

@@ -1,6 +1,6 @@
 """Generation: new images decoded from codes that a prior draws.
 
-An autoencoder has no prior of its own: its codes lie where training has put them. A prior is
+An autoencoder has no prior of its own: training determines where its codes are. A prior is
 therefore fitted to the codes of training images; only a variational model is trained so that its
 codes are near N(0, I). Codes are those of the encoder alone, without refinement steps. How good the
 samples are is measured by `convae.tasks.merits`.
@@ -37,7 +37,7 @@ PRIORS = {
     "vae": "N(0, I), which the codes of a variational model are trained to follow",
 }
 BASELINES = {"pca_gaussian": "gaussian", "pca_gmm": "gmm"}  # priors of PCA codes of the same size
-CEILING = "training_images"  # real images in the place of samples
+CEILING = "training_images"  # real images instead of samples
 Progress = Callable[[int, int | None, str], None]
 Sampler = Prior | Jitter | ByClass
 
@@ -71,7 +71,7 @@ def fit_prior(
     """The prior `kind` (one of PRIORS) of codes (N, d), N at least 1; has `sample(n, seed,
     temperature)`.
 
-    labels: (N,), then one prior for each class (`ByClass`); normal and vae know no class.
+    labels: (N,), then one prior for each class (`ByClass`); normal and vae have no classes.
     components: of a mixture; neighbors: of `fit_jitter`; seed: of the fit.
     """
     if labels is not None and kind not in ("normal", "vae"):
@@ -187,14 +187,14 @@ def baseline_images(
 
 
 def ceiling_images(material: Material, count: int) -> np.ndarray:
-    """Training images in the place of samples: what a generator as good as they are scores."""
+    """Training images instead of samples: the scores of a generator as good as they are."""
     return material.train.sample(count).images
 
 
 def random_walk(
     prior: Sampler, center: np.ndarray, seed: int = 0, temperature: float = 1.0, steps: int = 12
 ) -> np.ndarray:
-    """Codes of a closed walk through six samples of a prior, float32 (6 * steps, d).
+    """Codes of a closed path through six samples of a prior, float32 (6 * steps, d).
 
     Along arcs around `center` (d,), the mean of the codes: between two samples the distance from it
     goes from that of one to that of the other, so no frame is an average image.
@@ -215,8 +215,8 @@ NAMES = {
 
 
 def verdict(rows: Mapping[str, Figures], count: int) -> str:
-    """Who covers most of the `count` real images, in a sentence; the ceiling does not compete.
-    rows: of priors of a model and of BASELINES, at least one of each."""
+    """Which prior covers most of the `count` real images, in a sentence; the training images are
+    left out. rows: of priors of a model and of BASELINES, at least one of each."""
     own, other = (
         max((kind for kind in rows if kind in group), key=lambda kind: rows[kind].coverage)
         for group in (PRIORS, BASELINES)

@@ -4,7 +4,7 @@ Precision and recall (Kynkaanniemi et al. 2019, "Improved Precision and Recall M
 Generative Models"), density and coverage (Naeem et al. 2020, "Reliable Fidelity and Diversity
 Metrics for Generative Models"), from the K nearest neighbors in the space of the first SPACE_DIM
 principal components of the pixels of the training images. They cannot be compared with figures in
-the space of another network, and do not see how sharp an image is.
+the space of another network, and do not measure sharpness.
 """
 
 from typing import NamedTuple
