@@ -1,9 +1,9 @@
-"""The chart of a run under way, as a Vega-Lite specification that never changes with the data.
+"""The live chart of a training run, as a Vega-Lite specification that does not depend on the data.
 
-It is the one chart that is not Plotly's: Streamlit makes Plotly's node anew whenever its figure
-changes, which flickers with every epoch. A Vega chart stays where it is as long as its
-specification is the same, so everything that grows (curves, rungs, events, the cursor) is rows of
-one table. benchmarks/live.py counts the frames.
+It is the only chart that is not drawn by Plotly: Streamlit recreates the node of a Plotly chart
+whenever its figure changes, which flickers with every epoch. A Vega chart is kept as long as its
+specification is the same, so everything that changes (curves, reference levels, events, the cursor)
+is rows of one table. benchmarks/live.py counts the frames.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 
 from convae import plots, records
 
-MOST = 500  # points of a curve: more cannot be told apart on a screen
+MOST = 500  # points of a curve: more than a screen can resolve
 KL = "KL divergence (nats per image)"
 AXES = {"epoch": "Epoch", "step": "Step", "elapsed_s": "Time (s)"}
 Row = Mapping[str, Any]
@@ -30,18 +30,18 @@ def thinned(history: Sequence[Row], most: int = MOST) -> list[Row]:
 
 def merged(events: Sequence[Row]) -> list[tuple[int, str]]:
     """(step, description) per flag, in order of the steps; events of the same step are joined."""
-    found: dict[int, list[str]] = {}
+    by_step: dict[int, list[str]] = {}
     for event in events:
-        words = found.setdefault(int(event["step"]), [])
-        what = str(event["what"])[:80]
-        if what not in words:
-            words.append(what)
-    return [(step, ", ".join(found[step])) for step in sorted(found)]
+        texts = by_step.setdefault(int(event["step"]), [])
+        text = str(event["what"])[:80]
+        if text not in texts:
+            texts.append(text)
+    return [(step, ", ".join(by_step[step])) for step in sorted(by_step)]
 
 
 def event_lines(events: Sequence[Row]) -> list[str]:
     """A description per flag on the chart: line n belongs to flag n."""
-    return [f"Step {step:,}: {words}" for step, words in merged(events)]
+    return [f"Step {step:,}: {text}" for step, text in merged(events)]
 
 
 def table(
@@ -53,12 +53,12 @@ def table(
     events: Sequence[Row] = (),
     cursor: int | None = None,
 ) -> dict[str, list]:
-    """Columns kind (curve, rung, event, cursor), x, y, name: all the chart shows.
+    """Columns kind (curve, level, event, cursor), x, y, name: everything that the chart shows.
 
     show: psnr, loss or kl (the second term of a variational model's loss). levels: name ->
-    {"psnr", "loss"}, drawn where they have that number.
+    {"psnr", "loss"}; one without the shown quantity is left out.
     events: dicts with step and what; those of one step share one number, the name of their row.
-    ``event_lines`` says what the numbers mean. cursor: the epoch that the time machine stands at.
+    ``event_lines`` describes the numbers. cursor: the epoch selected on the epoch slider.
     """
     rows: list[tuple[str, float | None, float | None, str]] = []
     keys = {"val_psnr": "validation"}
@@ -71,14 +71,14 @@ def table(
         rows += [("curve", r[by], r[key], name) for r in kept if np.isfinite(r.get(key, np.nan))]
     for name, level in (levels or {}).items():
         if show in level:
-            rows.append(("rung", None, level[show], name))
+            rows.append(("level", None, level[show], name))
     if history:
         steps, places = [0, *(r["step"] for r in history)], [0, *(r[by] for r in history)]
         for number, (step, _) in enumerate(merged(events), 1):
             rows.append(("event", float(np.interp(step, steps, places)), None, str(number)))
-        standing = next((r for r in history if r["epoch"] == cursor), None)
-        if standing is not None:
-            rows.append(("cursor", standing[by], None, f"epoch {cursor}"))
+        selected = next((r for r in history if r["epoch"] == cursor), None)
+        if selected is not None:
+            rows.append(("cursor", selected[by], None, f"epoch {cursor}"))
     kind, x, y, name = (list(column) for column in zip(*rows, strict=True)) if rows else [[]] * 4
     return {"kind": kind, "x": x, "y": y, "name": name}
 
@@ -86,8 +86,8 @@ def table(
 def spec(
     *, by: str = "epoch", show: str = "psnr", log: bool = False, loss: str = "", noise: float = 0.0
 ) -> dict:
-    """The chart for ``table`` with the same `by` and `show`; loss: the kind, for the axis; noise:
-    that on the validation input, for the axis."""
+    """The chart for ``table`` with the same `by` and `show`. For the axis titles: loss, its kind;
+    noise, the standard deviation of that added to the validation input."""
     psnr = f"{records.psnr_title(noise)} (dB)"
     titles = {"psnr": psnr, "loss": f"Loss ({loss.upper()})", "kl": KL}
     x_title, y_title = AXES[by], titles[show]
@@ -102,13 +102,13 @@ def spec(
                   "range": [plots.COLORS["training"], plots.COLORS["validation"]]},
         "legend": {"orient": "top"} if show == "loss" else None,
     }  # fmt: skip
-    told = [
+    tooltip = [
         {"field": "name", "type": "nominal", "title": "curve"},
         {"field": "x", "type": "quantitative", "title": x_title.lower()},
         {"field": "y", "type": "quantitative", "title": y_title, "format": ".4~f"},
     ]
     gray = plots.GRAY
-    # flags of neighboring steps do not cover each other: three heights in turn
+    # three alternating heights, so that flags of neighboring steps do not overlap
     flag = {"value": {"expr": "10 + (toNumber(datum.name) - 1) % 3 * 19"}}
 
     def only(kind: str) -> list[dict]:
@@ -123,15 +123,15 @@ def spec(
         {
             "transform": only("curve"),
             "mark": {"type": "point", "size": 160, "opacity": 0},
-            "encoding": {"x": x, "y": y, "tooltip": told},
+            "encoding": {"x": x, "y": y, "tooltip": tooltip},
         },
         {
-            "transform": only("rung"),
+            "transform": only("level"),
             "mark": {"type": "rule", "strokeDash": [5, 4], "color": gray},
             "encoding": {"y": y},
         },
         {
-            "transform": only("rung"),
+            "transform": only("level"),
             "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -3,
                      "color": gray, "fontSize": 12},
             "encoding": {"x": {"value": 4}, "y": y, "text": {"field": "name"}},

@@ -1,4 +1,4 @@
-"""How true is a map? What it keeps of the code space, measured, never assumed."""
+"""How faithful a map is: how much of the neighborhoods in code space it preserves."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ KS = (5, 15, 50)
 QUERIES = 1_000
 
 
-class Truth(NamedTuple):
-    """A map beside the code space it is drawn from.
+class Fidelity(NamedTuple):
+    """A map compared with the code space it is a projection of.
 
-    trustworthiness: 1 where all neighbors on the map are neighbors in fact (k = 15). kept: for
-    each k the share of a code's k nearest codes that are among its k nearest on the map.
-    accuracy_codes, accuracy_map: how often the 15 nearest others vote for the right class, in code
-    space and on the map; nan where there is one class.
+    trustworthiness: 1 where all neighbors on the map are neighbors in code space (k = 15). kept:
+    for each k the neighborhood preservation, the share of a code's k nearest codes that are among
+    its k nearest on the map. accuracy_codes, accuracy_map: leave-one-out accuracy of a 15-NN
+    classifier in code space and on the map; nan where there is one class.
     """
 
     trustworthiness: float
@@ -27,39 +27,40 @@ class Truth(NamedTuple):
 
 def measure(
     codes: np.ndarray, points: np.ndarray, labels: np.ndarray, queries: int = QUERIES
-) -> Truth:
-    """codes (N, d), points (N, 2 or 3), labels int (N,): each of up to `queries` of them is held
-    against all N, so that the figures are those of the whole map, up to the sample."""
+) -> Fidelity:
+    """codes (N, d), points (N, 2 or 3), labels int (N,). Up to `queries` rows, chosen at random
+    with a fixed seed, are compared with all N: the figures estimate those of the whole map."""
     n = len(codes)
     chosen = np.sort(np.random.default_rng(0).permutation(n)[:queries])
     reach = min(max(KS), n - 1)
-    near_codes, near_points = (_others(each, chosen, reach) for each in (codes, points))
+    near_codes, near_points = (_others(rows, chosen, reach) for rows in (codes, points))
     nan = float("nan")
     if n < 3:
-        return Truth(nan, dict.fromkeys(KS, nan), nan, nan)
+        return Fidelity(nan, dict.fromkeys(KS, nan), nan, nan)
     kept = {k: float(shares(near_codes, near_points, k).mean()) for k in KS}
     votes = [_accuracy(near[:, :15], labels, chosen) for near in (near_codes, near_points)]
-    return Truth(trustworthiness(codes, near_points, chosen, 15), kept, *votes)
+    return Fidelity(trustworthiness(codes, near_points, chosen, 15), kept, *votes)
 
 
 def _others(values: np.ndarray, chosen: np.ndarray, k: int) -> np.ndarray:
-    """The k nearest to each chosen row but itself: int64 (M, k)."""
+    """The k nearest rows to each chosen row, itself excluded: int64 (M, k)."""
     near = nearest_neighbors(values, values[chosen], k + 1)[1]
-    # where several lie on one spot the row itself need not come first, nor be there at all
+    # among duplicates the row itself need not come first, and may be missing
     itself = near == chosen[:, None]
     itself[~itself.any(axis=1), -1] = True
     return near[~itself].reshape(len(near), -1)
 
 
 def shares(near_codes: np.ndarray, near_points: np.ndarray, k: int) -> np.ndarray:
-    """The share of the first k of each row that both have, float32 (M,). int (M, at least k)."""
+    """The share of the first k entries of each row that both have in common, float32 (M,).
+    near_codes, near_points: int (M, at least k)."""
     first, second = near_codes[:, :k, None], near_points[:, None, :k]
     return (first == second).any(axis=2).mean(axis=1).astype(np.float32)
 
 
 def kept_neighbors(codes: np.ndarray, points: np.ndarray, k: int = 15) -> np.ndarray:
-    """For each code the share of its k nearest codes that are among its k nearest on the map,
-    float32 (N,). About 4 s for 10,000 codes."""
+    """Neighborhood preservation of each code: the share of its k nearest codes that are among its
+    k nearest on the map, float32 (N,). About 4 s for 10,000 codes."""
     everyone = np.arange(len(codes))
     k = min(k, len(codes) - 1)
     if k < 1:
@@ -70,10 +71,11 @@ def kept_neighbors(codes: np.ndarray, points: np.ndarray, k: int = 15) -> np.nda
 def trustworthiness(
     codes: np.ndarray, near_points: np.ndarray, chosen: np.ndarray, k: int
 ) -> float:
-    """Venna and Kaski 2001, over the chosen rows; over all rows it is scikit-learn's.
+    """Trustworthiness (Venna and Kaski 2001) over the chosen rows; over all rows it equals that
+    of scikit-learn.
 
-    near_points: (M, at least k), the nearest others on the map of each chosen row. nan where
-    k is not below N / 2.
+    near_points: int (M, at least k), the nearest neighbors on the map of each chosen row. nan
+    where k is not below N / 2.
     """
     n = len(codes)
     if k >= n / 2:
@@ -85,7 +87,7 @@ def trustworthiness(
         distances = squares - 2 * codes[rows].astype(np.float64) @ codes.T
         distances[np.arange(len(rows)), rows] = -np.inf
         near = near_points[start : start + 500, :k]
-        # the rank among the codes: how many are nearer
+        # the rank in code space: the number of codes that are nearer
         limits = np.take_along_axis(distances, near, axis=1)
         ordered = np.sort(distances, axis=1)
         ranks = np.stack(

@@ -34,10 +34,10 @@ def test_both_losses_or_the_psnr_are_drawn():
     assert len(rows("curve", show="loss")) == 6
 
 
-def test_rungs_appear_where_they_have_that_number():
+def test_reference_levels_appear_where_they_have_that_quantity():
     levels = {"PCA": {"psnr": 12.0, "loss": 0.3}, "floor": {"loss": 0.2}}
-    assert rows("rung", levels=levels) == [(None, 12.0, "PCA")]
-    assert rows("rung", levels=levels, show="loss") == [(None, 0.3, "PCA"), (None, 0.2, "floor")]
+    assert rows("level", levels=levels) == [(None, 12.0, "PCA")]
+    assert rows("level", levels=levels, show="loss") == [(None, 0.3, "PCA"), (None, 0.2, "floor")]
 
 
 def test_events_lie_between_epochs_in_proportion_to_their_step():
@@ -101,7 +101,7 @@ def test_the_kl_term_of_a_variational_model_is_a_curve_of_its_own():
     shown = training.table(history, show="kl", levels={"PCA": {"psnr": 20.0, "loss": 0.1}})
     curve = [y for kind, y in zip(shown["kind"], shown["y"], strict=True) if kind == "curve"]
     assert curve == [row["train_kl"] for row in history]
-    assert "rung" not in shown["kind"]
+    assert "level" not in shown["kind"]
     layer = training.spec(show="kl")["layer"][0]
     assert layer["encoding"]["y"]["title"] == "KL divergence (nats per image)"
     assert "curve" not in training.table(HISTORY, show="kl")["kind"]

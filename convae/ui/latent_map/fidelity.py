@@ -11,7 +11,7 @@ from convae.ui.latent_map.view import View
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring how faithful the map is")
-def _truth(key: str, _map: Map, _labels: np.ndarray) -> fidelity.Truth:
+def _truth(key: str, _map: Map, _labels: np.ndarray) -> fidelity.Fidelity:
     return fidelity.measure(_map.codes, _map.points, _labels)
 
 
