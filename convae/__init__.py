@@ -11,7 +11,8 @@ tasks       what a model is used for: denoising, anomalies, generation, features
 plots       arrays in, plotly figures out
 ui          everything Streamlit
 
-config          one experiment, described once; form, command line and JSON are made from it
+config          the settings of a training run; form, command line and JSON are made from them
+settings        fields with help, unit and range, their checks, reading them from plain values
 codec           the type of a trained model, without torch
 errors          what a user can cause, in one sentence
 images          uint8 images <-> batches; PNG, GIF, contact sheets
@@ -24,7 +25,7 @@ progress        progress bars on a terminal
 csv_export      tables as CSV text that no spreadsheet evaluates
 process_state   settings of the whole process that several threads need at once
 task_commands   the commands of the tasks
-torchrun        what torchrun says of the processes that train together
+torchrun        rank and number of the processes that train together
 
 Importing this package imports nothing heavy; import the module you need.
 """

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = """
 errors files processes progress images plots csv_export process_state torchrun records
 jobs cached_files
-config codec limits data
+settings config codec limits data
 evaluation
 latent runs
 models projection

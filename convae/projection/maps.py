@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convae import cached_files, config, files
-from convae.config import setting
+from convae import cached_files, files
 from convae.errors import ConvaeError
 from convae.latent import directions as latent_directions
 from convae.latent import neighbors, typicality
 from convae.latent.neighbors import nearest_neighbors
 from convae.latent.typicality import Typicality
+from convae.settings import check, setting
 
 LIMIT = 10_000  # codes on one map
 Progress = Callable[[float, str], None]
@@ -57,7 +57,7 @@ class Settings:
     seed: int = setting(0, "Random seed of the UMAP layout.", low=0, high=9999)
 
     def __post_init__(self) -> None:
-        config.check(self)
+        check(self)
 
 
 UMAP_FIELDS = tuple(f for f in fields(Settings) if f.name != "method")  # shown in the form
