@@ -1,4 +1,4 @@
-"""Denoise: restore corrupted images, beside the filters that are made for it."""
+"""Denoise: corrupted images restored by the model and by classical filters."""
 
 import streamlit as st
 
@@ -7,31 +7,28 @@ from convae.ui.denoise import panels, setting
 
 ui.page("Denoise")
 st.markdown(
-    "Images are corrupted, then restored by the model and by classical filters, which all get the "
-    "same corrupted pixels. A bottleneck has no room for noise, but none for fine detail either."
+    "Images are corrupted, then restored by the model and by classical filters from the same "
+    "corrupted pixels. A bottleneck removes noise, but fine detail as well."
 )
 
 checkpoint = ui.pick_checkpoint()
 shown = ui.pick_images(checkpoint, 8, key="denoise", most=32)
 
-damage = setting.pick_corruption()
-left, right = st.columns([3, 2], gap="medium")
-with left:
-    chosen = setting.pick_methods(checkpoint)
-with right:
-    measured = ui.many_images(shown, setting.pick_measured())
+corruption = setting.pick_corruption()
+chosen = setting.pick_methods(checkpoint)
 
 with ui.error_boundary():
-    prepared = setting.prepare(checkpoint, shown.name, chosen, damage)
+    prepared = setting.prepare(checkpoint, shown.name, chosen, corruption)
 
 panels.show_rows(prepared, shown)
 
 st.header("Which method is best?", anchor=False)
+measured = ui.many_images(shown, setting.pick_measured())
 panels.show_table(prepared, measured)
 
 st.header("PSNR over strength", anchor=False)
 st.markdown(
-    "All methods on the same images at every strength; the dotted line is the strength above. A "
-    "code of a few values limits what a model can reach: at weak noise doing nothing can be better."
+    "All methods on the same images at every strength. Dotted line: the strength chosen above. The "
+    "latent dimension limits the PSNR of a model: at weak noise the corrupted image can be better."
 )
 panels.show_curve(prepared, measured)

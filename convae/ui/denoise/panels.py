@@ -18,29 +18,29 @@ COLUMNS = 8
 
 
 def show_rows(setting: Setting, shown: ImageSet) -> None:
-    """Rows: the originals, the corrupted images, every method; PSNR and SSIM below each image."""
+    """The originals, the corrupted images and a row for each method, with PSNR and SSIM."""
     with_errors = st.toggle(
         "Error maps",
         key="denoise-errors",
-        help="Below each method: where it is wrong, on one scale for all. Dark: no error; white: "
-        "off by half of the range of colors.",
+        help="The absolute error of each pixel, below each method, on one scale for all. Dark: no "
+        "error; white: an error of half the pixel range.",
         **KEPT,
     )
-    rows, below = {"original": shown.images}, {}
+    rows, below = {"Original": shown.images}, {}
     for name, images in restored(setting, shown).items():
         label = setting.label(name)
         rows[label] = images
-        words = [
-            f"{min(psnr, metrics.EXACT_DB):.1f} dB\nSSIM {likeness:.2f}"
-            for psnr, likeness in zip(
+        captions = [
+            f"{min(decibels, metrics.EXACT_DB):.1f} dB\nSSIM {similarity:.2f}"
+            for decibels, similarity in zip(
                 metrics.psnr(shown.images, images), metrics.ssim(shown.images, images), strict=True
             )
         ]
         if with_errors:
-            rows[f"error, {label}"] = pictures.error_picture(shown.images, images)
-            below[f"error, {label}"] = words
+            rows[f"Error, {label}"] = pictures.error_picture(shown.images, images)
+            below[f"Error, {label}"] = captions
         else:
-            below[label] = words
+            below[label] = captions
     pictures.image_rows(rows, columns=COLUMNS, below=below)
     with st.container(horizontal=True):
         frame.download(
@@ -50,26 +50,26 @@ def show_rows(setting: Setting, shown: ImageSet) -> None:
             "image/png",
         )
         frame.download(
-            "Numbers (CSV)", lambda: to_csv(each_image(setting, shown)), "denoise.csv", "text/csv"
+            "Numbers (CSV)", lambda: to_csv(per_image(setting, shown)), "denoise.csv", "text/csv"
         )
 
 
-def each_image(setting: Setting, shown: ImageSet) -> list[dict]:
-    """A line for each image: its class, its PSNR and SSIM by each method."""
+def per_image(setting: Setting, shown: ImageSet) -> list[dict]:
+    """A row for each image: its class, and the PSNR and SSIM of each method."""
     lines = [
         {"image": number + 1, "class": shown.class_names[label]}
         for number, label in enumerate(shown.labels)
     ]
     for name, images in restored(setting, shown).items():
         psnr, ssim = metrics.psnr(shown.images, images), metrics.ssim(shown.images, images)
-        for line, decibel, likeness in zip(lines, psnr, ssim, strict=True):
-            line[f"{name}_psnr_db"] = min(float(decibel), metrics.EXACT_DB)
-            line[f"{name}_ssim"] = float(likeness)
+        for line, decibels, similarity in zip(lines, psnr, ssim, strict=True):
+            line[f"{name}_psnr_db"] = min(float(decibels), metrics.EXACT_DB)
+            line[f"{name}_ssim"] = float(similarity)
     return lines
 
 
 def show_table(setting: Setting, measured: ImageSet) -> None:
-    """Every method on the same images, who is best in a sentence, and how to get it again."""
+    """All methods on the same images, a sentence about the best one, and the command."""
     (quality,) = qualities(setting, measured, [setting.strength])
     labels = {name: setting.label(name) for name in quality}
     st.markdown(f"**{sentence(denoising.verdict(quality, labels))}**")
@@ -78,7 +78,7 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
         {
             "Method": labels[name],
             "PSNR (dB)": quality[name].psnr,
-            # of the figures as they are shown, as in the sentence above
+            # from the rounded figures, as in the sentence above
             "Gain (dB)": round(quality[name].psnr, 2) - round(quality[CORRUPTED].psnr, 2),
             "SSIM": quality[name].ssim,
         }
@@ -89,35 +89,39 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
         lines,
         hide_index=True,
         column_config={
-            "PSNR (dB)": number(format="%.2f", help="Of all images: 10 log10(1 / mean MSE)."),
-            "Gain (dB)": number(format="%+.2f", help="Above the corrupted images."),
-            "SSIM": number(format="%.4f", help="Structural similarity, mean over the images."),
+            "PSNR (dB)": number(
+                format="%.2f", help="10 log10(1 / MSE), with the mean MSE over all images."
+            ),
+            "Gain (dB)": number(
+                format="%+.2f", help="PSNR minus the PSNR of the corrupted images."
+            ),
+            "SSIM": number(format="%.4f", help="Structural similarity, mean over all images."),
         },
         key="denoise-table",
     )
-    st.caption(_made_on(setting, measured))
+    st.caption(_measured_on(setting, measured))
     frame.download("Table (CSV)", lambda: to_csv(lines), "denoise-table.csv", "text/csv")
-    if command := same_on_the_command_line(setting, measured):
+    if command := command_for(setting, measured):
         st.caption("The same figures on the command line:")
         st.code(command, language="bash", wrap_lines=True)
 
 
-def _made_on(setting: Setting, measured: ImageSet) -> str:
+def _measured_on(setting: Setting, measured: ImageSet) -> str:
     count = len(measured)
     text = f"Measured on {count:,} image{'s' * (count > 1)} of "
-    text += f"{plain(pickers.spec_name(measured.name))}. The model encodes and decodes, without "
-    text += "refinement steps: on a corrupted input they fit the noise."
+    text += f"{plain(pickers.spec_name(measured.name))}. Models use the encoder and decoder "
+    text += "without refinement steps, which would fit the noise of a corrupted input."
     if PCA_WIENER in setting.by:
         fitted_on = setting.fitted_on
         text += f" PCA is fitted on {caches.pca_of(fitted_on).fitted_on:,} training images of "
         text += f"{plain(pickers.spec_name(fitted_on.name))}."
     elif setting.fitted_on is None:
-        text += " There are no training images to fit PCA on."
+        text += " PCA is not available: there are no training images to fit it on."
     return text
 
 
-def same_on_the_command_line(setting: Setting, measured: ImageSet) -> str:
-    """The command that prints the same table; none for uploads, which the command line lacks."""
+def command_for(setting: Setting, measured: ImageSet) -> str:
+    """The command that prints the same table; "" for uploads, which it does not support."""
     if measured.name == pickers.UPLOADS:
         return ""
     words = ["python", "-m", "convae", "denoise", setting.checkpoint.name]
@@ -130,20 +134,20 @@ def same_on_the_command_line(setting: Setting, measured: ImageSet) -> str:
 
 def show_curve(setting: Setting, measured: ImageSet) -> None:
     """PSNR of every method over the strength, on the same images."""
-    about = setting.corruption
-    found = qualities(setting, measured, [float(each) for each in about.curve])
+    corruption = setting.corruption
+    results = qualities(setting, measured, [float(strength) for strength in corruption.curve])
     psnr = {
-        setting.label(name): [quality[name].psnr for quality in found]
+        setting.label(name): [quality[name].psnr for quality in results]
         for name in (CORRUPTED, *setting.by)
     }
-    label = f"{about.label}: strength ({about.unit})"
-    emphasized = [LABELS[MODEL], *(name for name in setting.by if name not in LABELS)]
+    label = f"{corruption.label}: strength ({corruption.unit})"
+    emphasized = [setting.label(MODEL), *(name for name in setting.by if name not in LABELS)]
     st.plotly_chart(
-        plots.psnr_over_strength(about.curve, psnr, label, setting.strength, emphasized),
+        plots.psnr_over_strength(corruption.curve, psnr, label, setting.strength, emphasized),
         key="denoise-curve",
     )
     lines = [
         {"strength": strength} | {f"{name}_psnr_db": values[n] for name, values in psnr.items()}
-        for n, strength in enumerate(about.curve)
+        for n, strength in enumerate(corruption.curve)
     ]
     frame.download("Curve (CSV)", lambda: to_csv(lines), "denoise-curve.csv", "text/csv")

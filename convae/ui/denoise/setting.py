@@ -1,7 +1,7 @@
 """The Denoise page: the settings, and the result of each method on the corrupted images.
 
-A method is computed once for each corruption, strength and set of images. The keys are
-those of the methods and the fingerprints of the images, never arrays.
+The result of a method is cached by corruption, strength and images. The cache keys are the keys of
+the methods and the fingerprints of the images, never arrays.
 """
 
 from dataclasses import dataclass
@@ -39,30 +39,31 @@ class Setting:
         return CORRUPTIONS[self.kind]
 
     def label(self, name: str) -> str:
-        return LABELS.get(name, name)
+        """The name on screen: of the chosen model with its checkpoint, of others as they are."""
+        return f"Model ({self.checkpoint.name})" if name == MODEL else LABELS.get(name, name)
 
 
 def pick_corruption() -> tuple[str, float, int]:
-    """(kind, strength, seed) of the damage."""
+    """(kind, strength, seed) of the corruption."""
     left, middle, right = st.columns([3, 5, 2], gap="medium", vertical_alignment="bottom")
     kind = left.selectbox(
         "Corruption",
         list(CORRUPTIONS),
         format_func=lambda name: CORRUPTIONS[name].label,
         key="denoise-corruption",
-        help="\n".join(f"* {each.label}: {each.description}" for each in CORRUPTIONS.values()),
+        help="\n".join(f"* {kind.label}: {kind.description}" for kind in CORRUPTIONS.values()),
         **KEPT,
     )
-    about = CORRUPTIONS[kind]
+    corruption = CORRUPTIONS[kind]
     strength = middle.slider(
-        f"Strength ({about.unit})",
+        f"Strength ({corruption.unit})",
         0.0,
-        about.most,
-        about.default,
-        about.step,
+        corruption.most,
+        corruption.default,
+        corruption.step,
         format="%g",
         key=f"denoise-strength-{kind}",
-        help=f"{about.description} 0 changes nothing.",
+        help=f"{corruption.description} At 0 the image is unchanged.",
         **KEPT,
     )
     seed = right.number_input(
@@ -71,7 +72,7 @@ def pick_corruption() -> tuple[str, float, int]:
         9999,
         0,
         key="denoise-seed",
-        help="Seed of the noise: the same number gives the same corruption, here and on the "
+        help="Random seed of the noise: the same seed gives the same corruption, here and on the "
         "command line.",
         **KEPT,
     )
@@ -93,7 +94,7 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
     others = denoisers(checkpoint)
     offered = [*others, *(name for name in LABELS if name not in (CORRUPTED, MODEL))]
     kept = st.session_state.get("denoise-methods")
-    if kept:  # a model may have been deleted, or be the chosen one now
+    if kept:  # a model may have been deleted, or may be the chosen one now
         st.session_state["denoise-methods"] = [name for name in kept if name in offered]
     return st.multiselect(
         "Compare with",
@@ -102,10 +103,10 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
         format_func=lambda name: LABELS.get(name, name),
         key="denoise-methods",
         placeholder="Choose filters",
-        help="Filters of scikit-image and SciPy. Their parameters were tuned once for each kind "
-        "and strength of corruption, on other images than these. PCA + Wiener shrinks every "
-        "principal component by its share of noise. Other models trained to remove noise are "
-        "offered by name.",
+        help="Filters of scikit-image and SciPy, with parameters tuned for each kind and strength "
+        "of corruption on a separate set of images. PCA + Wiener multiplies each principal "
+        "component by the share of its variance that is signal. Other models that were trained to "
+        "remove noise are listed by name.",
         **KEPT,
     )
 
@@ -120,30 +121,30 @@ def pick_measured() -> int:
         format_func=lambda count: f"{count} images",
         key="denoise-measured",
         help="Maximum number of test images, always the same ones. More images take longer: about "
-        "0.02 s per image and strength of the curve.",
+        "0.02 s per image and strength.",
         **KEPT,
     )
 
 
 def prepare(
-    checkpoint: Checkpoint, shown: str, chosen: list[str], damage: tuple[str, float, int]
+    checkpoint: Checkpoint, shown: str, chosen: list[str], corruption: tuple[str, float, int]
 ) -> Setting:
-    """The chosen methods, ready to use, for images of the set `shown` (a spec). Fits the PCA the
-    first time, with a bar."""
+    """The chosen methods for images of the set `shown` (a spec). Fits the PCA on the first call,
+    with a progress bar."""
     fitted_on = image_sources.training_images(checkpoint, shown)
     pca = None
     if PCA_WIENER in chosen and fitted_on is not None:
         pca = caches.pca_with_progress(fitted_on)
-    found = denoising.methods(checkpoint, pca)
+    methods = denoising.methods(checkpoint, pca)
     keys = {MODEL: checkpoint.card.sha256}
     if pca is not None:
         keys[PCA_WIENER] = fitted_on.fingerprint
     for name in chosen:
         if name not in LABELS:
             other = caches.load_checkpoint(name)
-            found[name], keys[name] = denoising.by_model(other), other.card.sha256
-    by = {name: found[name] for name in (MODEL, *chosen) if name in found}
-    return Setting(checkpoint, by, {n: keys.get(n, "") for n in by}, fitted_on, *damage)
+            methods[name], keys[name] = denoising.by_model(other), other.card.sha256
+    by = {name: methods[name] for name in (MODEL, *chosen) if name in methods}
+    return Setting(checkpoint, by, {n: keys.get(n, "") for n in by}, fitted_on, *corruption)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
@@ -157,8 +158,8 @@ def _restored(
     _method: Method,
     _images: ImageSet,
 ) -> dict[str, np.ndarray]:
-    found = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
-    return found.restored
+    comparison = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
+    return comparison.restored
 
 
 @st.cache_resource(max_entries=2_000, show_spinner=False)
@@ -172,24 +173,24 @@ def _quality(
     _method: Method,
     _images: ImageSet,
 ) -> dict[str, Quality]:
-    found = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
-    return found.quality
+    comparison = denoising.compare(_images.images, {name: _method}, kind, strength, seed)
+    return comparison.quality
 
 
 def restored(setting: Setting, shown: ImageSet) -> dict[str, np.ndarray]:
     """The corrupted images and the result of each method: uint8 (N, 32, 32, 3) each."""
     rows: dict[str, np.ndarray] = {}
-    damage = setting.kind, setting.strength, setting.seed, shown.fingerprint
+    corruption = setting.kind, setting.strength, setting.seed, shown.fingerprint
     for name, method in setting.by.items():
-        rows |= _restored(name, setting.keys[name], *damage, method, shown)
+        rows |= _restored(name, setting.keys[name], *corruption, method, shown)
     return rows
 
 
 def qualities(
     setting: Setting, measured: ImageSet, strengths: list[float]
 ) -> list[dict[str, Quality]]:
-    """PSNR and SSIM of every method at each strength; computed with a bar the first time."""
-    total, found = len(strengths) * len(setting.by), []
+    """PSNR and SSIM of every method at each strength, with a progress bar on the first call."""
+    total, results = len(strengths) * len(setting.by), []
     with frame.progress("Restoring the images") as report:
         for place, strength in enumerate(strengths):
             row: dict[str, Quality] = {}
@@ -199,5 +200,5 @@ def qualities(
                     name, setting.keys[name], setting.kind, strength, setting.seed,
                     measured.fingerprint, method, measured,
                 )  # fmt: skip
-            found.append(row)
-    return found
+            results.append(row)
+    return results
