@@ -4,7 +4,7 @@ import streamlit as st
 
 from convae import ui
 from convae.evaluation import metrics
-from convae.ui.overview import architecture, editing
+from convae.ui.overview import architecture, editing, models
 
 ui.page("What survives the bottleneck?")
 checkpoint = ui.pick_checkpoint()
@@ -34,6 +34,8 @@ ui.figures(
     {"This image": "PSNR: 10 log10(1 / mean squared error). +1 dB means about 20 % lower error."},
 )
 st.caption(ui.plain(ui.provenance(checkpoint, images), 400))
+
+models.show(checkpoint, images, chosen)
 
 st.header("How it works", anchor=False)
 encode, decode, train = st.columns(3, gap="medium")

@@ -1,0 +1,70 @@
+"""The same image through every shipped model of one data set, beside PCA."""
+
+import hashlib
+import math
+
+import numpy as np
+import streamlit as st
+
+from convae.data import ImageSet
+from convae.evaluation import metrics
+from convae.models import checkpoints
+from convae.models.checkpoints import Checkpoint
+from convae.plots.code_length import psnr_over_length
+from convae.ui import caches, pictures
+from convae.ui.address import BOUND
+from convae.ui.image_sources import training_images
+from convae.ui.model_cards import trained_on
+
+
+@st.cache_data(max_entries=100, show_spinner="Reconstructing the image")
+def _rebuilt(sha256: str, digest: str, _checkpoint: Checkpoint, _image: np.ndarray) -> np.ndarray:
+    return _checkpoint.reconstruct(_image[None])[0]
+
+
+def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
+    """A switch; with it on, image `place` by each model trained on the data of the chosen one, and
+    by PCA of the same latent dimensions, with PSNR below each and over the code length."""
+    if not st.toggle("The same image through every model", key="overview-models", **BOUND):
+        return
+    image = images.images[place]
+    found: dict[str, tuple[int, np.ndarray]] = {}
+    digest = hashlib.sha256(image.tobytes()).hexdigest()
+    entries = checkpoints.shipped()
+    data = {trained_on(entry) for entry in entries if entry.name == checkpoint.name}
+    for entry in entries:
+        noise, model = entry.config.noise_std, entry.config.model
+        if trained_on(entry) in data and not noise and not model.variational:
+            loaded = caches.load_checkpoint(entry.name)
+            found[entry.name] = (
+                model.latent_dim,
+                _rebuilt(loaded.sha256, digest, loaded, image),
+            )
+    found.setdefault(
+        checkpoint.name,
+        (checkpoint.config.latent_dim, _rebuilt(checkpoint.sha256, digest, checkpoint, image)),
+    )
+    lengths = sorted({length for length, _ in found.values()})
+    reference = training_images(checkpoint, images.name)
+    if reference is not None:
+        pca = caches.pca_with_progress(reference)
+        for length in (each for each in lengths if each <= len(pca.components)):
+            rebuilt = pca.decode(pca.encode(image[None], length))[0]
+            found[f"PCA, {length} values"] = (length, rebuilt)
+    psnr = {
+        name: metrics.capped_psnr(float(metrics.mse(image[None], rebuilt[None])[0]))
+        for name, (_, rebuilt) in found.items()
+    }
+    shown = {"original": image} | {name: rebuilt for name, (_, rebuilt) in found.items()}
+    pictures.image_rows(
+        {"this image": np.stack(list(shown.values()))},
+        ["original", *(f"{name}\n{value:.1f} dB" for name, value in psnr.items())],
+    )
+    curves: dict[str, list[float]] = {}
+    for name, (length, _) in found.items():
+        curve = curves.setdefault("PCA" if name.startswith("PCA, ") else name, [])
+        curve += [math.nan] * (len(lengths) - len(curve))
+        curve[lengths.index(length)] = psnr[name]
+    st.plotly_chart(psnr_over_length(lengths, curves, 32), key="overview-models-curve")
+    fitted = f" PCA is fitted on {len(reference):,} images." if reference is not None else ""
+    st.caption(f"PSNR of this image over the number of values in the code.{fitted}")
