@@ -9,6 +9,7 @@
     uploads        images that a visitor uploads
     cifar10_download  the download of CIFAR-10: button, progress, cancel
     caches         models, image sets, codes and PCAs, read-only and shared by all sessions
+    tour           a tour of prepared views, and the presenter mode
     long_work      cached work with a progress bar
     pictures       image_rows, large_image, journey: enlarged images without smoothing
     escape         names and messages made safe for markdown
@@ -24,6 +25,7 @@ from convae.ui.frame import error_boundary, figures, next_pages, page, section_l
 from convae.ui.model_cards import checkpoint_options, measured_on, models_table, provenance, psnr_of
 from convae.ui.pickers import many_images, pick_checkpoint, pick_images, pick_one, pick_set
 from convae.ui.pictures import error_picture, image_rows, journey, large_image
+from convae.ui.tour import start as tour_start
 
 __all__ = [
     "checkpoint_options",
@@ -50,4 +52,5 @@ __all__ = [
     "provenance",
     "psnr_of",
     "section_links",
+    "tour_start",
 ]

@@ -11,6 +11,8 @@ from typing import Any
 
 import streamlit as st
 
+from convae.ui import tour
+
 UPLOADS = "uploads"
 NAMES = {
     "sample": "CIFAR-10 sample",
@@ -80,9 +82,9 @@ def keep(key: str, value: str) -> str:
 
 
 def address(defaults: bool = True) -> dict[str, str]:
-    """The choices as query parameters of a link. Without `defaults`, a choice that equals its
+    """The choices, tour and presenter mode as query parameters of a link. Without `defaults`, a choice that equals its
     default is left out, as each page has defaults of its own."""
-    parameters = {}
+    parameters = tour.kept()
     for key, text in URL_TEXT.items():
         kept, _ = st.session_state.get(f"{key}-kept", ("", ""))
         value = st.session_state.get(f"{key}-next") or st.session_state.get(key) or kept

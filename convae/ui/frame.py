@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from convae import files, runs
 from convae.data import cifar10_job
 from convae.errors import ConvaeError, os_sentence
-from convae.ui import address, query
+from convae.ui import address, query, tour
 from convae.ui.escape import plain, sentence
 
 ROOT = files.app_root()
@@ -42,10 +42,15 @@ MENU = {
         ("pages/features.py", "Features", ":material/category:", "classes from codes"),
     ],
 }
+LABELS = {label for entries in MENU.values() for _, label, _, _ in entries}
+OVERVIEW = "Overview"  # its title is not its label in the menu
 TRAIN = "pages/train.py"
 ICON = Path(__file__).with_name("icon.png")  # Streamlit loads material icons from the network
 BRAND = '<div class="cv-brand">convae</div>'
 STYLE = f"<style>{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>"
+PRESENTER = (
+    f"<style>{Path(__file__).with_name('presenter.css').read_text(encoding='utf-8')}</style>"
+)
 RUN_POLL_S = 5  # how often the sidebar reads the status of the active run
 
 
@@ -60,6 +65,11 @@ def page(title: str) -> None:
     _once_per_server()
     st.session_state["page"] = title
     st.html(STYLE)
+    with steady():
+        if tour.presenting():
+            st.html(PRESENTER)
+    with steady():
+        tour.bar(title if title in LABELS else OVERVIEW)
     with st.sidebar:
         _menu()
         with steady():

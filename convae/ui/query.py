@@ -16,6 +16,7 @@ from convae.data.corruptions import CORRUPTIONS
 from convae.tasks.anomaly import SCORES
 from convae.tasks.features import PROBES, TITLES
 from convae.tasks.generation import NAMES, PRIORS
+from convae.ui import tour
 from convae.ui.address import SETTINGS
 from convae.ui.escape import plain
 
@@ -39,6 +40,8 @@ NUMBER = re.compile(
     r"|latent-(point|from|neighbors|page|n_neighbors|min_dist|seed)"
 )
 OPTIONS: dict[str, Callable[[], Collection[str]]] = {
+    tour.STEP: tour.labels,
+    tour.PRESENT: lambda: ("1",),
     "train-view": lambda: ("New", "Watch", "Runs"),
     "train-run": lambda: {run.id for run in runs.listing()},
     "train-chosen": lambda: {run.id for run in runs.listing()},
