@@ -82,8 +82,8 @@ def keep(key: str, value: str) -> str:
 
 
 def address(defaults: bool = True) -> dict[str, str]:
-    """The choices, tour and presenter mode as query parameters of a link. Without `defaults`, a choice that equals its
-    default is left out, as each page has defaults of its own."""
+    """The choices, tour and presenter mode as query parameters of a link. Without `defaults`, a
+    choice that equals its default is left out, as each page has defaults of its own."""
     parameters = tour.kept()
     for key, text in URL_TEXT.items():
         kept, _ = st.session_state.get(f"{key}-kept", ("", ""))

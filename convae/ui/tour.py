@@ -1,8 +1,8 @@
 """A tour of prepared views and the presenter mode, both kept in the address.
 
 `?tour=3` shows the bar of the third stop; `?present=1` hides the sidebar and enlarges the type. In
-presenter mode Right, Page Down, Left and Page Up change the stop and Escape leaves the mode, so that
-a remote control works. A stop is an address: every setting that it does not name has its default.
+presenter mode Right, Page Down, Left and Page Up (the keys of a remote control) change the stop and
+Escape leaves the mode. A stop is an address: every setting that it does not name has its default.
 """
 
 from dataclasses import dataclass, field

@@ -4,7 +4,7 @@ import pytest
 
 from convae.ui import address, query
 from convae.ui.interpolate import controls as interpolate_controls  # noqa: F401
-from convae.ui.reconstruct import images, tables  # noqa: F401
+from convae.ui.reconstruct import controls, images, tables  # noqa: F401
 from tests.support.visiting import healthy, visit
 
 NUMBERS = [
