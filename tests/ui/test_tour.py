@@ -1,5 +1,8 @@
 """The tour and the presenter mode, without a browser."""
 
+import re
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from convae.data import SPECS
@@ -48,3 +51,15 @@ def test_a_stop_that_does_not_exist_is_ignored_with_a_note(key, value, tiny_chec
     assert query.problem(key, [value])
     app = healthy(visit("app.py", **{key: value}))
     assert any(f"`{key}` in the address" in info.value for info in app.info)
+
+
+def test_every_address_of_the_exercise_sheet_names_a_page_and_a_shipped_model():
+    sheet = (ROOT / "docs" / "lecture.md").read_text(encoding="utf-8")
+    links = [urlsplit(link) for link in re.findall(r"\| `(/[^`]*)` \|", sheet)]
+    assert len(links) == 10
+    for link in links:
+        assert link.path == "/" or (ROOT / f"pages{link.path}.py").is_file()
+        settings = parse_qs(link.query)
+        assert not [key for key, values in settings.items() if query.problem(key, values)]
+        for model in settings.get("model", []):
+            assert (ROOT / "checkpoints" / model).is_dir()
