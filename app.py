@@ -16,6 +16,7 @@ st.markdown(
     "An interactive demo of a convolutional autoencoder, which compresses an image into a short "
     f"code and reconstructs it from the code alone: 3,072 values from {config.latent_dim:,}."
 )
+ui.tour_start()
 editing.restore(len(images), "overview-one")
 chosen = ui.pick_one(images, key="overview-one")
 image = images.images[chosen]

@@ -12,7 +12,8 @@ from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.plots.code_length import psnr_over_length
 from convae.ui import caches, pictures
-from convae.ui.address import BOUND
+from convae.ui.address import BOUND, spec_name
+from convae.ui.escape import plain
 from convae.ui.image_sources import training_images
 from convae.ui.model_cards import trained_on
 
@@ -59,6 +60,7 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
     pictures.image_rows(
         {"this image": np.stack(list(shown.values()))},
         ["original", *(f"{name}\n{value:.1f} dB" for name, value in psnr.items())],
+        columns=len(shown),
     )
     curves: dict[str, list[float]] = {}
     for name, (length, _) in found.items():
@@ -66,5 +68,8 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
         curve += [math.nan] * (len(lengths) - len(curve))
         curve[lengths.index(length)] = psnr[name]
     st.plotly_chart(psnr_over_length(lengths, curves, 32), key="overview-models-curve")
-    fitted = f" PCA is fitted on {len(reference):,} images." if reference is not None else ""
+    fitted = ""
+    if reference is not None:
+        fitted = f" PCA is fitted on {pca.fitted_on:,} training images of "
+        fitted += f"{plain(spec_name(reference.name))}."
     st.caption(f"PSNR of this image over the number of values in the code.{fitted}")
