@@ -1,9 +1,9 @@
-# The two commands: `make app` opens the demo, `make test` checks everything.
+# `make app` opens the demo, `make test` checks everything, `make quick` runs the fast unit tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: app test lint format clean
+.PHONY: app test quick lint format clean
 
 app: $(VENV)/app.done
 	$(BIN)/python -m streamlit run app.py
@@ -17,6 +17,10 @@ test: $(VENV)/dev.done
 	check $(BIN)/python -m pytest -m "not e2e" -n 2; \
 	check $(BIN)/python -m pytest -m e2e; \
 	exit $$failed
+
+# no browser, no page, no training and no child processes
+quick: $(VENV)/dev.done
+	$(BIN)/python -m pytest -m "not slow and not e2e" -n 2
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff check .

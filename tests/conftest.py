@@ -4,10 +4,32 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from convae.evaluation.pca import fit_pca
+
+# Folders and files whose tests train, open pages or start processes: `make quick` omits them.
+SLOW = """
+e2e ui training runs
+test_cached_files.py test_cli.py test_generate_and_probe.py test_jobs.py test_package.py
+test_processes.py test_task_commands.py
+data/test_cifar10_job.py data/test_decoding.py data/test_disk_cache.py data/test_image_folder.py
+evaluation/test_compare.py evaluation/test_shipped_pca.py
+models/test_checkpoints.py models/test_shipped_figures.py models/test_threads.py
+projection/test_maps.py projection/test_umap_service.py
+tasks/test_features.py tasks/test_generation.py
+""".split()
+
+
+def pytest_collection_modifyitems(items):
+    tests = Path(__file__).parent
+    slow = {tests / name for name in SLOW}
+    for item in items:
+        if slow & {item.path, *item.path.parents}:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
