@@ -25,7 +25,7 @@ class ModelConfig:
         advanced=False,
     )
     latent_dim: int = setting(
-        128, "Latent dimension: number of values in a code.", low=2, high=1024, unit="values",
+        128, "Latent dimension: number of values per code.", low=2, high=1024, unit="values",
         advanced=False,
     )  # fmt: skip
     base_channels: int = setting(

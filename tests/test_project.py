@@ -135,6 +135,7 @@ def test_pages_hold_no_torch_and_nobody_imports_a_page():
         assert not any(name.split(".")[0] in ("pages", "app") for name in imported(path)), path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
@@ -219,6 +220,55 @@ def test_every_shipped_model_has_its_maps_of_the_built_in_sets(spec):
             )
             assert found is not None and found.shape == (len(images), dimensions), told
         assert len(list((card.parent / "maps").iterdir())) == 6, "maps of weights that are gone"
+
+
+# Words of older versions, as whole words in any case; the field's words stand in their place.
+REPLACED = {
+    "straw (man|men)": "baseline",
+    "rungs?|ladders?": "reference level",
+    "corrections?": "refinement steps",
+    "code size|fewer numbers|values in a code": "latent dimension, compression ratio",
+    "off the data|nobody lives here": "off-manifold, no training codes nearby",
+    "oddness": "Mahalanobis distance",
+    "neighbours?|colours?": "neighbor, color",
+    "how true": "how faithful",
+    "sittings?": "training session",
+    "the machine refused|without a word|at hand|on the way": "a plain technical sentence",
+}
+ALIASES = {  # names in files, addresses and commands of older versions, which are still read
+    "`corrections`",
+    "`--corrections`",
+    '"rungs.json"',
+    '"corrections"',
+    '"--corrections"',
+    '"latent-colour"',
+    '"reconstruct-corrections"',
+    '"Oddness"',
+}
+
+
+def documents():
+    code = [*python_files("convae", "pages"), *(ROOT / "benchmarks").glob("*.py"), ROOT / "app.py"]
+    texts = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]
+    return [*code, *texts, ROOT / "benchmarks" / "RESULTS.md"]
+
+
+def replaced_words(text):
+    for alias in ALIASES:
+        text = text.replace(alias, "")
+    found = (re.search(rf"\b({words})\b", text, re.I) for words in REPLACED)
+    return [match[0] for match in found if match]
+
+
+@pytest.mark.parametrize("text", ["Ladder of losses", "two\nrungs.", "a Colour"])
+def test_replaced_words_are_found(text):
+    assert replaced_words(text)
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_words_are_those_of_the_field(path):
+    found = replaced_words(path.read_text())
+    assert not found, f"{found}: see REPLACED for what to write instead"
 
 
 CHECKS = ["ruff check .", "ruff format --check .", "python -m pytest -m not e2e -n 2",

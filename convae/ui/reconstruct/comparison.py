@@ -110,7 +110,7 @@ def _quantized_pca(fingerprint: str, latent_dim: int, bits: int, _fitted_on: Ima
     return compressors.pca_method(caches.pca_of(_fitted_on), _fitted_on, latent_dim, bits)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Matching JPEG and WebP to the code size")
+@st.cache_resource(max_entries=24, show_spinner="Matching JPEG and WebP to the bytes per image")
 def _codecs(fingerprint: str, size: int, _measured: ImageSet) -> dict[str, Method]:
     return {method.name: method for method in compressors.codec_methods(_measured.images, size)}
 
