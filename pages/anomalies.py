@@ -1,4 +1,4 @@
-"""Anomalies: which images are unlike the normal ones?"""
+"""Anomalies: scores that separate unusual images from normal ones."""
 
 import streamlit as st
 
@@ -7,8 +7,9 @@ from convae.ui.anomalies import detection, panels
 
 ui.page("Anomalies")
 st.markdown(
-    "A detector is fitted to **normal** images, without any label. Every image gets a score; does "
-    "it separate **suspects** from normal images, and better than scores that need no model?"
+    "A detector is fitted to **normal** images, without any label. Every image gets a "
+    "score: does it separate **suspects** from normal images, and better than baselines that need "
+    "no model?"
 )
 
 checkpoint = ui.pick_checkpoint()
@@ -23,20 +24,20 @@ with right:
     limits = detection.pick_limits()
 
 with ui.error_boundary():
-    found = detection.find(checkpoint, normal, suspects, limits)
+    detected = detection.detect(checkpoint, normal, suspects, limits)
 
-panels.show_table(found)
+panels.show_table(detected)
 
 st.header("Threshold", anchor=False)
 left, right = st.columns(2, gap="large")
 with left:
-    score = panels.pick_score(found)
+    score = panels.pick_score(detected)
 with right:
-    above = panels.pick_threshold(found, score)
-panels.show_threshold(found, score, above)
+    above = panels.pick_threshold(detected, score)
+panels.show_threshold(detected, score, above)
 
-st.header("What is missed, what is flagged", anchor=False)
-panels.gallery(found, score, above)
+st.header("Missed and flagged images", anchor=False)
+panels.gallery(detected, score, above)
 
-st.header("Every threshold at once", anchor=False)
-panels.show_curves(found, score)
+st.header("ROC and precision-recall curves", anchor=False)
+panels.show_curves(detected, score)

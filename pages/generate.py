@@ -1,4 +1,4 @@
-"""Generate: new images, decoded from codes that a prior draws."""
+"""Generate: new images, decoded from codes drawn from a prior."""
 
 import streamlit as st
 

@@ -15,7 +15,7 @@ def open_at(**query):
     return visit("pages/anomalies.py", **(SMALL | query))
 
 
-def told(app) -> str:
+def text(app) -> str:
     return " ".join(element.value for element in [*app.markdown, *app.caption])
 
 
@@ -31,10 +31,15 @@ def model(add_checkpoint):
 def test_the_first_view_shows_a_pair_and_names_the_winner(model):
     app = healthy(open_at())
     best = table(app)["AUROC (%)"].idxmax()
-    assert best in told(app).replace("\u2060", "")
+    assert best in text(app).replace("\u2060", "")
     assert set(table(app).index) == {each.label for each in SCORES.values()}
     assert len(app.get("plotly_chart")) == 3
     assert "heat map" in shown(app) or "No suspect is missed" in app.info[0].value
+
+
+def test_photos_open_with_a_class_that_is_a_good_first_example(model):
+    app = healthy(open_at(data="Photos"))
+    assert app.selectbox(key="anomalies-normal-photos").value == "cat"
 
 
 def test_the_table_is_that_of_the_command_line_to_the_last_digit(model, capsys):

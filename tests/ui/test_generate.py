@@ -44,7 +44,7 @@ def test_every_part_opens_from_its_address(part, data):
 
 def test_the_first_view_has_samples_their_nearest_images_and_figures():
     app = healthy(generate())
-    assert "sample, image 24" in shown(app) and "nearest, image 24" in shown(app)
+    assert "Sample, image 24" in shown(app) and "Nearest, image 24" in shown(app)
     assert [metric.label for metric in app.metric] == list(panels.NOTES)
 
 
@@ -110,7 +110,7 @@ def test_controls_of_a_prior_are_there_for_that_prior_alone():
     normal = healthy(generate(prior="N(0, I)"))
     assert not {"generate-neighbors", "generate-components"} & sliders(normal)
     assert "generate-classes" not in {box.key for box in normal.selectbox}
-    assert any("Nothing has made these codes follow" in m.value for m in normal.markdown)
+    assert any("These codes were not trained to follow" in m.value for m in normal.markdown)
 
 
 def test_samples_of_one_class_and_of_each():
@@ -147,7 +147,7 @@ def test_a_set_without_training_images_is_fitted_to_its_test_images(tmp_path):
 
     images = data.load(f"npz:{path}", "test")
     found = sampling.Setting(checkpoints.load("tiny"), images, images)
-    assert not found.apart and "fitted to as well" in panels.measured_on(found)
+    assert not found.apart and "also fitted to" in panels.measured_on(found)
 
 
 def test_nonsense_in_the_address_is_ignored():
@@ -173,7 +173,7 @@ def test_the_remark_tells_what_coverage_leaves_out():
         CEILING: Figures(1, 0, 0, 0.95, 300),
     }
     text = panels.remark(rows)
-    assert "Training images themselves cover 95%" in text
+    assert "Training images used as samples cover 95%" in text
     assert "Gaussian is more precise (90% against 50%) and covers 30%" in text
     assert "samples of kNN jitter are near copies" in text
 

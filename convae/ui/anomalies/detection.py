@@ -1,6 +1,6 @@
-"""The Anomalies page: who is normal, who is suspect, and the scores of both.
+"""The Anomalies page: the normal images, the suspects, and the scores of both.
 
-What takes long is worked out once for all sessions, by the weights and the images.
+Slow results are cached for all sessions; the keys are the weights and the images.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,16 @@ from convae.ui.escape import plain
 KEPT = dict(bind="query-params", persist_state="session")
 OTHERS = "other classes"
 ALL = "all classes"
+# With the first class, astronaut, nearly all scores put the normal images above the suspects:
+# a poor first example.
+DEFAULT_NORMAL = {"photos": "cat"}
 LIMITS = (200, 500, 1000)
 FIT_LIMITS = (500, 1000, 2000, 5000)
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """A detector, both groups of images and their scores, {score: (N,)}."""
+class Detection:
+    """A detector, both groups of images and their scores: score name -> float64 (N,)."""
 
     checkpoint: Checkpoint
     choices: tuple[Choice, Choice]
@@ -45,24 +48,25 @@ def pick_normal(whole: ImageSet) -> Choice:
             "Normal",
             pickers.spec_name(whole.name),
             disabled=True,
-            help="The detector is fitted to normal images alone. The sidebar has other sets.",
+            help="The detector is fitted to normal images only. Choose another set in the sidebar.",
         )
         return Choice(whole.name)
     options = [ALL, *whole.class_names]
+    first = DEFAULT_NORMAL.get(whole.name, "")
     name = st.selectbox(
         f"Normal: class of {plain(pickers.spec_name(whole.name))}",
         options,
-        index=1,
+        index=options.index(first) if first in options else 1,
         key=f"anomalies-normal-{_key(whole.name)}",
-        help="The detector is fitted to normal images alone: to the training split of this class. "
-        "The sidebar has other image sets.",
+        help="The detector is fitted to normal images only: the training split of this class. "
+        "Choose another image set in the sidebar.",
         **KEPT,
     )
     return Choice(whole.name, () if name == ALL else (name,))
 
 
 def _key(spec: str) -> str:
-    """A word for the keys of widgets whose options depend on an image set."""
+    """Part of the keys of widgets whose options depend on an image set."""
     return spec if spec in data.SPECS else "own"
 
 
@@ -78,7 +82,7 @@ def pick_suspects(normal: Choice) -> Choice:
         options,
         format_func=lambda spec: spec if spec == OTHERS else pickers.spec_name(spec),
         key=f"anomalies-suspects-{'class' if normal.classes else 'set'}",
-        help="Images to be told from normal ones. "
+        help="Images that the scores should separate from normal ones. "
         + " ".join(f"{name.capitalize()}: {text}." for name, text in GENERATED.items()),
         **KEPT,
     )
@@ -97,7 +101,7 @@ def pick_suspects(normal: Choice) -> Choice:
         names,
         key=f"anomalies-classes-{_key(spec)}",
         placeholder="All classes",
-        help="Only images of these classes are suspects; none chosen: all classes.",
+        help="Only images of these classes are suspects. Empty: all classes.",
         **KEPT,
     )
     return Choice(spec, tuple(chosen))
@@ -111,7 +115,8 @@ def pick_limits() -> tuple[int, int]:
         default=LIMITS[0],
         required=True,
         key="anomalies-limit",
-        help="Test images at most, drawn once and for all. More images: smaller standard errors.",
+        help="Maximum number of test images, a fixed random selection. More images give smaller "
+        "standard errors.",
         **KEPT,
     )
     fit_limit = st.segmented_control(
@@ -120,7 +125,8 @@ def pick_limits() -> tuple[int, int]:
         default=FIT_LIMITS[1],
         required=True,
         key="anomalies-fit",
-        help="Training images at most. More images: a better fit, and a longer first look.",
+        help="Maximum number of training images. More images give a better fit, which takes longer "
+        "the first time.",
         **KEPT,
     )
     return limit, fit_limit
@@ -136,10 +142,11 @@ def _splits(spec: str) -> tuple[str, ...]:
     return ("test",) if spec == pickers.UPLOADS else data.splits(spec)
 
 
-def find(
+def detect(
     checkpoint: Checkpoint, normal: Choice, suspects: Choice, limits: tuple[int, int]
-) -> Found:
-    """Fit the detector and score both groups; with a bar the first time. Raises DataError."""
+) -> Detection:
+    """Fits the detector and scores both groups, with a progress bar on the first call. Raises
+    DataError."""
     specs = [spec for spec in (normal.spec, suspects.spec) if spec not in GENERATED]
     prints = [_load(spec, split).fingerprint for spec in specs for split in _splits(spec)]
     chosen = _groups(normal, suspects, limits, tuple(prints))
@@ -155,7 +162,7 @@ def find(
         for images in (chosen.normal, chosen.suspects)
     ]
     measured = _measured(*key, chosen.normal.fingerprint, chosen.suspects.fingerprint, *scores)
-    return Found(checkpoint, (normal, suspects), chosen, detector, *scores, measured)
+    return Detection(checkpoint, (normal, suspects), chosen, detector, *scores, measured)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

@@ -1,4 +1,4 @@
-"""The Anomalies page: the table, thresholds, galleries and curves."""
+"""The Anomalies page: the table, the threshold, the gallery and the curves."""
 
 import shlex
 
@@ -10,30 +10,30 @@ from convae.csv_export import to_csv
 from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import SCORES
 from convae.ui import frame, pickers, pictures
-from convae.ui.anomalies.detection import KEPT, Found
+from convae.ui.anomalies.detection import KEPT, Detection
 from convae.ui.escape import plain, sentence
 
 SHOWN = 8
 HOT = 0.25  # error, as a share of the pixel range, that is white on a heat map
 
 
-def show_table(found: Found) -> None:
-    """Every score on the same images, the winner in a sentence, and how to get it again."""
-    st.markdown(f"**{sentence(anomaly.verdict(found.measured))}**")
-    ranked = sorted(found.measured, key=lambda name: -found.measured[name].auroc)
+def show_table(detected: Detection) -> None:
+    """All scores on the same images, a sentence about the best one, and the command."""
+    st.markdown(f"**{sentence(anomaly.verdict(detected.measured))}**")
+    ranked = sorted(detected.measured, key=lambda name: -detected.measured[name].auroc)
     lines = [
         {
             "Score": SCORES[name].label,
             "From": "baseline" if SCORES[name].baseline else "model",
-            "AUROC (%)": 100 * found.measured[name].auroc,
-            "AUROC SE": 100 * found.measured[name].auroc_se,
-            "Average precision (%)": 100 * found.measured[name].average_precision,
-            "AP SE": 100 * found.measured[name].average_precision_se,
+            "AUROC (%)": 100 * detected.measured[name].auroc,
+            "AUROC SE": 100 * detected.measured[name].auroc_se,
+            "Average precision (%)": 100 * detected.measured[name].average_precision,
+            "AP SE": 100 * detected.measured[name].average_precision_se,
         }
         for name in ranked
     ]
     number = st.column_config.NumberColumn
-    error = f"Standard error, by {separation.RESAMPLES} resamples of both groups."
+    error = f"Standard error from {separation.RESAMPLES} bootstrap resamples of both groups."
     st.dataframe(
         lines,
         hide_index=True,
@@ -41,60 +41,63 @@ def show_table(found: Found) -> None:
             "Score": st.column_config.Column(width="medium"),
             "AUROC (%)": number(
                 format="%.1f",
-                help="The probability that a suspect scores above a normal image; 50: guessing.",
+                help="The probability that a suspect scores above a normal image. 50: chance "
+                "level; below 50: normal images score higher.",
             ),
             "AUROC SE": number(format="%.1f", help=error),
             "Average precision (%)": number(
-                format="%.1f", help="Area under precision over recall; depends on the group sizes."
+                format="%.1f",
+                help="Area under the precision-recall curve; depends on the group sizes.",
             ),
             "AP SE": number(format="%.1f", help=error),
         },
         placeholder="-",
         key="anomalies-table",
     )
-    chosen = found.groups
+    chosen = detected.groups
     st.caption(
-        f"Fitted to {len(found.detector.codes):,} normal images; measured on {len(chosen.normal):,}"
-        f" normal images and {len(chosen.suspects):,} suspects. Scores of the model use the "
-        f"encoder without refinement steps. PCA has {found.detector.codes.shape[1]:,} values, as "
-        "the model, and is fitted to the normal images alone."
+        f"Fitted to {len(detected.detector.codes):,} normal images; measured on "
+        f"{len(chosen.normal):,} normal images and {len(chosen.suspects):,} suspects. "
+        "Scores of the model use the encoder without refinement steps. PCA has the latent "
+        f"dimension of the model, {detected.detector.codes.shape[1]:,}, and is fitted to "
+        "the same normal images."
     )
     with st.container(horizontal=True):
         frame.download("Table (CSV)", lambda: to_csv(lines), "anomalies-table.csv", "text/csv")
         frame.download(
-            "Every image (CSV)", lambda: to_csv(each_image(found)), "anomalies.csv", "text/csv"
+            "Every image (CSV)", lambda: to_csv(per_image(detected)), "anomalies.csv", "text/csv"
         )
-    if command := same_on_the_command_line(found):
+    if command := command_for(detected):
         st.caption("The same figures on the command line:")
         st.code(command, language="bash", wrap_lines=True)
 
 
-def each_image(found: Found) -> list[dict]:
-    """A line for each image: its group, its class and every score."""
+def per_image(detected: Detection) -> list[dict]:
+    """A row for each image: its group, its class and all scores."""
     lines = []
     for group in ("normal", "suspects"):
-        images, scores = getattr(found.groups, group), getattr(found, group)
+        images, scores = getattr(detected.groups, group), getattr(detected, group)
         for number, label in enumerate(images.labels):
             line = {"group": group, "image": number + 1, "class": images.class_names[label]}
             lines.append(line | {name: float(values[number]) for name, values in scores.items()})
     return lines
 
 
-def same_on_the_command_line(found: Found) -> str:
-    """The command that prints the same figures; none for uploads, which the command line lacks."""
-    normal, suspects = found.choices
+def command_for(detected: Detection) -> str:
+    """The command that prints the same figures; "" for uploads, which it does not support."""
+    normal, suspects = detected.choices
     if pickers.UPLOADS in (normal.spec, suspects.spec):
         return ""
-    words = ["python", "-m", "convae", "anomaly", found.checkpoint.name]
+    words = ["python", "-m", "convae", "anomaly", detected.checkpoint.name]
     for flag, choice in (("--normal", normal), ("--suspects", suspects)):
         words += [flag, ":".join([choice.spec, *filter(None, [",".join(choice.classes)])])]
     words += ["--limit", str(st.session_state["anomalies-limit"])]
     return shlex.join([*words, "--fit-limit", str(st.session_state["anomalies-fit"])])
 
 
-def pick_score(found: Found) -> str:
-    """One score to look into."""
-    names = list(found.measured)
+def pick_score(detected: Detection) -> str:
+    """The score that the threshold, the gallery and the curves show."""
+    names = list(detected.measured)
     if st.session_state.get("anomalies-score", names[0]) not in names:
         del st.session_state["anomalies-score"]  # too few images for it
     return st.selectbox(
@@ -103,13 +106,13 @@ def pick_score(found: Found) -> str:
         index=names.index("knn_codes"),
         format_func=lambda name: SCORES[name].label,
         key="anomalies-score",
-        help="\n".join(f"* {each.label}: {each.description}" for each in SCORES.values()),
+        help="\n".join(f"* {score.label}: {score.description}" for score in SCORES.values()),
         **KEPT,
     )
 
 
-def pick_threshold(found: Found, score: str) -> float:
-    """The threshold, as a percentile of normal images alone."""
+def pick_threshold(detected: Detection, score: str) -> float:
+    """The threshold: a percentile of the scores of normal images."""
     percentile = st.slider(
         "Threshold (percentile of normal images)",
         50.0,
@@ -118,32 +121,34 @@ def pick_threshold(found: Found, score: str) -> float:
         0.5,
         format="%g",
         key="anomalies-percentile",
-        help="Images that score above this percentile of normal images are flagged. No suspect is "
-        "looked at to choose it.",
+        help="Images that score above this percentile of normal images are flagged. "
+        "Suspects are not used to choose it.",
         **KEPT,
     )
-    return separation.threshold(found.normal[score], percentile)
+    return separation.threshold(detected.normal[score], percentile)
 
 
-def show_curves(found: Found, score: str) -> None:
-    """ROC and precision-recall curves of every score; the chosen one is drawn thicker."""
-    pairs = {name: (found.normal[name], found.suspects[name]) for name in found.measured}
+def show_curves(detected: Detection, score: str) -> None:
+    """ROC and precision-recall curves of all scores; the chosen one is drawn thicker."""
+    pairs = {name: (detected.normal[name], detected.suspects[name]) for name in detected.measured}
     label = SCORES[score].label
     left, right = st.columns(2, gap="medium")
     curves = {SCORES[name].label: separation.roc_curve(*pair) for name, pair in pairs.items()}
-    left.markdown("**ROC**: suspects found over normal images flagged")
+    left.markdown("**ROC**: suspects flagged over normal images flagged")
     left.plotly_chart(plots.roc(curves, [label]), key="anomalies-roc")
     curves = {
         SCORES[name].label: separation.precision_recall_curve(*pair) for name, pair in pairs.items()
     }
-    right.markdown("**Precision and recall**: suspects among those flagged")
-    share = len(found.groups.suspects) / (len(found.groups.suspects) + len(found.groups.normal))
+    right.markdown("**Precision-recall**: suspects among flagged images over suspects flagged")
+    share = len(detected.groups.suspects) / (
+        len(detected.groups.suspects) + len(detected.groups.normal)
+    )
     right.plotly_chart(plots.precision_recall(curves, share, [label]), key="anomalies-pr")
 
 
-def show_threshold(found: Found, score: str, above: float) -> None:
-    """How the score spreads over both groups, and what the threshold makes of them."""
-    normal, suspects = found.normal[score], found.suspects[score]
+def show_threshold(detected: Detection, score: str, above: float) -> None:
+    """The distribution of the score in both groups, and the images flagged at the threshold."""
+    normal, suspects = detected.normal[score], detected.suspects[score]
     chart, numbers = st.columns([3, 2], gap="large")
     label = SCORES[score].label
     chart.plotly_chart(
@@ -160,27 +165,28 @@ def show_threshold(found: Found, score: str, above: float) -> None:
             hide_index=True,
             key="anomalies-confusion",
         )
-        caught = counts.suspects_flagged / len(suspects)
-        wrong = counts.normal_flagged / len(normal)
+        flagged = counts.suspects_flagged / len(suspects)
+        false_alarms = counts.normal_flagged / len(normal)
         st.markdown(
-            f"Flagged: **{caught:.0%}** of the suspects and **{wrong:.0%}** of the normal images."
+            f"Flagged: **{flagged:.0%}** of the suspects and **{false_alarms:.0%}** of the normal "
+            "images."
         )
         st.caption(
-            f"The threshold is {above:.4g}. It comes from the normal images measured, so their "
-            "share that is flagged follows from the percentile."
+            f"The threshold is {above:.4g}. It is a percentile of the normal images measured, so "
+            "the share of them that is flagged follows from the percentile."
         )
 
 
-def gallery(found: Found, score: str, above: float) -> None:
-    """Missed suspects, falsely flagged normal images, and where an image is anomalous."""
-    normal, suspects = found.normal[score], found.suspects[score]
+def gallery(detected: Detection, score: str, above: float) -> None:
+    """Missed suspects, falsely flagged normal images and extremes, with error heat maps."""
+    normal, suspects = detected.normal[score], detected.suspects[score]
     rising = np.argsort(suspects, kind="stable")
     falling = np.argsort(-normal, kind="stable")
     kinds = {
-        "Missed suspects": (found.groups.suspects, rising[suspects[rising] <= above], suspects),
-        "Falsely flagged": (found.groups.normal, falling[normal[falling] > above], normal),
-        "Most anomalous suspects": (found.groups.suspects, rising[::-1], suspects),
-        "Most normal images": (found.groups.normal, falling[::-1], normal),
+        "Missed suspects": (detected.groups.suspects, rising[suspects[rising] <= above], suspects),
+        "Falsely flagged": (detected.groups.normal, falling[normal[falling] > above], normal),
+        "Most anomalous suspects": (detected.groups.suspects, rising[::-1], suspects),
+        "Most normal images": (detected.groups.normal, falling[::-1], normal),
     }
     kind = st.segmented_control(
         "Gallery",
@@ -194,25 +200,28 @@ def gallery(found: Found, score: str, above: float) -> None:
     images, places, scores = kinds[kind]
     places = places[:SHOWN]
     if not len(places):
-        none = "No suspect is missed" if kind == "Missed suspects" else "No normal image is flagged"
-        st.info(f"{none} at this threshold.", icon=":material/check:")
+        message = (
+            "No suspect is missed" if kind == "Missed suspects" else "No normal image is flagged"
+        )
+        st.info(f"{message} at this threshold.", icon=":material/check:")
         return
     shown = images.take(places)
-    rebuilt = found.detector.rebuild(shown.images)
-    heat = anomaly.heat_map(shown.images, rebuilt)
+    reconstructed = detected.detector.rebuild(shown.images)
+    heat = anomaly.heat_map(shown.images, reconstructed)
     rows = {
         "image": shown.images,
-        "rebuilt": rebuilt,
+        "reconstruction": reconstructed,
         "heat map": pictures.heat_picture(heat, full=HOT),
     }
-    words = [
+    captions = [
         f"{shown.class_names[label]}\n{scores[place]:.4g}"
         for label, place in zip(shown.labels, places, strict=True)
     ]
-    pictures.image_rows(rows, words, columns=SHOWN)
+    pictures.image_rows(rows, captions, columns=SHOWN)
     st.caption(
-        f"Below: class and {plain(SCORES[score].label)}. The heat map is the reconstruction error "
-        "of the model, smoothed over a pixel; white: colors are off by a quarter of their range."
+        f"Below: class and {plain(SCORES[score].label)}. The heat map is the smoothed "
+        "reconstruction error of the model; white: an error of a quarter of the pixel "
+        "range or more."
     )
     frame.download(
         "Gallery (PNG)",

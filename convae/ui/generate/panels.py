@@ -19,14 +19,14 @@ from convae.ui.generate.sampling import KEPT, Choice, Setting
 PARTS = ("Samples", "Priors compared", "Random walk")
 WALKS, FPS = 6, 12  # walks side by side in the GIF
 NOTES = {
-    "Precision": "Share of samples inside the manifold of real images: within the ball around a "
-    f"real image that reaches to its {merits.K}th nearest real image.",
-    "Recall": "Share of real images inside the manifold of the samples.",
-    "Density": "How many real balls hold a sample, divided by k: above 1 where samples crowd where "
-    "real images are dense. Averages do.",
-    "Coverage": "Share of real images whose ball holds a sample.",
-    "Near copies": "Samples less than half as far from their nearest training image as from the "
-    "next 50 on average.",
+    "Precision": "Share of samples inside the estimated manifold of real images: within the ball "
+    f"around a real image whose radius is the distance to its {merits.K}th nearest real image.",
+    "Recall": "Share of real images inside the manifold of the samples, estimated in the same way.",
+    "Density": "Mean number of real balls that contain a sample, divided by k. Above 1 where "
+    "samples concentrate in dense regions of real images, as averages of images do.",
+    "Coverage": "Share of real images whose ball contains a sample.",
+    "Near copies": "Samples whose distance to the nearest training image is less than half the "
+    "mean distance to the next 50.",
 }
 
 
@@ -52,7 +52,7 @@ def samples(setting: Setting, material: Material, choice: Choice) -> None:
     first = slice(0, shown)
     nearest = material.train.images[drawn.nearest[first]]
     pictures.image_rows(
-        {"sample": drawn.images[first], "nearest": nearest},
+        {"Sample": drawn.images[first], "Nearest": nearest},
         _captions(setting, drawn, shown),
     )
     st.caption(
@@ -78,12 +78,12 @@ def _captions(setting: Setting, drawn: Samples, shown: int) -> list[str]:
     captions = []
     for row in range(shown):
         off = drawn.off_manifold[row]
-        words = [f"{off:.0f} %"] if np.isfinite(off) else []
+        parts = [f"{off:.0f} %"] if np.isfinite(off) else []
         if drawn.labels is not None:
-            words.insert(0, setting.train.class_names[drawn.labels[row]])
+            parts.insert(0, setting.train.class_names[drawn.labels[row]])
         if drawn.copies[row]:
-            words.append("near copy")
-        captions.append("\n".join(words))
+            parts.append("near copy")
+        captions.append("\n".join(parts))
     return captions
 
 
@@ -100,27 +100,27 @@ def _show_figures(setting: Setting, material: Material, choice: Choice, drawn: S
     frame.figures(values | {"Near copies": f"{figures.nearest_copies:,}"}, NOTES)
     st.caption(f"{measured_on(setting)} {ceiling(sampling.ceiling_of(setting, material))}")
     if choice.kind == "normal" and not setting.variational:
-        st.markdown(sampling.why_it_fails(material))
+        st.markdown(sampling.misfit(material))
     _show_command(setting, choice)
 
 
 def ceiling(figures: Figures) -> str:
-    """What training images in the place of samples score."""
+    """The figures of training images used as samples."""
     words = [
         f"{name} {value:.2f}" for name, value in zip(figures._fields, figures[:4], strict=False)
     ]
-    return f"Training images in the place of samples get {', '.join(words)}."
+    return f"Training images used as samples have {', '.join(words)}."
 
 
 def measured_on(setting: Setting) -> str:
-    """On how many samples and images the figures are measured, and what they cannot see."""
+    """On how many samples and images the figures are measured, and what they do not measure."""
     real = f"{len(setting.real):,} {setting.real.split} images"
-    seen = "" if setting.apart else ", which the prior is fitted to as well"
+    seen = "" if setting.apart else ", which the prior is also fitted to"
     return (
         f"{generation.COUNT:,} samples against {real} of "
         f"{plain(pickers.spec_name(setting.real.name))}{seen}, in {merits.SPACE}, "
-        f"k = {merits.K}. This space holds color and layout, not fine detail: it cannot see "
-        "how sharp an image is."
+        f"k = {merits.K}. This space represents color and layout, not fine detail: "
+        "sharpness is not measured."
     )
 
 
@@ -131,7 +131,7 @@ def _show_command(setting: Setting, choice: Choice) -> None:
 
 
 def priors(setting: Setting, material: Material, choice: Choice) -> None:
-    """Every prior, the baseline and training images, measured alike; who wins."""
+    """All priors, the baselines and training images, measured in the same way."""
     try:
         rows = sampling.comparison(setting, material, choice)
     except DataError as error:
@@ -167,10 +167,10 @@ def priors(setting: Setting, material: Material, choice: Choice) -> None:
     )
     st.caption(
         "The baselines fit the same priors to "
-        f"{setting.checkpoint.config.latent_dim} principal components of the pixels: where they "
-        "are as good, it is the prior that makes the samples good, and not the network. "
-        f"{NAMES[CEILING].capitalize()} in the place of samples show what a generator as "
-        f"good as the training set scores. {measured_on(setting)}"
+        f"{setting.checkpoint.config.latent_dim} principal components of the pixels: where their "
+        "figures are as good, the quality comes from the prior and not from the network. "
+        f"{NAMES[CEILING].capitalize()} used as samples give an upper reference. "
+        f"{measured_on(setting)}"
     )
     frame.download(
         "Table (CSV)",
@@ -181,11 +181,11 @@ def priors(setting: Setting, material: Material, choice: Choice) -> None:
 
 
 def remark(rows: dict[str, Figures]) -> str:
-    """What the winner in coverage leaves out: a prior more precise, copies, the ceiling."""
+    """What coverage alone does not show: a more precise prior, near copies, the upper reference."""
     rivals = {kind: row for kind, row in rows.items() if kind != CEILING}
     best = max(rivals, key=lambda kind: rivals[kind].coverage)
     precise = max(rivals, key=lambda kind: rivals[kind].precision)
-    parts = [f"Training images themselves cover {rows[CEILING].coverage:.0%}."]
+    parts = [f"Training images used as samples cover {rows[CEILING].coverage:.0%}."]
     if precise != best:
         parts.append(
             f"{NAMES[precise]} is more precise ({rivals[precise].precision:.0%} against "
@@ -206,20 +206,20 @@ def walk(setting: Setting, material: Material, choice: Choice) -> None:
         help=f"Each walk goes through six samples and back to the first; {FPS} frames a second.",
         **KEPT,
     )  # fmt: skip
-    codes, film = _walks(setting.key, choice, steps, setting, material)
-    st.image(film, caption=f"{WALKS} random walks in the latent space")
+    codes, animation = _walks(setting.key, choice, steps, setting, material)
+    st.image(animation, caption=f"{WALKS} random walks in the latent space")
     st.caption(
         f"Each walk goes through six samples of {NAMES[choice.kind]}, along arcs around the mean "
-        "of the codes: straight lines would pass near the mean, where images are a blur."
+        "of the codes: straight lines would pass near the mean, where images are blurred."
     )
     with st.container(horizontal=True):
-        frame.download("GIF", film, "random-walk.gif", "image/gif")
+        frame.download("GIF", animation, "random-walk.gif", "image/gif")
         frame.download(
             "Codes (CSV)", lambda: interpolation.codes_csv(codes), "random-walk.csv", "text/csv"
         )
 
 
-@st.cache_resource(max_entries=8, show_spinner="Walking")
+@st.cache_resource(max_entries=8, show_spinner="Decoding the random walks")
 def _walks(
     key: tuple, choice: Choice, steps: int, _setting: Setting, _material: Material
 ) -> tuple[dict[str, np.ndarray], bytes]:
@@ -230,7 +230,7 @@ def _walks(
         )
         for number in range(WALKS)
     }
-    decoded = [_setting.checkpoint.decode(each) for each in codes.values()]
+    decoded = [_setting.checkpoint.decode(path) for path in codes.values()]
     frames = [
         pixels.contact_sheet(np.stack(tiles), columns=3, scale=1, gap=1, background=128)
         for tiles in zip(*decoded, strict=True)

@@ -1,4 +1,4 @@
-"""The choices of the Generate page and what is computed for them, kept for all sessions."""
+"""The settings of the Generate page and the results for them, cached for all sessions."""
 
 import shlex
 from dataclasses import astuple, dataclass, replace
@@ -33,7 +33,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """A model, the images that its priors are fitted to, and the real ones to compare with."""
+    """A model, the images that its priors are fitted to, and the real images to compare with."""
 
     checkpoint: Checkpoint
     train: ImageSet
@@ -49,17 +49,17 @@ class Setting:
 
     @property
     def apart(self) -> bool:
-        """Whether the real images are others than those that the prior is fitted to."""
+        """Whether the real images are not those that the prior is fitted to."""
         return self.train.split != self.real.split
 
 
 def setting(checkpoint: Checkpoint, images: ImageSet) -> Setting:
-    """As `generation.fit_and_real`, of the chosen images; uploads are both at once."""
+    """As `generation.fit_and_real`, for the chosen images; uploads are used for both."""
     train = images
     if images.name != pickers.UPLOADS:
         try:
             train = caches.image_set(images.name, "train")
-        except DataError:  # a set of test images alone
+        except DataError:  # a set with test images only
             train = images
     train, real = caches.sample(train, generation.TRAINING), caches.sample(images, generation.COUNT)
     return Setting(caches.refined(checkpoint, 0), train, real)
@@ -75,24 +75,24 @@ def pick_choice(setting: Setting, compare: bool = False) -> Choice:
         if compare or kind == "gmm":
             components = st.slider(
                 "Gaussians", 1, 50, components, key="generate-components", width=130,
-                help="How many Gaussians the mixture has; fewer where there are few images.",
+                help="Number of components of the mixture; fewer where there are few images.",
                 **KEPT,
             )  # fmt: skip
         if compare or kind == "jitter":
             neighbors = st.slider(
                 "Neighbors", 1, 50, neighbors, key="generate-neighbors", width=130,
-                help="How many nearest codes shape the noise of kNN jitter.", **KEPT,
+                help="Number of nearest codes that give the covariance of the noise.", **KEPT,
             )  # fmt: skip
         temperature = st.slider(
             "Temperature", 0.0, 1.5, 1.0, 0.05, key="generate-temperature", width=150,
-            help="Scales the spread of the prior, in standard deviations: 1 is as fitted; 0 gives "
-            "the means alone, or training codes themselves (kNN jitter).", **KEPT,
+            help="Factor on the standard deviations of the prior: 1 is as fitted; 0 gives the "
+            "means only, or unchanged training codes (kNN jitter).", **KEPT,
         )  # fmt: skip
         if not compare and kind not in ("normal", "vae"):
             condition = _pick_condition(setting.train.class_names)
         seed = st.number_input(
             "Seed", 0, 9999, 0, key="generate-seed", width=110,
-            help="Of the fit and of the samples: another number draws other codes.", **KEPT,
+            help="Random seed of the fit and of the samples: another seed, other codes.", **KEPT,
         )  # fmt: skip
     return Choice(kind, components, neighbors, temperature, seed, condition)
 
@@ -111,7 +111,7 @@ def _pick_kind(setting: Setting) -> str:
         format_func=generation.NAMES.get,
         key="generate-prior",
         width=170,
-        help="Where new codes are drawn from.\n"
+        help="The distribution that new codes are drawn from.\n"
         + "\n".join(f"* {generation.NAMES[kind]}: {generation.PRIORS[kind]}" for kind in kinds),
         **KEPT,
     )
@@ -130,20 +130,20 @@ def _pick_condition(class_names: tuple[str, ...]) -> int:
         format_func=lambda label: words.get(label) or f"only {class_names[label]}",
         key="generate-classes",
         width=150,
-        help="Fit one prior to all codes, one to the codes of each class (samples are drawn as "
-        "often as the class occurs), or only one of a single class.",
+        help="Fit one prior to all codes, one to the codes of each class (sampled as often as the "
+        "class occurs), or one to the codes of a single class.",
         **KEPT,
     )
 
 
 def material_of(setting: Setting) -> Material:
-    # the codes have a bar of their own, and their place is there in every run
+    # encoding has its own progress bar, whose place in the page must exist in every run
     codes = caches.codes_of(setting.checkpoint, setting.train)
     caches.pca_of(setting.train)  # with a spinner, and the one that `prepare` finds on disk
     return _material(*setting.key, setting, codes)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Describing the images")
+@st.cache_resource(max_entries=4, show_spinner="Preparing the images")
 def _material(
     sha256: str, train: str, real: str, _setting: Setting, _codes: np.ndarray
 ) -> Material:
@@ -207,7 +207,7 @@ def figures_of(
 
 
 def ceiling_of(setting: Setting, material: Material) -> Figures | None:
-    """The same of training images in the place of samples."""
+    """The same for training images used as samples."""
     images = generation.ceiling_images(material, generation.COUNT)
     return _figures(setting.key, (generation.CEILING,), material, images)
 
@@ -231,8 +231,8 @@ def comparison(setting: Setting, material: Material, choice: Choice) -> dict[str
 
     count, seed = generation.COUNT, choice.seed
     makers = {
-        kind: lambda each=each: _generated(setting, material, each).images
-        for kind, each in choices.items()
+        kind: lambda option=option: _generated(setting, material, option).images
+        for kind, option in choices.items()
     }
     for name in generation.BASELINES:
         makers[name] = lambda name=name: generation.baseline_images(
@@ -256,8 +256,8 @@ def _slot_of_comparison(key: tuple, choice: tuple) -> long_work.Slot:
 
 
 def command(setting: Setting, choice: Choice) -> str:
-    """The command that prints the same figures; "" for uploads and single classes, which the
-    command line lacks."""
+    """The command that prints the same figures; "" for uploads and single classes, which it does
+    not support."""
     if setting.real.name == pickers.UPLOADS or choice.condition >= 0:
         return ""
     words = ["python", "-m", "convae", "generate", setting.checkpoint.name]
@@ -271,12 +271,12 @@ def command(setting: Setting, choice: Choice) -> str:
     return shlex.join(words + (["--by-class"] if choice.condition == EACH else []))
 
 
-def why_it_fails(material: Material) -> str:
+def misfit(material: Material) -> str:
     """Why N(0, I) does not fit the codes of a model that is not variational."""
     spread = material.codes.std(axis=0)
     off = np.abs(material.codes.mean(axis=0)).max()
     return sentence(
-        f"Nothing has made these codes follow N(0, I): the standard deviations of their values "
-        f"range from {spread.min():.3g} to {spread.max():.3g}, and their means reach "
-        f"{off:.3g}. Samples of N(0, I) lie elsewhere."
+        "These codes were not trained to follow N(0, I): their standard deviations range from "
+        f"{spread.min():.3g} to {spread.max():.3g}, and their means reach {off:.3g}. Samples of "
+        "N(0, I) are off-manifold."
     )

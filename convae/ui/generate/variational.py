@@ -1,4 +1,4 @@
-"""The Generate page: a way to a variational model where the chosen one is not."""
+"""The Generate page: offers a variational model where the chosen one is not."""
 
 import streamlit as st
 
@@ -20,12 +20,12 @@ def preferred() -> str | None:
 
 
 def offer(checkpoint: Checkpoint) -> None:
-    """Say that the model is not variational, with a button that chooses one that is."""
+    """States that the model is not variational, with a button that selects one that is."""
     with frame.steady():
         if checkpoint.config.variational:
             return
         text = (
-            f"{plain(checkpoint.name)} is not a variational autoencoder: its codes follow no given "
+            f"{plain(checkpoint.name)} is not a variational autoencoder: its codes follow no known "
             "distribution, so a prior is fitted to them."
         )
         name = preferred()
