@@ -1,4 +1,4 @@
-"""Features: what a code knows of the class of an image, and how many dimensions it uses."""
+"""Features: how well classes can be predicted from codes, and how many dimensions codes use."""
 
 import streamlit as st
 
@@ -7,9 +7,9 @@ from convae.ui.features import panels, probing
 
 ui.page("Features")
 st.markdown(
-    "Nobody told the model what is on an image. **Are its codes good features all the same?** A "
-    "simple classifier on codes is compared with the same one on raw pixels, on PCA, and on an "
-    "encoder that has never been trained."
+    "The model was trained without labels. **Are its codes good features?** A simple classifier on "
+    "codes is compared with the same classifier on raw pixels, on PCA, and on the codes of a "
+    "randomly initialized encoder."
 )
 
 checkpoint = ui.pick_checkpoint()

@@ -69,7 +69,7 @@ def test_label_counts_are_totals_and_end_with_all():
     names = [trace["name"] for trace in spec["data"]]
     assert names[:4] == list(TITLES.values())
     assert spec["layout"]["xaxis"]["tickvals"] == [10, 100, 1_000]
-    assert any("in total, all classes together" in caption.value for caption in app.caption)
+    assert any("the total over all classes" in caption.value for caption in app.caption)
     assert any(m.value.startswith("With 10 labels") for m in app.markdown)
 
 
@@ -90,13 +90,13 @@ def test_every_part_answers_uploads(part, count):
     app.file_uploader[0].set_value(files)
     app.run()
     assert not app.exception
-    told = [error.value for error in app.error]
+    errors = [error.value for error in app.error]
     if part in NEED_CLASSES:
-        assert len(told) == 1 and "no labels" in told[0]
+        assert len(errors) == 1 and "no labels" in errors[0]
     elif part == "Dimensions" and count == 1:
-        assert len(told) == 1 and "at least two different images" in told[0]
+        assert len(errors) == 1 and "at least two different images" in errors[0]
     else:
-        assert not told
+        assert not errors
 
 
 @pytest.mark.parametrize("part", PARTS)

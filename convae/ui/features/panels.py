@@ -1,4 +1,4 @@
-"""The Features page, its parts: accuracy, labels, confusion, dimensions, neighbors."""
+"""The Features page, its parts: accuracy, fewer labels, confusion, dimensions, neighbors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,11 +17,11 @@ from convae.ui.features.probing import KEPT, Setting
 
 PARTS = ("Accuracy", "Fewer labels", "Confusion", "Dimensions", "Neighbors")
 SHOWN = 8  # neighbors of an image
-CHOICE = 24  # test images to choose one of
+OFFERED = 24  # test images to choose from
 HELP = (
     f"Linear probe: logistic regression on standardized features, L2 penalty {features.PENALTY} "
-    f"(scikit-learn's C). k nearest neighbors: majority of {features.NEIGHBORS}, of fewer where "
-    "classes have fewer labels, Euclidean."
+    f"(scikit-learn's C). k nearest neighbors: majority vote of {features.NEIGHBORS}, or "
+    "fewer where classes have fewer labels, by Euclidean distance."
 )
 
 
@@ -38,23 +38,23 @@ def pick_part() -> str:
 
 
 def accuracy(setting: Setting, count: int) -> None:
-    """Both probes in all spaces; who wins."""
+    """The accuracy of both probes in all spaces, and the best space in a sentence."""
     results = probing.results_of(setting)
     chance = features.chance_level(setting.test.labels)
     st.markdown(f"**{sentence(features.verdict(results, chance))}**")
     values = {
-        TITLES[name]: {PROBES[probe]: found[:2] for probe, found in row.items()}
+        TITLES[name]: {PROBES[probe]: result[:2] for probe, result in row.items()}
         for name, row in results.items()
     }
     st.plotly_chart(plots.accuracies(values, chance), key="features-accuracies")
     rows = [
         {"Features": SPACES[name]}
         | {
-            title: text
-            for probe, found in row.items()
-            for title, text in (
-                (f"{PROBES[probe].capitalize()} (%)", 100 * found.accuracy),
-                (f"± {PROBES[probe]}", 100 * found.error),
+            title: value
+            for probe, result in row.items()
+            for title, value in (
+                (f"{PROBES[probe].capitalize()} (%)", 100 * result.accuracy),
+                (f"± {PROBES[probe]}", 100 * result.error),
             )
         }
         for name, row in results.items()
@@ -66,12 +66,12 @@ def accuracy(setting: Setting, count: int) -> None:
         column_config=dict.fromkeys([title for title in rows[0] if title != "Features"], number),
         key="features-table",
     )
-    st.caption(f"{measured_on(setting)} ±: standard error, from the number of test images. {HELP}")
+    st.caption(f"{measured_on(setting)} ±: binomial standard error over the test images. {HELP}")
     if len(setting.test.class_names) < 3:
         st.caption(
             f"{plain(pickers.spec_name(setting.test.name))} has "
-            f"{len(setting.test.class_names)} classes only: Digits or Shapes, in the sidebar, tell "
-            "more."
+            f"{len(setting.test.class_names)} classes only. Choose Digits or Shapes in the "
+            "sidebar for a better comparison."
         )
     frame.download("Table (CSV)", lambda: to_csv(rows), "accuracy.csv", "text/csv")
     st.caption("The same figures on the command line:")
@@ -100,7 +100,7 @@ def _pick_probe() -> str:
 
 
 def fewer_labels(setting: Setting) -> None:
-    """Accuracy over the number of labels."""
+    """Accuracy over the number of labels, with one probe."""
     probing.check(setting)
     curves = probing.curves_of(setting, _pick_probe())
     chance = features.chance_level(setting.test.labels)
@@ -108,9 +108,9 @@ def fewer_labels(setting: Setting) -> None:
     st.plotly_chart(plots.label_curves(named, chance), key="features-curves")
     st.markdown(sentence(_fewest(curves)))
     st.caption(
-        "Labels are counted in total, all classes together, and drawn as evenly over the classes "
-        f"as they allow. Mean over {features.DRAWS} draws of the labeled images, with its standard "
-        f"error; the last point is all of them, once. {measured_on(setting)}"
+        "Labels: the total over all classes, as evenly divided among the classes as possible. Mean "
+        f"over {features.DRAWS} random draws with its standard error; the last point uses all "
+        f"labels, once. {measured_on(setting)}"
     )
     rows = [
         {"features": name} | point._asdict() for name, points in curves.items() for point in points
@@ -119,20 +119,21 @@ def fewer_labels(setting: Setting) -> None:
 
 
 def _fewest(curves: Mapping[str, Sequence[LabelPoint]]) -> str:
-    """Who is best with the fewest labels, and with all."""
+    """The best space with the fewest labels, and with all."""
     parts = []
     for place in (0, -1):
         best = max(curves, key=lambda name: curves[name][place].accuracy)
         point = curves[best][place]
-        parts.append(
-            f"With {point.labels:,} labels {SPACES[best]} is best: {point.accuracy:.0%}; the codes "
-            f"get {curves['codes'][place].accuracy:.0%}."
-        )
+        text = f"With {point.labels:,} labels: highest accuracy for {SPACES[best]}, "
+        text += f"{point.accuracy:.0%}"
+        if best != "codes":
+            text += f"; {SPACES['codes']}: {curves['codes'][place].accuracy:.0%}"
+        parts.append(text + ".")
     return " ".join(dict.fromkeys(parts))
 
 
 def confusion(setting: Setting) -> None:
-    """Which classes are taken for which, in one space."""
+    """The confusion matrix of one probe in one space."""
     probing.check(setting)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.segmented_control(
@@ -146,14 +147,14 @@ def confusion(setting: Setting) -> None:
             **KEPT,
         )
         probe = _pick_probe()
-    found = probing.results_of(setting)[name][probe]
+    result = probing.results_of(setting)[name][probe]
     names, tested = setting.test.class_names, setting.test.labels
-    counts = features.confusion(tested, found.predicted, len(names))
+    counts = features.confusion(tested, result.predicted, len(names))
     st.plotly_chart(plots.confusion(counts, names), key="features-confusion")
-    by_class = features.per_class(tested, found.predicted, names)
+    by_class = features.per_class(tested, result.predicted, names)
     best, worst = max(by_class, key=by_class.get), min(by_class, key=by_class.get)
     st.markdown(
-        f"Accuracy {found.accuracy:.1%}. Easiest: {plain(best)} ({by_class[best]:.0%}); hardest: "
+        f"Accuracy {result.accuracy:.1%}. Highest: {plain(best)} ({by_class[best]:.0%}); lowest: "
         f"{plain(worst)} ({by_class[worst]:.0%})."
     )
     st.caption(measured_on(setting))
@@ -165,39 +166,38 @@ def confusion(setting: Setting) -> None:
 
 
 def dimensions(setting: Setting) -> None:
-    """How many dimensions of the code are in use, beside those of the pixels."""
-    found, variances = probing.dimensions_of(setting), setting.pca.variances
-    codes, size = found["codes"], setting.checkpoint.config.latent_dim
+    """How many dimensions the codes use, compared with pixels and a random encoder."""
+    by_encoder, variances = probing.dimensions_of(setting), setting.pca.variances
+    codes, size = by_encoder["codes"], setting.checkpoint.config.latent_dim
     pixels = dimensionality.participation_ratio(variances) if len(variances) else float("nan")
     frame.figures(
         {
             "Effective dimension": f"{codes.participation:.1f} of {size}",
-            "of the pixels": f"{pixels:.1f}",
-            "of a random encoder": f"{found['random_encoder'].participation:.1f}",
+            "Of the pixels": f"{pixels:.1f}",
+            "Of a random encoder": f"{by_encoder['random_encoder'].participation:.1f}",
             "Dead dimensions": f"{len(codes.dead)}",
         },
         {
             "Effective dimension": "Participation ratio of the codes: (sum of the variances)^2 / "
-            "sum of their squares, along principal directions. As many equal variances would give "
-            "it.",
-            "of the pixels": "The same of the pixels of the training images, from their PCA.",
-            "of a random encoder": "The same of the codes of a randomly initialized encoder.",
-            "Dead dimensions": f"Values with less than {dimensionality.DEAD:.0%} of the standard "
-            "deviation of the most varied one.",
+            "sum of their squares, along principal directions. n equal variances give n.",
+            "Of the pixels": "The same for the pixels of the training images, from their PCA.",
+            "Of a random encoder": "The same for the codes of a randomly initialized encoder.",
+            "Dead dimensions": f"Dimensions whose standard deviation is less than "
+            f"{dimensionality.DEAD:.0%} of the largest one.",
         },
     )
     need = int(np.searchsorted(codes.explained, 0.95)) + 1
     st.markdown(
-        f"95 % of the variance of the codes lies in **{need}** of {size} directions: a few, for "
-        "brightness and large color areas, vary most. Small variance is not useless: it is where "
-        "detail is kept."
+        f"95 % of the variance of the codes lies in **{need}** of {size} directions: brightness "
+        "and large areas of color have the largest variance. Directions of small variance are "
+        "still needed: they encode detail."
     )
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(
         plots.explained_variance(
             {
                 "codes": codes.explained,
-                "random encoder": found["random_encoder"].explained,
+                "random encoder": by_encoder["random_encoder"].explained,
                 "pixels": np.cumsum(variances) / max(variances.sum(), 1e-30),
             }
         ),
@@ -207,9 +207,9 @@ def dimensions(setting: Setting) -> None:
     own = setting.test.name == pickers.UPLOADS
     images = setting.test if own else setting.train
     st.caption(
-        f"Left: the variance in the first principal directions, of codes and of pixels "
-        f"({len(variances):,} components). Right: the correlation of each two values of the code. "
-        f"Codes of {len(images):,} {'' if own else 'training '}images of "
+        "Left: the variance in the first principal directions, of codes and of pixels "
+        f"({len(variances):,} components). Right: the correlation of each pair of latent "
+        f"dimensions. Codes of {len(images):,} {'' if own else 'training '}images of "
         f"{plain(pickers.spec_name(images.name))}; pixels of {len(setting.train):,} training "
         f"images of {plain(pickers.spec_name(setting.train.name))}."
     )
@@ -222,41 +222,42 @@ def neighbors(setting: Setting) -> None:
     """The training images nearest to one image, in every space."""
     shown = candidates(setting.test)
     row = int(shown[pickers.pick_one(setting.test.take(shown), "features-one")])
-    found = probing.neighbors_of(setting, row, SHOWN)
+    nearest = probing.neighbors_of(setting, row, SHOWN)
     train, label = setting.train, setting.test.labels[row]
     own = setting.test.name == pickers.UPLOADS
-    name = "your image" if own else f"chosen: {setting.test.class_names[label]}"
+    name = "Your image" if own else f"Chosen: {setting.test.class_names[label]}"
     pictures.large_image(setting.test.images[row], name, side=128)
     pictures.image_rows(
-        {TITLES[space]: train.images[rows] for space, rows in found.items()},
+        {TITLES[space]: train.images[rows] for space, rows in nearest.items()},
         columns=SHOWN,
         below={
             TITLES[space]: [train.class_names[train.labels[near]] for near in rows]
-            for space, rows in found.items()
+            for space, rows in nearest.items()
         },
     )
     if not own and len(train.class_names) > 1:
         hits = {
-            SPACES[space]: int((train.labels[rows] == label).sum()) for space, rows in found.items()
+            SPACES[space]: int((train.labels[rows] == label).sum())
+            for space, rows in nearest.items()
         }
         st.markdown(
-            f"Of the {len(next(iter(found.values())))} nearest, of the same class: "
+            f"Of the same class among the {len(next(iter(nearest.values())))} nearest: "
             + ", ".join(f"{name} {count}" for name, count in hits.items())
-            + ". One image proves little: Accuracy counts all test images."
+            + ". One image is no evidence: the part Accuracy measures all test images."
         )
     st.caption(
         f"The nearest of {len(train):,} training images of {plain(pickers.spec_name(train.name))}, "
         "by Euclidean distance, nearest first."
     )
-    rows = [*found.values()]
+    rows = [*nearest.values()]
     frame.download(
         "Neighbors (PNG)",
-        lambda: pictures.sheet_png([train.images[each] for each in rows]),
+        lambda: pictures.sheet_png([train.images[indices] for indices in rows]),
         "neighbors.png",
         "image/png",
     )
 
 
 def candidates(images: ImageSet) -> np.ndarray:
-    """Test images to choose one of: of all classes, in a fixed random order."""
-    return np.random.default_rng(0).permutation(len(images))[:CHOICE]
+    """Rows of the test images offered: of all classes, in a fixed random order."""
+    return np.random.default_rng(0).permutation(len(images))[:OFFERED]

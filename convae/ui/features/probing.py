@@ -1,4 +1,4 @@
-"""The choices of the Features page and what is computed for them, kept for all sessions."""
+"""The settings of the Features page and the results for them, cached for all sessions."""
 
 import shlex
 from collections.abc import Callable
@@ -23,8 +23,8 @@ Results = dict[str, dict[str, Classified]]
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """A model, and the images that its codes are probed on. train: those with labels to learn from
-    and to search in."""
+    """A model and the images that its codes are evaluated on. train: labeled images, for
+    fitting the probes and for the search for neighbors."""
 
     checkpoint: Checkpoint
     train: ImageSet
@@ -45,7 +45,7 @@ class Setting:
 
 def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
     """`count` training images of the chosen set and up to features.TESTED test images; for uploads
-    the training images of what the model has learned from, where they are here."""
+    the training images of the data set of the model, where it is available."""
     source = images.name
     if source == pickers.UPLOADS:
         entry = pickers.checkpoint_options().get(checkpoint.name)
@@ -62,24 +62,24 @@ def pick_count() -> int:
         format_func=lambda count: f"{count:,}",
         key="features-count",
         width=220,
-        help="Labeled images at most that the probes learn from and that neighbors are searched "
-        "in, drawn once and for all. 10,000 take a minute the first time.",
+        help="Maximum number of labeled images that the probes are fitted to and that neighbors "
+        "are searched in, a fixed random selection. More images take longer the first time.",
         **KEPT,
     )
 
 
 def check(setting: Setting) -> None:
-    """DataError where the chosen images have no classes to tell apart."""
+    """DataError where the chosen images have fewer than two classes."""
     if setting.test.name == pickers.UPLOADS:
         raise DataError(
-            "Your images have no labels, so no probe can be tested on them: choose a set with "
-            "classes in the sidebar. Dimensions and Neighbors work with your images."
+            "Your images have no labels, so classifiers cannot be tested on them: choose a set "
+            "with classes in the sidebar. Dimensions and Neighbors work with your images."
         )
     features.check_labels(setting.train.labels, setting.test.labels)
 
 
 def results_of(setting: Setting) -> Results:
-    """Every probe in every space. DataError where there is nothing to classify."""
+    """All probes in all spaces. DataError where there are fewer than two classes."""
     check(setting)
 
     def make(report: long_work.Report) -> Results:
@@ -93,13 +93,13 @@ def curves_of(setting: Setting, probe: str) -> dict[str, list[LabelPoint]]:
     results = results_of(setting)
 
     def make(report: long_work.Report) -> dict[str, list[LabelPoint]]:
-        found = {}
+        curves = {}
         for place, (name, encode) in enumerate(setting.encoders(report).items()):
             report(place, len(features.SPACES), "fitting to fewer labels")
             space = features.space(encode, setting.train, setting.test)
             labels = setting.train.labels, setting.test.labels
-            found[name] = features.label_curve(probe, space, *labels, results[name][probe])
-        return found
+            curves[name] = features.label_curve(probe, space, *labels, results[name][probe])
+        return curves
 
     return long_work.fill(_slot("labels", *setting.key, probe), make)
 
@@ -115,11 +115,11 @@ def dimensions_of(setting: Setting) -> dict[str, Dimensions]:
     images = setting.test if setting.test.name == pickers.UPLOADS else setting.train
 
     def make(report: long_work.Report) -> dict[str, Dimensions]:
-        encoders, found = setting.encoders(report), {}
+        encoders, results = setting.encoders(report), {}
         for place, name in enumerate(("codes", "random_encoder")):
             report(place, 2, "encoding the images")
-            found[name] = dimensionality.dimensions(encoders[name](images))
-        return found
+            results[name] = dimensionality.dimensions(encoders[name](images))
+        return results
 
     return long_work.fill(_slot("dimensions", *setting.key), make)
 
@@ -128,18 +128,18 @@ def neighbors_of(setting: Setting, row: int, k: int) -> dict[str, np.ndarray]:
     """The k training images nearest to a test image in every space: space -> rows (k,)."""
 
     def make(report: long_work.Report) -> dict[str, np.ndarray]:
-        one, found = setting.test.take([row]), {}
+        one, nearest = setting.test.take([row]), {}
         for place, (name, encode) in enumerate(setting.encoders(report).items()):
             report(place, len(features.SPACES), "searching")
             space = features.Space(_points(setting, name, encode), encode(one))
-            found[name] = features.neighbors_of(space, 0, k)
-        return found
+            nearest[name] = features.neighbors_of(space, 0, k)
+        return nearest
 
     return long_work.fill(_slot("neighbors", *setting.key, str(row), str(k)), make)
 
 
 def _points(setting: Setting, name: str, encode: Callable[[ImageSet], np.ndarray]) -> np.ndarray:
-    """Training images in one space; pixels are quickly made and too large to keep."""
+    """Training images in one space. Pixels are not cached: they are fast to make, and large."""
     if name == "pixels":
         return encode(setting.train)
     slot = _slot_of_points(setting.checkpoint.sha256, setting.train.fingerprint, name)
