@@ -125,10 +125,17 @@ def models_table() -> None:
         rows,
         hide_index=True,
         column_config={
-            "Test PSNR (dB)": st.column_config.NumberColumn(format="%.1f"),
+            "Latent dimension": st.column_config.NumberColumn("Latent dim."),
+            "Test PSNR (dB)": st.column_config.NumberColumn(
+                "PSNR (dB)", format="%.2f", help="PSNR of the images under Measured on, as one set."
+            ),
+            "Measured on": st.column_config.TextColumn(width="medium"),
             "Parameters": st.column_config.NumberColumn(format="localized"),
+            "Epochs": st.column_config.NumberColumn(help="Models it started from included."),
             "Training (min)": st.column_config.NumberColumn(
-                format="%.0f", help="On the machine of each run; models it started from included"
+                "Minutes",
+                format="%.0f",
+                help="Training time on the machine of each run, models it started from included.",
             ),
         },
         placeholder="-",
