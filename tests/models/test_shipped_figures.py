@@ -17,7 +17,7 @@ CIFAR10 = {
     "cifar10-64": (50, 82),
     "cifar10-128": (43, 67),
     "cifar10-256": (36, 33),
-    "cifar10-any": (121, 135),
+    "cifar10-any": (190, 284),
     "cifar10-denoiser": (72, 117),
     "cifar10-vae": (14, 22),
     "classic-256": (24, 90),
