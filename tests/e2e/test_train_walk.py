@@ -106,6 +106,9 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
 
     slider = page.locator(".tm input")
     slider.fill("0")
+    page.get_by_text("Shown: epoch 0, the model before training.").wait_for()
+    assert page.locator(".tm").get_attribute("data-epoch") == "0"
+    slider.fill("1")
     page.get_by_text("Shown: epoch 1,").wait_for()
     assert page.locator(".tm").get_attribute("data-epoch") == "1"
 

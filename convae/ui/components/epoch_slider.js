@@ -148,7 +148,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
   const sendEpoch = () => {
     clearTimeout(me.wait);
-    me.wait = setTimeout(() => setStateValue("epoch", me.follow ? 0 : me.epoch), 150);
+    me.wait = setTimeout(() => setStateValue("epoch", me.follow ? -1 : me.epoch), 150);  // -1: the latest
   };
   range.max = Math.max(me.epochs.length - 1, 0);
   range.disabled = play.disabled = me.epochs.length < 2;

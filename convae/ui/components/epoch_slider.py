@@ -93,11 +93,11 @@ def epoch_slider(run: Run, key: str = "train-time") -> int | None:
         key=key,
         data=pinned | once | {"run": run.id, "epochs": epochs, "frames": frames,
                        "palette": plots.PALETTE},
-        default={"epoch": 0},
+        default={"epoch": -1},
         on_epoch_change=lambda: None,
         on_missing_change=lambda: None,
     )  # fmt: skip
-    return state.epoch or None
+    return None if state.epoch is None or state.epoch < 0 else state.epoch
 
 
 def _stamp(path: Path) -> int:

@@ -301,6 +301,8 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
             st.markdown("\n".join(lines))
     st.markdown(sentence(reference_levels.sentence(history, levels), 2000))
     if epoch is not None:
+        if epoch == 0:
+            st.caption("Shown: epoch 0, the model before training.")
         record = next((row for row in history if row["epoch"] == epoch), None)
         if record:
             name = records.psnr_name(records.val_noise([record]))
