@@ -53,14 +53,15 @@ def test_a_drag_changes_the_reconstruction_within_50_ms(editor, record_property)
     page.on("websocket", lambda socket: sent.append(socket.url))
     page.on("request", lambda request: sent.append(request.url))
     # the best of three: other processes of a busy machine take the core now and then
-    runs = [root.evaluate(DRAG) for _ in range(3)]
+    runs = [root.evaluate(DRAG)]
+    assert not sent, "the drag asked the server"  # the edited code is sent when the drag ends
+    runs += [root.evaluate(DRAG) for _ in range(2)]
     found = min(runs, key=lambda run: np.percentile(run["took"], 95))
     latency = float(np.percentile(found["took"], 95))
     record_property("p95_ms", latency)
     print(f"p95 of input to changed pixels: {latency:.1f} ms")
     assert latency < 50, np.round(found["took"], 1)
     assert runs[0]["different"] > 20  # from the code of the image; the others go on from there
-    assert not sent, "the drag asked the server"
 
 
 def test_keys_change_a_value_edits_add_up_and_the_address_keeps_them(editor):
