@@ -1,8 +1,7 @@
 """Arrays in, plotly figures out. One color table, one style, readable on light and on dark pages.
 
-Each figure comes from a few plain numbers, made by the private function above it. No data is a
-normal case: it gives the empty figure with its axes. Text from outside is escaped, as plotly reads
-some HTML.
+Each figure is drawn from a few plain numbers, made by the private function above it. Without data a
+figure has its axes alone. Text from outside is escaped, because Plotly interprets some HTML.
 """
 
 from convae.plots.latent import code_bars, latent_scatter, path_inspector

@@ -1,4 +1,4 @@
-"""Quality over the length of a code: PSNR of the first K values, of a model and of PCA."""
+"""Quality over code length: PSNR of the first K latent dimensions, of a model and of PCA."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,11 @@ def psnr_over_length(
     colors = style.colors(psnr)
     solid = dict(mode="lines+markers", marker_size=5)
     dotted = dict(mode="lines", line=dict(dash="dot", width=1.5))
-    for found, options, suffix in (
+    for curves, options, suffix in (
         (psnr, solid, ""),
         (faint or {}, dotted, f", {faint_label}"),
     ):
-        for name, values in found.items():
+        for name, values in curves.items():
             points = [
                 (int(length), float(value), -(-int(length) * bits // 8))
                 for length, value in zip(lengths, values, strict=True)
@@ -58,7 +58,7 @@ def psnr_over_length(
 
 
 def _ticks(lengths: Sequence[int]) -> list[int]:
-    """Powers of two up to the longest code, which has a tick of its own."""
+    """Powers of two below the longest code, and its length."""
     if not lengths:
         return [1, 4, 16, 64, 256]
     longest = int(max(lengths))

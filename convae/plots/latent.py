@@ -1,4 +1,4 @@
-"""Codes drawn: one of them, all on a map, and what happens along a path between them."""
+"""Figures of codes: the values of one, a map of many, and quantities along a path between them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,18 +13,18 @@ from convae.plots.style import BLUE, FAINT, GRAY, PALETTE, SPIKE, STYLE, Series
 
 
 def code_bars(code: ArrayLike) -> go.Figure:
-    """The values of one code, (d,), in their order; None or an empty one gives the axes alone."""
+    """The values of one code, (d,), in order; None or an empty code gives the axes alone."""
     values = [] if code is None else np.asarray(code, float).ravel().tolist()
-    figure = style.figure("Place in the code", "Value", height=220)
+    figure = style.figure("Latent dimension", "Value", height=220)
     figure.update_layout(bargap=0.15 if len(values) < 200 else 0)
     figure.add_bar(
         x=list(range(len(values))), y=values, marker=dict(color=BLUE, line_width=0), name=""
     )
-    return figure.update_traces(hovertemplate="value %{x}: %{y:.3f}")
+    return figure.update_traces(hovertemplate="dimension %{x}: %{y:.3f}")
 
 
 def _groups(labels: ArrayLike, class_names: Sequence[str], n: int) -> list[tuple[str, list[int]]]:
-    """The name of each class and the rows in it, in the order of the classes; empty ones not."""
+    """The name of each class that has rows, and these rows, in the order of the classes."""
     if labels is None:
         return [("", list(range(n)))] if n else []
     labels = np.asarray(labels)
@@ -34,10 +34,10 @@ def _groups(labels: ArrayLike, class_names: Sequence[str], n: int) -> list[tuple
 
 
 def _marker(count: int, dimensions: int) -> tuple[float, float]:
-    """Size (px) and opacity of one of so many points.
+    """Size (px) and opacity of a point, from the number of points.
 
     Points in space are opaque: only then does WebGL compare their depths. Transparent ones are
-    painted class by class, and the last class covers all others.
+    drawn class by class, and the last class covers all others.
     """
     if dimensions == 3:
         return 1 if count > 5_000 else 1.5 if count > 1_000 else 2, 1.0
@@ -52,10 +52,10 @@ def latent_scatter(
     color: ArrayLike | None = None,
     label: str = "",
 ) -> go.Figure:
-    """A map of codes: points (N, 2) or (N, 3), a color for each class, or by a number.
+    """A map of codes: points (N, 2) or (N, 3), colored by class or by a number.
 
-    labels: (N,) indices into class_names, or None. ids: (N,), what a selection gives back in
-    customdata; by default the rows. color: (N,) numbers instead of classes; label: what they are.
+    labels: (N,) indices into class_names, or None. ids: (N,), returned by a selection as
+    customdata; by default the rows. color: (N,) numbers instead of classes; label: their name.
     """
     points = np.asarray(points, np.float32)
     points = points if points.ndim == 2 and points.shape[1] in (2, 3) else points.reshape(-1, 2)
@@ -68,7 +68,7 @@ def latent_scatter(
     if points.shape[1] == 3:
         # a scene does not blend its grid with the page: no transparency here
         plane = dict(gridcolor=GRAY, showbackground=False, **hidden)
-        # a step back from plotly's 1.25 each: on a phone the map would reach beyond the picture
+        # farther than Plotly's 1.25 each, where the map would be cut on a phone
         camera = dict(eye=dict(x=1.5, y=1.5, z=1.2))
         axes = dict(xaxis=plane, yaxis=plane, zaxis=plane)
         figure.update_layout(scene=dict(**axes, aspectmode="data", camera=camera))
@@ -101,9 +101,9 @@ def latent_scatter(
 def path_inspector(
     values: Mapping[str, Any], frame: int | None = None, marks: Sequence[int] = ()
 ) -> go.Figure:
-    """What happens along paths: a row for each quantity (with its unit) over the frames.
+    """Quantities along paths: a row of the figure for each quantity (with its unit) over frames.
 
-    values: numbers for each frame, or such numbers by path. frame: where the slider stands. marks:
+    values: numbers for each frame, or such numbers by path. frame: the frame of the slider. marks:
     frames to draw a faint line at.
     """
     if not values:
@@ -113,7 +113,7 @@ def path_inspector(
     figure = make_subplots(
         rows=len(values), shared_xaxes=True, vertical_spacing=gap, subplot_titles=names
     )
-    # each title stands over the left end of its row, where a long one has room
+    # titles are left-aligned, so that long ones fit
     figure.update_annotations(x=0, xanchor="left", font_size=13)
     height = 110 + 130 * len(values)
     figure.update_layout(template=STYLE, height=height, hovermode="x unified", showlegend=False)
@@ -134,7 +134,7 @@ def path_inspector(
     figure.update_xaxes(title_text="Frame", row=len(values), col=1)
     lines = [(mark, dict(color=FAINT, width=1)) for mark in marks]
     lines += [] if frame is None else [(frame, dict(color=GRAY, width=1, dash="dot"))]
-    # through all rows at once: plotly's own add_vline takes 15 ms for each
+    # across all rows at once: Plotly's add_vline takes 15 ms for each line
     across = dict(type="line", xref="x", yref="paper", y0=0, y1=1, layer="below")
     figure.update_layout(shapes=[across | dict(x0=x, x1=x, line=line) for x, line in lines])
     return figure

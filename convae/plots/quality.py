@@ -1,4 +1,4 @@
-"""How good models are: how runs went, how values spread, quality over size and over frequency."""
+"""Quality of models: runs, distributions, quality over size and over spatial frequency."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ def _finite(values: ArrayLike) -> np.ndarray:
 
 
 def _counts(groups: Mapping[str, Any], bins: int) -> tuple[list[float], dict[str, list[int]]]:
-    """Edges common to all groups, and how many finite values of each lie between them."""
+    """Edges common to all groups, and the number of finite values of each group between them."""
     groups = {name: _finite(values) for name, values in groups.items()}
     together = np.concatenate([np.zeros(0), *groups.values()])
     if not len(together):
@@ -70,9 +70,9 @@ def _counts(groups: Mapping[str, Any], bins: int) -> tuple[list[float], dict[str
 
 
 def histogram(values: ArrayLike, label: str, bins: int = 40) -> go.Figure:
-    """How values spread, with their median: an array, or several by name, over common bins.
+    """A histogram with the median: of one array, or of several by name over common bins.
 
-    label: what the values are, with the unit. Values that are not finite are left out.
+    label: the quantity with its unit. Values that are not finite are left out.
     """
     groups = values if isinstance(values, Mapping) else {"": values}
     edges, counts = _counts(groups, bins)
@@ -84,7 +84,7 @@ def histogram(values: ArrayLike, label: str, bins: int = 40) -> go.Figure:
     for name, heights in counts.items():
         opacity = 0.65 if len(groups) > 1 else 1.0
         median = float(np.median(_finite(groups[name]))) if any(heights) else None
-        # words over the lines would overlap where medians lie close together
+        # labels beside the lines would overlap where medians are close
         with_median = f"{name}, median {median:.3g}" if any(heights) else name
         figure.add_bar(
             x=middles,
@@ -107,7 +107,7 @@ def rate_distortion(
 ) -> go.Figure:
     """PSNR over size, for each name a list of (bytes an image, PSNR in dB).
 
-    marked: one point for some of the names, drawn large: where the slider stands.
+    marked: one point for some of the names, drawn large: the current setting.
     """
     figure = style.figure("Size (bytes per image)", "PSNR (dB)", hovermode="closest")
     figure.update_xaxes(type="log", dtick=math.log10(2), tick0=0, tickformat=",d")
@@ -156,7 +156,7 @@ def spectrum(spectra: Mapping[str, tuple[Any, Any]]) -> go.Figure:
 
 
 def _lost(bands: Any) -> tuple[list[str], list[float]]:
-    """The name of each band of `metrics.band_error`, and the percentage of its signal lost."""
+    """The name of each band of `metrics.band_error`, and its error in percent of its signal."""
     names = []
     for i, band in enumerate(bands):
         low, high = (f"1/{1 / max(edge, 1e-9):.0f}" for edge in (band.low, band.high))
@@ -169,13 +169,13 @@ def _lost(bands: Any) -> tuple[list[str], list[float]]:
 
 
 def bands(errors: Mapping[str, Sequence[Any]]) -> go.Figure:
-    """What is lost in each band of spatial frequencies: `metrics.band_error` by name."""
+    """The error in each band of spatial frequencies: `metrics.band_error` by name."""
     figure = style.figure("Spatial frequency (cycles per pixel)", "Lost (% of the signal)")
     figure.update_layout(bargap=0.25, bargroupgap=0.05)
     figure.update_xaxes(type="category", unifiedhovertitle_text="%{x}")
     colors = style.colors(errors)
-    for name, each in errors.items():
-        names, lost = _lost(each)
+    for name, errors_by_band in errors.items():
+        names, lost = _lost(errors_by_band)
         figure.add_bar(
             x=names,
             y=lost,

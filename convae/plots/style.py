@@ -1,4 +1,4 @@
-"""What all figures have in common: the color table, the template, how a line is drawn."""
+"""What all figures share: the color table, the template, lines."""
 
 import html
 from collections.abc import Iterable
@@ -60,7 +60,7 @@ STYLE = go.layout.Template(
 
 
 class Series(NamedTuple):
-    """One line: its name, where it lies, and the numbers of the same length."""
+    """One line: its name and its coordinates, of the same length."""
 
     name: str
     x: list[float]
@@ -70,7 +70,7 @@ class Series(NamedTuple):
 def figure(
     x_title: str, y_title: str, hovermode: str = "x unified", height: int = 340
 ) -> go.Figure:
-    """An empty figure in our style; zoom and hidden lines survive new data."""
+    """An empty figure in this style. Zoom and hidden lines are kept when the data change."""
     figure = go.Figure()
     figure.update_layout(template=STYLE, height=height, hovermode=hovermode, uirevision="keep")
     over = f"{x_title}: %{{x:,.5~r}}" if x_title else "%{x}"
@@ -82,12 +82,12 @@ def figure(
 
 
 def plain(text: str) -> str:
-    """Text from outside, so that plotly does not read it as HTML."""
+    """Text from outside, escaped so that Plotly does not interpret it as HTML."""
     return html.escape(str(text), quote=False)
 
 
 def colors(names: Iterable[str]) -> dict[str, str]:
-    """A color for each name: its own where it has one, otherwise the next that is free."""
+    """A color for each name: the one in COLORS, otherwise the next unused one."""
     names = list(dict.fromkeys(names))
     taken = {COLORS[name] for name in names if name in COLORS}
     free = [color for color in PALETTE if color not in taken] or PALETTE
@@ -97,7 +97,7 @@ def colors(names: Iterable[str]) -> dict[str, str]:
 
 
 def line(series: Series, color: str, **options: Any) -> go.Scatter:
-    """A series in a color, or its one point; options: any of plotly's Scatter."""
+    """A series as a line, or as a marker if it is one point; options: those of go.Scatter."""
     line = dict(color=color, width=2) | options.pop("line", {})
     mode = options.pop("mode", "lines" if len(series.x) > 1 else "markers")
     return go.Scatter(

@@ -1,4 +1,4 @@
-"""What models are used for: figures of the pages Denoise, Anomalies, Generate and Features."""
+"""Figures of the pages Denoise, Anomalies, Generate and Features."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from convae.plots import style
 from convae.plots.style import BLUE, FAINT, GRAY, RED, Series
 
-MOST_POINTS = 300  # of one curve: more cannot be told apart
+MOST_POINTS = 300  # of one curve: more than a screen can resolve
 DASHED = dict(color=GRAY, dash="dash", width=1.5)
 MOST_NAMES = 20  # classes whose names fit on the axes of a matrix
 DIVERGING = [[0, "#2166ac"], [0.5, "#f7f7f7"], [1, "#b2182b"]]
@@ -25,7 +25,7 @@ def psnr_over_strength(
 ) -> go.Figure:
     """PSNR (dB) of each method over the strength of a corruption.
 
-    label: of the strength, with its unit. marked: the strength a slider stands at. emphasized:
+    label: of the strength, with its unit. marked: the chosen strength. emphasized:
     names of methods that are drawn thicker.
     """
     figure = style.figure(label, "PSNR (dB)", height=400)
@@ -66,7 +66,8 @@ def _rates(
 
 
 def roc(curves: Mapping[str, tuple[Any, Any]], emphasized: Sequence[str] = ()) -> go.Figure:
-    """ROC curves by name: (false positive rates, true positive rates); the diagonal is guessing."""
+    """ROC curves by name: (false positive rates, true positive rates); the diagonal is chance
+    level."""
     figure = _rates(curves, "False positive rate", "True positive rate", emphasized)
     if curves:
         figure.add_scatter(
@@ -81,7 +82,7 @@ def precision_recall(
     emphasized: Collection[str] = (),
 ) -> go.Figure:
     """Precision-recall curves by name: (recall, precision). share: of the suspects among all
-    images, which is the precision of guessing."""
+    images, which is the precision at chance level."""
     figure = _rates(curves, "Recall", "Precision", emphasized)
     if curves and share is not None:
         figure.add_scatter(
@@ -120,7 +121,7 @@ def score_histogram(
     threshold: float | None = None,
     bins: int = 40,
 ) -> go.Figure:
-    """How a score spreads over normal images and suspects, and the threshold between them."""
+    """Histograms of a score for normal images and suspects, and the threshold."""
     figure = style.figure(label, "Images of the group (%)")
     figure.update_yaxes(rangemode="nonnegative")
     figure.update_layout(barmode="overlay", bargap=0.04)
@@ -133,7 +134,7 @@ def score_histogram(
     if threshold is not None and middles:
         end = 2 * middles[-1] - middles[-2] if len(middles) > 1 else threshold
         figure.add_vline(min(threshold, end), line=DASHED)
-        # named in the legend: words beside the line would cover bars or other words
+        # named in the legend: a label beside the line would cover bars or other labels
         figure.add_scatter(x=[None], y=[None], mode="lines", line=DASHED, name="threshold")
     return figure
 
@@ -160,8 +161,8 @@ def accuracies(
 ) -> go.Figure:
     """Accuracies with standard errors: a group of bars for each space, a bar for each probe.
 
-    values: space -> probe -> (accuracy, standard error), both in [0, 1]. chance: the accuracy of
-    guessing, drawn as a line.
+    values: space -> probe -> (accuracy, standard error), both in [0, 1]. chance: the chance
+    level, drawn as a line.
     """
     figure = style.figure("", "Accuracy (%)", height=360)
     figure.update_layout(bargap=0.3, bargroupgap=0.08)
@@ -169,11 +170,11 @@ def accuracies(
     probes = list(dict.fromkeys(probe for row in values.values() for probe in row))
     colors = style.colors(probes)
     for probe in probes:
-        found = [(space, *row[probe]) for space, row in values.items() if probe in row]
-        errors = [100 * error for _, _, error in found]
+        results = [(space, *row[probe]) for space, row in values.items() if probe in row]
+        errors = [100 * error for _, _, error in results]
         figure.add_bar(
-            x=[style.plain(space) for space, _, _ in found],
-            y=[100 * accuracy for _, accuracy, _ in found],
+            x=[style.plain(space) for space, _, _ in results],
+            y=[100 * accuracy for _, accuracy, _ in results],
             customdata=errors,
             error_y=dict(type="data", array=errors, color=GRAY, thickness=1.5, width=4),
             name=style.plain(probe),
@@ -185,10 +186,10 @@ def accuracies(
 
 
 def _chance_line(figure: go.Figure, chance: float | None) -> None:
-    """A dashed line across the figure, named in the legend: words beside it would cover bars."""
+    """A dashed line across the figure, named in the legend: a label beside it would cover bars."""
     if chance is not None:
         figure.add_hline(100 * chance, line=DASHED)
-        name = f"guessing ({100 * chance:.0f} %)"
+        name = f"chance level ({100 * chance:.0f} %)"
         figure.add_scatter(x=[None], y=[None], mode="lines", line=DASHED, name=name)
 
 
@@ -220,13 +221,13 @@ def _shares(counts: ArrayLike) -> np.ndarray:
 
 
 def confusion(counts: ArrayLike, names: Sequence[str]) -> go.Figure:
-    """Images of each class (rows) by the class they were given (columns), in percent of the row.
+    """Images of each class (rows) by predicted class (columns), in percent of the row.
 
     counts: int (C, C). names: (C,); left out on the axes where there are more than MOST_NAMES.
     """
     counts = np.asarray(counts, np.int64).reshape(len(names), len(names))
     shown = [style.plain(name) for name in names]
-    figure = style.figure("Given class", "True class", hovermode="closest", height=460)
+    figure = style.figure("Predicted class", "True class", hovermode="closest", height=460)
     figure.update_xaxes(type="category", showgrid=False, showticklabels=len(names) <= MOST_NAMES)
     figure.update_yaxes(
         type="category", showgrid=False, autorange="reversed",
@@ -237,7 +238,7 @@ def confusion(counts: ArrayLike, names: Sequence[str]) -> go.Figure:
         figure.add_heatmap(
             x=shown, y=shown, z=_shares(counts), customdata=counts, zmin=0, zmax=100,
             colorscale="Viridis", colorbar=bar,
-            hovertemplate="%{y} taken for %{x}: %{customdata} images, %{z:.0f} %<extra></extra>",
+            hovertemplate="%{y} predicted as %{x}: %{customdata} images, %{z:.0f} %<extra></extra>",
         )  # fmt: skip
     return figure
 
@@ -255,15 +256,15 @@ def explained_variance(spectra: Mapping[str, Sequence[float]]) -> go.Figure:
 
 
 def correlation(matrix: ArrayLike) -> go.Figure:
-    """Correlations between the values of a code, (d, d) in [-1, 1]."""
+    """Correlations between latent dimensions, (d, d) in [-1, 1]."""
     matrix = np.asarray(matrix, np.float32)
-    figure = style.figure("Place in the code", "Place in the code", "closest", height=420)
+    figure = style.figure("Latent dimension", "Latent dimension", "closest", height=420)
     figure.update_xaxes(showgrid=False, constrain="domain")
     figure.update_yaxes(showgrid=False, autorange="reversed", scaleanchor="x", constrain="domain")
     if matrix.size:
         bar = dict(title=dict(text="Correlation", side="right"), thickness=12, outlinecolor=FAINT)
         figure.add_heatmap(
             z=matrix, zmin=-1, zmax=1, colorscale=DIVERGING, colorbar=bar,
-            hovertemplate="values %{x} and %{y}: %{z:.2f}<extra></extra>",
+            hovertemplate="dimensions %{x} and %{y}: %{z:.2f}<extra></extra>",
         )  # fmt: skip
     return figure

@@ -12,11 +12,11 @@ EMPTY = {
     "merits": (tasks.merits({}), None, "Value"),
     "accuracies": (tasks.accuracies({}, 0.1), None, "Accuracy (%)"),
     "label_curves": (tasks.label_curves({}, 0.1), "Labels in total", "Accuracy (%)"),
-    "confusion": (tasks.confusion([], []), "Given class", "True class"),
+    "confusion": (tasks.confusion([], []), "Predicted class", "True class"),
     "explained_variance": (
         tasks.explained_variance({}), "Principal directions", "Explained variance (%)",
     ),
-    "correlation": (tasks.correlation([]), "Place in the code", "Place in the code"),
+    "correlation": (tasks.correlation([]), "Latent dimension", "Latent dimension"),
 }  # fmt: skip
 
 
@@ -36,13 +36,13 @@ def test_merits_have_a_bar_for_each_generator_and_figure():
     assert figure.data[0].x == ("precision", "recall") and figure.data[0].y == (0.5, 0.25)
 
 
-def test_accuracies_are_percentages_with_their_errors_and_the_line_of_guessing():
+def test_accuracies_are_percentages_with_their_errors_and_the_line_of_chance_level():
     values = {"codes": {"probe": (0.3, 0.02)}, "<i>": {"probe": (0.4, 0.01), "kNN": (0.2, 0.03)}}
     figure = plots.accuracies(values, chance=0.1)
     probe, knn, line = figure.data
     assert probe.x == ("codes", "&lt;i&gt;") and probe.y == (30, 40)
     assert tuple(probe.error_y.array) == (2, 1) and tuple(knn.error_y.array) == (3,)
-    assert figure.layout.shapes[0].y0 == 10 and line.name == "guessing (10 %)"
+    assert figure.layout.shapes[0].y0 == 10 and line.name == "chance level (10 %)"
 
 
 def test_label_curves_rise_over_a_logarithmic_axis_with_a_tick_at_each_count():

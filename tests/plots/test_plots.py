@@ -30,7 +30,7 @@ EMPTY = {
     "rate_distortion": (plots.rate_distortion({}), ("Size (bytes per image)", "PSNR (dB)")),
     "spectrum": (plots.spectrum({}), ("Spatial frequency (cycles per pixel)", "Power")),
     "bands": (plots.bands({}), ("Spatial frequency (cycles per pixel)", "Lost (% of the signal)")),
-    "code_bars": (plots.code_bars(None), ("Place in the code", "Value")),
+    "code_bars": (plots.code_bars(None), ("Latent dimension", "Value")),
     "latent_scatter": (plots.latent_scatter([]), (None, None)),
     "path_inspector": (plots.path_inspector({}), ("Frame", None)),
 }
