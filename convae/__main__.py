@@ -224,7 +224,7 @@ def resume(asked: argparse.Namespace, command: str) -> int:
 
 def evaluate(asked: argparse.Namespace, command: str) -> int:
     from convae import data
-    from convae.evaluation import compare
+    from convae.evaluation import compare, shipped_pca
     from convae.models import checkpoints
 
     if asked.limit < 0:
@@ -236,7 +236,7 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     spec = asked.data or checkpoint.train_config.data.spec
     test = data.load(spec, "test", bars)
     fit_spec = asked.fit_data or spec
-    fitted_on = data.load(fit_spec, "train", bars) if "train" in data.splits(fit_spec) else None
+    fitted_on = shipped_pca.fit_images(fit_spec, bars)
     if asked.limit:
         test = test.sample(asked.limit)
     beside = [checkpoints.load(name) for name in asked.beside]

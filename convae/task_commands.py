@@ -126,6 +126,7 @@ def _add_generate_and_probe(verbs: argparse._SubParsersAction) -> None:
 
 def denoise(asked: argparse.Namespace, command: str) -> int:
     """PSNR and SSIM of every method; see `tasks.denoising`."""
+    from convae.evaluation import shipped_pca
     from convae.evaluation.pca import pca_for
     from convae.models import checkpoints
     from convae.tasks import denoising
@@ -140,9 +141,8 @@ def denoise(asked: argparse.Namespace, command: str) -> int:
     spec = asked.data or checkpoint.train_config.data.spec
     test = data.load(spec, "test", bars)
     fit_spec = asked.fit_data or spec
-    pca = None
-    if "train" in data.splits(fit_spec):
-        pca = pca_for(data.load(fit_spec, "train", bars))
+    fitted_on = shipped_pca.fit_images(fit_spec, bars)
+    pca = None if fitted_on is None else pca_for(fitted_on)
     test = test.sample(asked.limit) if asked.limit else test
     by = denoising.methods(checkpoint, pca)
     quality = denoising.compare(test.images, by, kind, strength, asked.seed, bars).quality

@@ -11,8 +11,8 @@ from convae.codec import Codec
 from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.evaluation.compressors import (
+    ENCODER_ONLY,
     FLOAT,
-    GUESS,
     Method,
     contenders,
     model_method,
@@ -167,7 +167,7 @@ def as_text(found: Mapping[str, Any]) -> str:
     baselines = found["baselines"]
     named = {found["checkpoint"]: found}
     if found["first_guess"]:
-        named[GUESS] = found["first_guess"]
+        named[ENCODER_ONLY] = found["first_guess"]
     named |= {
         name: baselines[name.lower()]
         for name in ("PCA", "JPEG", "WebP")

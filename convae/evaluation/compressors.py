@@ -11,7 +11,7 @@ from convae.evaluation import codecs, metrics, quantization
 from convae.evaluation.pca import PCA, pca_for
 
 FLOAT = 16  # bits of a value that is not quantized: counted as float16, which costs < 0.001 dB
-GUESS = "Guess"  # the encoder alone, of a checkpoint whose codes are refined
+ENCODER_ONLY = "Encoder only"  # of a checkpoint whose codes are refined
 BITS = (1, 2, 3, 4, 5, 6, 7, 8, FLOAT)
 REFERENCE = 1_000  # training images whose codes give the range of each quantized value
 

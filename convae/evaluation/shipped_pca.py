@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from convae import files
-from convae.data import ImageSet
+from convae.data import ImageSet, Progress, cifar10_present, load, splits
 from convae.evaluation.pca import PCA, pca_for
 
 FILE = "cifar10-pca.npz"
@@ -30,6 +30,16 @@ def stand_in() -> ImageSet | None:
     fit. It holds the PCA reconstructions of 500 training images. None if there is no such file."""
     loaded = _load(path())
     return None if loaded is None else loaded[0]
+
+
+def fit_images(spec: str, progress: Progress | None = None) -> ImageSet | None:
+    """The training split of an image set, to fit PCA to; None if it has none. For `sample` that of
+    CIFAR-10; where CIFAR-10 is absent, `stand_in`. DataError as `data.load`."""
+    if spec == "sample":
+        spec = "cifar10"
+    if spec == "cifar10" and not cifar10_present():
+        return stand_in()
+    return load(spec, "train", progress) if "train" in splits(spec) else None
 
 
 def write(train: ImageSet) -> Path:

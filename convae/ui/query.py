@@ -29,6 +29,7 @@ RENAMED_KEYS = {
 # (present key, old value) -> its present value
 RENAMED_VALUES: dict[tuple[str, str], str] = {
     ("reconstruct-which", "Outside"): "Out of distribution",
+    ("reconstruct-beside", "Guess"): "Encoder only",
     ("latent-color", "Oddness"): "Mahalanobis distance",
     ("latent-color", "Neighbors kept"): "Neighborhood preservation",
     ("latent-way", "The map's own inverse"): "Inverse of the map",

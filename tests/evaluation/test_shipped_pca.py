@@ -49,3 +49,23 @@ def test_the_shipped_file_has_1024_components_of_the_50000_training_images(monke
     products = pca.components @ pca.components.T
     assert np.abs(products - np.eye(1024)).max() < 2e-3
     shipped_pca._load.cache_clear()
+
+
+def test_images_to_fit_pca_to(written):
+    assert shipped_pca.fit_images("digits").name == "digits"
+    for spec in ("cifar10", "sample"):
+        stand_in = shipped_pca.fit_images(spec)
+        assert stand_in.fingerprint == shipped_pca.stand_in().fingerprint
+
+
+def test_the_command_line_compares_the_sample_with_the_shipped_pca(written, add_checkpoint, capsys):
+    import json
+
+    from convae.__main__ import main
+
+    add_checkpoint("tiny", "cifar10")
+    for fit in ([], ["--fit-data", "cifar10"]):
+        assert main(["evaluate", "tiny", "--data", "sample", *fit, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["baselines"]["pca"]["psnr"] > 5
+    assert main(["denoise", "tiny", "--data", "sample", "--corruption", "gaussian", "--json"]) == 0
+    assert "pca_wiener" in json.loads(capsys.readouterr().out)["methods"]

@@ -112,6 +112,12 @@ def test_a_link_with_old_names_opens_the_same_view(tiny_checkpoint):
     assert app.session_state["latent-color"] == "PSNR" and not app.info
 
 
+@pytest.mark.parametrize(("key", "old"), list(query.RENAMED_VALUES))
+def test_each_old_value_becomes_its_present_one(key, old):
+    new = query.RENAMED_VALUES[key, old]
+    assert new != old and query.renamed({key: ["a", old]}) == {key: ["a", new]}
+
+
 def test_old_names_give_way_to_present_ones(monkeypatch):
     monkeypatch.setattr(query, "RENAMED_VALUES", {("latent-color", "Old"): "New"})
     assert query.renamed({"latent-colour": ["Old"], "model": ["a"]}) == {

@@ -52,7 +52,7 @@ def test_the_table_is_that_of_the_command_line_to_the_last_digit(two_models, cap
     lines = {"first": found, "second": found["beside"][0]}
     lines |= {name: found["baselines"][name.lower()] for name in BASELINES}
     if steps:
-        lines[compressors.GUESS] = found["first_guess"]
+        lines[compressors.ENCODER_ONLY] = found["first_guess"]
     assert set(lines) == set(table.index)
     for name, line in lines.items():
         for column, key in {

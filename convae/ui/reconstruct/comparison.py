@@ -12,7 +12,7 @@ import streamlit as st
 
 from convae.data import ImageSet
 from convae.evaluation import compare, compressors, metrics
-from convae.evaluation.compressors import GUESS, Method
+from convae.evaluation.compressors import ENCODER_ONLY, Method
 from convae.evaluation.pca import PCA
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
@@ -50,7 +50,7 @@ class Contest:
     @property
     def names(self) -> list[str]:
         """Names of all methods: the model, its baselines, the other checkpoints."""
-        encoder_only = (GUESS,) if self.checkpoint.config.refinement_steps else ()
+        encoder_only = (ENCODER_ONLY,) if self.checkpoint.config.refinement_steps else ()
         baselines = BASELINES if self.fitted_on is not None else BASELINES[1:]
         return [self.checkpoint.name, *encoder_only, *baselines, *self.others]
 
@@ -65,7 +65,7 @@ class Contest:
         if name in BASELINES:
             size = compressors.code_bytes(self.checkpoint.config.latent_dim, self.bits)
             return _codecs(self.measured.fingerprint, size, self.measured)[name]
-        if name == GUESS:
+        if name == ENCODER_ONLY:
             checkpoint = caches.refined(self.checkpoint, 0)
         else:
             same = name == self.checkpoint.name
@@ -83,7 +83,7 @@ def contest(
 ) -> Contest:
     """The checkpoint and its baselines on `measured`; with the checkpoints named in `beside`, and
     always the shipped classic model that was trained on the same classes, if there is one."""
-    others = [name for name in beside if name not in (checkpoint.name, GUESS, *BASELINES)]
+    others = [name for name in beside if name not in (checkpoint.name, ENCODER_ONLY, *BASELINES)]
     others = list(dict.fromkeys([*others, *_classics(checkpoint)]))
     for name in others:
         caches.load_checkpoint(name)  # raises here for a damaged one, before anything is drawn

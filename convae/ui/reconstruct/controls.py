@@ -7,7 +7,7 @@ from convae import data
 from convae.data import builtin
 from convae.data import uploads as image_uploads
 from convae.evaluation import compare, compressors
-from convae.evaluation.compressors import FLOAT, GUESS
+from convae.evaluation.compressors import ENCODER_ONLY, FLOAT
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, frame, model_cards, uploads
 from convae.ui.address import BOUND, Setting
@@ -90,7 +90,7 @@ def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
 def pick_beside(checkpoint: Checkpoint) -> list[str]:
     """Names of the baselines and other models to compare with."""
     others = [name for name in model_cards.checkpoint_options() if name != checkpoint.name]
-    encoder_only = [GUESS] if checkpoint.config.refinement_steps else []
+    encoder_only = [ENCODER_ONLY] if checkpoint.config.refinement_steps else []
     offered = [*encoder_only, *BASELINES, *others]
     kept = st.session_state.get("reconstruct-beside")
     if kept:  # a model may have been deleted, or be the chosen one now

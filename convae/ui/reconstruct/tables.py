@@ -9,7 +9,7 @@ import streamlit as st
 from convae import plots
 from convae.csv_export import to_csv
 from convae.evaluation import compare, compressors
-from convae.evaluation.compressors import FLOAT, GUESS
+from convae.evaluation.compressors import ENCODER_ONLY, FLOAT
 from convae.ui import frame, model_cards
 from convae.ui.address import BOUND, UPLOADS, Setting
 from convae.ui.escape import plain, sentence
@@ -94,7 +94,7 @@ def how_made(held: Contest) -> str:
         else:
             parts.append("No training images are available to fit PCA on")
     if held.checkpoint.config.refinement_steps:
-        parts.append(f"{GUESS} is the encoder only, before refinement")
+        parts.append(f"{ENCODER_ONLY}: the code before refinement")
     return (
         "; ".join(parts) + ". JPEG and WebP get the highest quality at which all images, packed "
         "into one file, take no more bytes than the codes; their headers are negligible."
