@@ -240,9 +240,9 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     if asked.limit:
         test = test.sample(asked.limit)
     beside = [checkpoints.load(name) for name in asked.beside]
-    found = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside, asked.keep)
+    result = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside, asked.keep)
     bars.close()
-    print(json.dumps(found) if asked.json else compare.as_text(found))
+    print(json.dumps(result) if asked.json else compare.as_text(result))
     return 0
 
 

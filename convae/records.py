@@ -21,8 +21,8 @@ EVENT = {"epoch": int, "step": int, "what": str}
 
 def is_newer(values: Mapping[str, Any], newest: int) -> bool:
     """Whether the `format` of a file is unknown; files without one are of the first format."""
-    found = values.get("format", 1)
-    return not (isinstance(found, int) and found <= newest)
+    result = values.get("format", 1)
+    return not (isinstance(result, int) and result <= newest)
 
 
 def check_format(
@@ -120,27 +120,27 @@ def card(given: Row) -> Row:
     """A card whose parts are of the right type: `metrics`, its `test`, `training` and `data` are
     objects, their figures numbers or absent, `classes` a list of names. The `images` of `test` are
     the name of its set. Other keys stay."""
-    found = dict(given)
+    result = dict(given)
     for part in ("metrics", "training", "data"):
-        found[part] = dict(value(given.get(part), dict) or {})
-    metrics, training, data = found["metrics"], found["training"], found["data"]
+        result[part] = dict(value(given.get(part), dict) or {})
+    metrics, training, data = result["metrics"], result["training"], result["data"]
     test = value(metrics.get("test"), dict) or {}
     kinds = {key: str if key == "images" else float for key in test}
     metrics |= {"test": typed(test, kinds) or None}
     _keep_numbers(metrics, "val_psnr", "val_loss", "val_noise")
     _keep_numbers(training, "epoch", "step", "elapsed_s")
     _keep_numbers(data, "images")
-    _keep_numbers(found, "parameters")
+    _keep_numbers(result, "parameters")
     for part in ("versions", "started_from"):
-        found[part] = value(given.get(part), dict)
-    for where, key in ((data, "name"), (data, "fingerprint"), (found, "machine"),
-                       (found, "command"), (found, "created"), (found, "sha256"),
-                       (found, "name"), (found, "weights"), (found, "precision")):  # fmt: skip
+        result[part] = value(given.get(part), dict)
+    for where, key in ((data, "name"), (data, "fingerprint"), (result, "machine"),
+                       (result, "command"), (result, "created"), (result, "sha256"),
+                       (result, "name"), (result, "weights"), (result, "precision")):  # fmt: skip
         if key in where and value(where[key], str) is None:
             del where[key]
     classes = value(given.get("classes"), list) or []
-    found["classes"] = [name for name in (value(c, str) for c in classes) if name is not None]
-    return found
+    result["classes"] = [name for name in (value(c, str) for c in classes) if name is not None]
+    return result
 
 
 def _keep_numbers(part: Row, *keys: str) -> None:

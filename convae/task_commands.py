@@ -42,7 +42,7 @@ def _add_denoise_and_anomaly(verbs: argparse._SubParsersAction) -> None:
     )
     denoise_parser.add_argument(
         "--corruption", default="gaussian", choices=list(CORRUPTIONS),
-        help="; ".join(f"{name}: strength in {each.unit}" for name, each in CORRUPTIONS.items())
+        help="; ".join(f"{name}: strength in {item.unit}" for name, item in CORRUPTIONS.items())
         + ". Default: gaussian",
     )  # fmt: skip
     denoise_parser.add_argument(
@@ -148,14 +148,14 @@ def denoise(asked: argparse.Namespace, command: str) -> int:
     quality = denoising.compare(test.images, by, kind, strength, asked.seed, bars).quality
     bars.close()
     if asked.json:
-        found = {"checkpoint": checkpoint.name, "data": spec, "n": len(test), "corruption": kind}
-        found |= {"strength": strength, "seed": asked.seed}
-        found["methods"] = {name: each._asdict() for name, each in quality.items()}
-        print(json.dumps(found))
+        result = {"checkpoint": checkpoint.name, "data": spec, "n": len(test), "corruption": kind}
+        result |= {"strength": strength, "seed": asked.seed}
+        result["methods"] = {name: item._asdict() for name, item in quality.items()}
+        print(json.dumps(result))
         return 0
     print(f"{'':18}{'PSNR (dB)':>10}{'SSIM':>9}")
-    for name, each in quality.items():
-        print(f"{denoising.LABELS[name]:18}{each.psnr:>10.2f}{each.ssim:>9.4f}")
+    for name, item in quality.items():
+        print(f"{denoising.LABELS[name]:18}{item.psnr:>10.2f}{item.ssim:>9.4f}")
     print(
         f"{len(test):,} test images of {spec}; {CORRUPTIONS[kind].label}, strength {strength:g} "
         f"({CORRUPTIONS[kind].unit})."
@@ -181,17 +181,17 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
     measured = separation.measure_all(*scores)
     bars.close()
     if asked.json:
-        found = {"checkpoint": checkpoint.name, "normal": asked.normal, "suspects": asked.suspects}
-        found |= {"n_fit": len(detector.codes), "n_normal": len(chosen.normal)}
-        found["n_suspects"] = len(chosen.suspects)
-        found["scores"] = {name: _finite(each._asdict()) for name, each in measured.items()}
-        print(json.dumps(found))
+        result = {"checkpoint": checkpoint.name, "normal": asked.normal, "suspects": asked.suspects}
+        result |= {"n_fit": len(detector.codes), "n_normal": len(chosen.normal)}
+        result["n_suspects"] = len(chosen.suspects)
+        result["scores"] = {name: _finite(item._asdict()) for name, item in measured.items()}
+        print(json.dumps(result))
         return 0
     print(f"{'':30}{'AUROC (%)':>16}{'avg. precision (%)':>22}")
-    for name, each in measured.items():
+    for name, item in measured.items():
         cells = (
-            f"{100 * each.auroc:.1f} +- {100 * each.auroc_se:.1f}",
-            f"{100 * each.average_precision:.1f} +- {100 * each.average_precision_se:.1f}",
+            f"{100 * item.auroc:.1f} +- {100 * item.auroc_se:.1f}",
+            f"{100 * item.average_precision:.1f} +- {100 * item.average_precision_se:.1f}",
         )
         print(f"{detection.SCORES[name].label:30}{cells[0]:>16}{cells[1]:>22}")
     print(
@@ -230,16 +230,16 @@ def generate(asked: argparse.Namespace, command: str) -> int:
     if target is not None:
         sheet = images.contact_sheet(samples.images[:GRID], columns=10)
         files.write_atomically(target, images.png_bytes(sheet))
-    found = figures._asdict() | {
+    result = figures._asdict() | {
         "prior": asked.prior, "count": asked.count, "seed": asked.seed,
         "space": merits.SPACE, "k": merits.K,
         "n_train": len(train), "n_real": len(real),
     }  # fmt: skip
     if asked.json:
-        print(json.dumps(found))
+        print(json.dumps(result))
         return 0
     for name in merits.Figures._fields:
-        value = found[name]
+        value = result[name]
         print(f"{name.replace('_', ' '):16}{value:>8.3f}" if isinstance(value, float) else
               f"{name.replace('_', ' '):16}{value:>8,}")  # fmt: skip
     print(
@@ -269,18 +269,18 @@ def probe(asked: argparse.Namespace, command: str) -> int:
             "n_train": len(train),
             "n_test": len(test),
             "accuracy": {
-                name: {probe: found.accuracy for probe, found in row.items()}
+                name: {probe: result.accuracy for probe, result in row.items()}
                 for name, row in results.items()
             },
             "standard_error": {
-                name: {probe: found.error for probe, found in row.items()}
+                name: {probe: result.error for probe, result in row.items()}
                 for name, row in results.items()
             },
         }))  # fmt: skip
         return 0
     print(f"{'accuracy (%)':32}" + "".join(f"{name:>22}" for name in features.PROBES.values()))
     for name, row in results.items():
-        cells = (f"{100 * each.accuracy:.2f} +- {100 * each.error:.2f}" for each in row.values())
+        cells = (f"{100 * item.accuracy:.2f} +- {100 * item.error:.2f}" for item in row.values())
         print(f"{features.SPACES[name]:32}" + "".join(f"{cell:>22}" for cell in cells))
     print(f"{len(train):,} training and {len(test):,} test images of {spec}.")
     print(features.verdict(results, features.chance_level(test.labels)))

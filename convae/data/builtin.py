@@ -184,13 +184,13 @@ def digits(
     """
     from sklearn.datasets import load_digits
 
-    found = load_digits()
+    result = load_digits()
     part = slice(None, 1437) if split == "train" else slice(1437, None)
-    grays = (found.images[part] * (255 / 16)).round().astype(np.uint8)
+    grays = (result.images[part] * (255 / 16)).round().astype(np.uint8)
     large = [Image.fromarray(gray).resize((28, 28), Image.Resampling.BICUBIC) for gray in grays]
     framed = np.pad(np.stack(large), ((0, 0), (2, 2), (2, 2)))  # ink reaches the edge of the 8x8
     images = np.repeat(framed[..., None], 3, axis=3)
-    return images, found.target[part].astype(np.int64), tuple("0123456789")
+    return images, result.target[part].astype(np.int64), tuple("0123456789")
 
 
 def outside(image: np.ndarray) -> dict[str, np.ndarray]:

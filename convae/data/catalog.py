@@ -118,8 +118,8 @@ def splits(spec: str, progress: Progress | None = None) -> tuple[str, ...]:
     if kind == "npz":
         with _npz(path) as arrays:
             return tuple(split for split in SPLITS if f"{split}_images" in arrays)
-    found = image_folder.open_set(path, progress)
-    return tuple(split for split in SPLITS if split in found.splits)
+    result = image_folder.open_set(path, progress)
+    return tuple(split for split in SPLITS if split in result.splits)
 
 
 def load(spec: str, split: str = "test", progress: Progress | None = None) -> ImageSet:
@@ -168,12 +168,12 @@ def _image_set(
     return ImageSet(images, labels, class_names, split, name, digest)
 
 
-def _from_kept(found: disk_cache.KeptSet, spec: str, split: str) -> ImageSet:
-    if split not in found.splits:
-        raise _no_split(spec, split, found.splits)
-    images, labels = found.arrays(split)
-    digest = found.splits[split]["fingerprint"]
-    return ImageSet(images, labels, disk_cache.printable(found.class_names), split, spec, digest)
+def _from_kept(result: disk_cache.KeptSet, spec: str, split: str) -> ImageSet:
+    if split not in result.splits:
+        raise _no_split(spec, split, result.splits)
+    images, labels = result.arrays(split)
+    digest = result.splits[split]["fingerprint"]
+    return ImageSet(images, labels, disk_cache.printable(result.class_names), split, spec, digest)
 
 
 def _no_split(spec: str, split: str, existing: Iterable[str]) -> DataError:

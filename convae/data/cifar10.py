@@ -69,19 +69,19 @@ def _unpack(progress: disk_cache.Progress | None) -> None:
     part = _folder().with_name(_folder().name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
-    found = 0
+    result = 0
     try:
         with tarfile.open(archive(), "r:gz") as members:
             for member in members:
                 name = member.name.rsplit("/", 1)[-1]
                 if name in BATCHES and member.isreg() and member.size <= MAX_BATCH_BYTES:
                     (part / name).write_bytes(members.extractfile(member).read())
-                    found += 1
+                    result += 1
                     if progress:
-                        progress(found, len(BATCHES), "unpacking CIFAR-10")
+                        progress(result, len(BATCHES), "unpacking CIFAR-10")
     except (tarfile.TarError, EOFError):
-        found = 0
-    if found < len(BATCHES):
+        result = 0
+    if result < len(BATCHES):
         shutil.rmtree(part, ignore_errors=True)
         archive().unlink()
         raise DataError("The CIFAR-10 archive is not complete and was deleted: download it again.")
@@ -108,14 +108,14 @@ def open_set(progress: disk_cache.Progress | None = None) -> disk_cache.KeptSet:
                 with warnings.catch_warnings():
                     # numpy 2.4.0 to 2.4.4 remark on how a numpy of 2009 wrote a dtype
                     warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-                    found = CIFAR10(disk_cache.data_dir(), train=split == "train")
+                    result = CIFAR10(disk_cache.data_dir(), train=split == "train")
             except (RuntimeError, ValueError, EOFError):
                 raise DataError(
                     f"The CIFAR-10 files in {_folder()} are damaged: delete that folder and "
                     "download it again."
                 ) from None
-            writer.add(split, found.data, found.targets)
-            class_names = tuple(found.classes)
+            writer.add(split, result.data, result.targets)
+            class_names = tuple(result.classes)
         return class_names
 
     return disk_cache.kept("cifar10", fill, progress)

@@ -170,16 +170,16 @@ def kept(
     Once made, other sets whose name begins with `supersedes` are removed: older states of the same
     source.
     """
-    found = opened(name)
-    if found:
-        return found
+    results = opened(name)
+    if results:
+        return results
     root = data_dir() / "sets"
     with writing_to(root):
         root.mkdir(parents=True, exist_ok=True)
         with locked(root / f"{supersedes or name}.lock", progress):
-            found = opened(name)  # made by another process while this one waited
-            if found:
-                return found
+            results = opened(name)  # made by another process while this one waited
+            if results:
+                return results
             for leftover in root.glob(f"{name}.*.part"):  # of a process that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
             part = root / f"{name}.{os.getpid()}.part"
@@ -196,10 +196,10 @@ def kept(
                 for older in root.glob(f"{supersedes}*"):
                     if older.is_dir() and older.name != name:
                         shutil.rmtree(older, ignore_errors=True)
-    found = opened(name)
-    if found is None:
+    results = opened(name)
+    if results is None:
         raise DataError(f"{root / name} was written but cannot be read back; check that disk.")
-    return found
+    return results
 
 
 @contextmanager

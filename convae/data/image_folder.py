@@ -68,19 +68,19 @@ def open_set(path: str, progress: disk_cache.Progress | None = None) -> disk_cac
                 f"`folder:{path}` is damaged and cannot be read to its end; make the archive again."
             ) from None
 
-    found = disk_cache.kept(f"{place}-{digest[:16]}", fill, progress, supersedes=place)
-    if found.unreadable:
+    result = disk_cache.kept(f"{place}-{digest[:16]}", fill, progress, supersedes=place)
+    if result.unreadable:
         warnings.warn(
-            f"{found.unreadable} files of `folder:{path}` could not be read as images; left out.",
+            f"{result.unreadable} files of `folder:{path}` could not be read as images; left out.",
             stacklevel=2,
         )
-    if found.encrypted:
+    if result.encrypted:
         warnings.warn(
-            f"{found.encrypted} images of `folder:{path}` are encrypted and left out: make the zip "
-            "again without a password.",
+            f"{result.encrypted} images of `folder:{path}` are encrypted and left out: make the "
+            "zip again without a password.",
             stacklevel=2,
         )
-    return found
+    return result
 
 
 def stamp(path: str) -> str:
@@ -110,7 +110,7 @@ def _survey(path: str) -> tuple[Path, list[tuple[str, int, int]], str]:
 
 def _scan(root: Path) -> list[tuple[str, int, int]]:
     """(relative name, bytes, mtime in ns) of the image files below `root`, links followed."""
-    found = []
+    result = []
     folders = [(str(root), "")]
     seen = set()
     while folders:
@@ -130,11 +130,11 @@ def _scan(root: Path) -> list[tuple[str, int, int]]:
                     except OSError:  # a broken link
                         continue
                     if stat.S_ISREG(about.st_mode):
-                        found.append((prefix + name, about.st_size, about.st_mtime_ns))
+                        result.append((prefix + name, about.st_size, about.st_mtime_ns))
                 elif entry.is_dir():
                     folders.append((entry.path, f"{prefix}{name}/"))
-    found.sort()
-    return found
+    result.sort()
+    return result
 
 
 def _is_clutter(name: str) -> bool:

@@ -44,18 +44,18 @@ def photos(
     photograph. Crops with little contrast (sky, darkness) are left out. The crops and their order
     are the same every time.
     """
-    found = photographs()
+    result = photographs()
     crops: list[np.ndarray] = []
     labels: list[int] = []
-    for label, (name, photo) in enumerate(found.items()):
+    for label, (name, photo) in enumerate(result.items()):
         rng = np.random.default_rng([label, ("train", "test").index(split)])
         for size in SIZES:
             crops += _crops(photo_regions(photo, split), size, CROPS_PER_SIZE[split], rng)
         labels += [label] * (len(crops) - len(labels))
         if progress:
-            progress(label + 1, len(found), f"cropping photographs: {name}")
+            progress(label + 1, len(result), f"cropping photographs: {name}")
     order = np.random.default_rng(0).permutation(len(crops))
-    return np.stack(crops)[order], np.array(labels, np.int64)[order], tuple(found)
+    return np.stack(crops)[order], np.array(labels, np.int64)[order], tuple(result)
 
 
 def photo_regions(photo: np.ndarray, split: str) -> list[np.ndarray]:

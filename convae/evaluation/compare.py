@@ -162,22 +162,22 @@ def _figures(method: Method, images: np.ndarray, rebuilt: np.ndarray) -> dict[st
     return {k: v for k, v in line.items() if k not in ("name", "values", "n")}
 
 
-def as_text(found: Mapping[str, Any]) -> str:
+def as_text(result: Mapping[str, Any]) -> str:
     """The result of `evaluate` as a table to print."""
-    baselines = found["baselines"]
-    named = {found["checkpoint"]: found}
-    if found["first_guess"]:
-        named[ENCODER_ONLY] = found["first_guess"]
+    baselines = result["baselines"]
+    named = {result["checkpoint"]: result}
+    if result["first_guess"]:
+        named[ENCODER_ONLY] = result["first_guess"]
     named |= {
         name: baselines[name.lower()]
         for name in ("PCA", "JPEG", "WebP")
         if baselines[name.lower()]["mse"]
     }
-    named |= {each["checkpoint"]: each for each in found["beside"]}
+    named |= {item["checkpoint"]: item for item in result["beside"]}
     width = max(map(len, named))
     lines = [
-        f"{found['n']:,} test images of {found['data']}, {found['latent_dim']} values of "
-        f"{found['bits']} bits, {found['refinement_steps']} refinement steps",
+        f"{result['n']:,} test images of {result['data']}, {result['latent_dim']} values of "
+        f"{result['bits']} bits, {result['refinement_steps']} refinement steps",
         f"{'':{width}}{'Bytes':>8}{'PSNR (dB)':>11}{'mean':>8}{'spread':>8}{'SSIM':>8}{'spread':>8}"
         f"{'MSE':>10}",
     ]
@@ -191,10 +191,10 @@ def as_text(found: Mapping[str, Any]) -> str:
         lines.append(f"PCA is fitted on the training split of {baselines['pca']['fitted_on']}.")
     else:
         lines.append("There is no training split to fit PCA on: name one with --fit-data.")
-    for line in found.get("keep", ()):
+    for line in result.get("keep", ()):
         pca = f", PCA {line['pca_psnr']:.2f} dB" if line["pca_psnr"] is not None else ""
         lines.append(f"First {line['keep']} values: {line['psnr']:.2f} dB{pca}")
-    lines.append(f"{found['images_per_s']:,.0f} images/s")
+    lines.append(f"{result['images_per_s']:,.0f} images/s")
     return "\n".join(lines)
 
 
@@ -204,11 +204,11 @@ def by_class(test: ImageSet, rebuilt: Mapping[str, np.ndarray]) -> list[dict[str
     for label, name in enumerate(test.class_names):
         mine = test.labels == label
         if mine.any():
-            each = {
+            item = {
                 k: metrics.set_psnr(test.images[mine], images[mine])
                 for k, images in rebuilt.items()
             }
-            lines.append({"class": name, "n": int(mine.sum())} | each)
+            lines.append({"class": name, "n": int(mine.sum())} | item)
     return lines
 
 

@@ -92,7 +92,7 @@ def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
     All images are packed into one file, so that the headers are negligible: see
     `codecs.jpeg`.
     """
-    found = []
+    result = []
     for name, codec, at in (
         ("JPEG", codecs.jpeg, codecs.jpeg_at),
         ("WebP", codecs.webp, codecs.webp_at),
@@ -107,8 +107,8 @@ def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
         ) -> np.ndarray:
             return codec(images, quality)[0]
 
-        found.append(Method(name, key, None, best.bytes_per_image, rebuild, details))
-    return found
+        result.append(Method(name, key, None, best.bytes_per_image, rebuild, details))
+    return result
 
 
 def reference_of(test: ImageSet, fitted_on: ImageSet | None) -> ImageSet:
@@ -126,11 +126,11 @@ def contenders(
 ) -> list[Method]:
     """The checkpoint and its baselines at the same size: PCA (if there are images to fit it on),
     JPEG and WebP. pca: the PCA of `fitted_on`, if it is already known."""
-    found = [model_method(checkpoint, reference_of(test, fitted_on), bits)]
+    result = [model_method(checkpoint, reference_of(test, fitted_on), bits)]
     if fitted_on is not None and len(fitted_on):
         pca = pca or pca_for(fitted_on)
-        found.append(pca_method(pca, fitted_on, checkpoint.config.latent_dim, bits))
-    return found + codec_methods(test.images, found[0].bytes_per_image)
+        result.append(pca_method(pca, fitted_on, checkpoint.config.latent_dim, bits))
+    return result + codec_methods(test.images, result[0].bytes_per_image)
 
 
 def model_curve(
@@ -149,7 +149,7 @@ def pca_curve(pca: PCA, images: np.ndarray, reference: np.ndarray) -> list[tuple
     most = max(1, min(512, len(pca.components)))
     codes, ranges = pca.encode(images, most), pca.encode(reference, most)
     points = []
-    for d in sorted({min(each, most) for each in (16, 32, 64, 128, 256, 512)}):
+    for d in sorted({min(item, most) for item in (16, 32, 64, 128, 256, 512)}):
         points += quantization.rate_distortion(
             images, codes[:, :d], pca.decode, ranges[:, :d], (3, 4, 5, 6)
         )

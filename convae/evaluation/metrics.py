@@ -118,9 +118,9 @@ def ssim(images: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
     values = np.empty(len(images), np.float32)
     for block in _blocks(len(images), 64):
         # centered, so that the variances survive the subtraction of two large numbers
-        x, y = (np.moveaxis(each[block], 3, 1) - 127.5 for each in (images, rebuilt))
+        x, y = (np.moveaxis(item[block], 3, 1) - 127.5 for item in (images, rebuilt))
         mean_x, mean_y, xx, yy, xy = (
-            rows @ each @ columns.T for each in (x, y, x * x, y * y, x * y)
+            rows @ item @ columns.T for item in (x, y, x * x, y * y, x * y)
         )
         variances = xx - mean_x**2 + yy - mean_y**2
         covariance = xy - mean_x * mean_y
@@ -146,9 +146,9 @@ def summary(images: np.ndarray, rebuilt: np.ndarray) -> Summary:
     if not len(images):
         return Summary(0, *[float("nan")] * 6)
     errors, likeness = _mse(images, rebuilt), ssim(images, rebuilt)
-    mean, each = float(errors.mean()), _decibel(errors)
-    each = each[np.isfinite(each)]
-    of_each = (float(each.mean()), float(each.std())) if len(each) else (float("nan"),) * 2
+    mean, item = float(errors.mean()), _decibel(errors)
+    item = item[np.isfinite(item)]
+    of_each = (float(item.mean()), float(item.std())) if len(item) else (float("nan"),) * 2
     ssim_mean, ssim_spread = float(likeness.mean()), float(likeness.std())
     return Summary(len(images), mean, float(_decibel(mean)), ssim_mean, *of_each, ssim_spread)
 
@@ -185,8 +185,8 @@ def roc(scores_normal: np.ndarray, scores_odd: np.ndarray) -> tuple[np.ndarray, 
         raise ValueError("a score is nan")
     thresholds = np.unique(np.concatenate([normal, odd]))[::-1]
     rates = [
-        np.concatenate([[0.0], 1 - np.searchsorted(np.sort(each), thresholds) / len(each)])
-        for each in (normal, odd)
+        np.concatenate([[0.0], 1 - np.searchsorted(np.sort(item), thresholds) / len(item)])
+        for item in (normal, odd)
     ]
     return rates[0], rates[1], float(np.trapezoid(rates[1], rates[0]))
 
@@ -225,7 +225,7 @@ def power_spectrum(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ring = np.rint(_radii(images.shape[1:3]) * side).astype(int)
     power = _mean_power(images)
     frequencies = np.arange(1, side // 2 + 1)
-    return frequencies / side, np.array([power[ring == each].mean() for each in frequencies])
+    return frequencies / side, np.array([power[ring == item].mean() for item in frequencies])
 
 
 def band_error(images: np.ndarray, rebuilt: np.ndarray) -> list[BandError]:

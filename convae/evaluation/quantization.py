@@ -59,9 +59,9 @@ def rate_distortion(
     of a network; reference: codes (M, d) of other images, for the range of each value.
     """
     points = []
-    for each in bits:
-        low, high = code_range(reference, each)
-        packed = quantize(codes, each, low, high)
-        rebuilt = decode(dequantize(packed, each, low, high))
+    for item in bits:
+        low, high = code_range(reference, item)
+        packed = quantize(codes, item, low, high)
+        rebuilt = decode(dequantize(packed, item, low, high))
         points.append((packed.shape[1], set_psnr(images, rebuilt)))
     return points

@@ -14,11 +14,11 @@ def clusters(codes: np.ndarray, count: int = 10, seed: int = 0) -> np.ndarray:
     count = max(1, min(count, len(codes)))
     # fewer distinct codes than clusters is allowed
     with one_thread(), no_convergence_warnings:
-        found = MiniBatchKMeans(count, n_init=3, random_state=seed).fit_predict(codes)
-    sizes = np.bincount(found, minlength=count)
+        result = MiniBatchKMeans(count, n_init=3, random_state=seed).fit_predict(codes)
+    sizes = np.bincount(result, minlength=count)
     place = np.empty(count, np.int64)
     place[np.argsort(-sizes, kind="stable")] = np.arange(count)
-    return place[found]
+    return place[result]
 
 
 def mahalanobis(codes: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ def arithmetic(
 
     a, b, c: codes (d,), or images as float, all of one shape. float32.
     """
-    a, b, c = (np.asarray(each, np.float32) for each in (a, b, c))
+    a, b, c = (np.asarray(item, np.float32) for item in (a, b, c))
     return np.stack([c + np.float32(t) * (a - b) for t in strengths])
 
 
@@ -57,11 +57,11 @@ def class_knobs(codes: np.ndarray, labels: np.ndarray, class_names: Sequence[str
         inside = labels == number
         if not inside.any() or inside.all():
             continue
-        way = codes[inside].mean(axis=0) - codes[~inside].mean(axis=0)
-        length = np.linalg.norm(way)
+        path = codes[inside].mean(axis=0) - codes[~inside].mean(axis=0)
+        length = np.linalg.norm(path)
         if length > 0:
             names.append(name)
-            moves.append(way / length * np.std(codes @ (way / length)))
+            moves.append(path / length * np.std(codes @ (path / length)))
     shape = (len(moves), codes.shape[1])
     return Knobs(tuple(names), np.asarray(moves, np.float32).reshape(shape))
 

@@ -73,7 +73,7 @@ class Walk(NamedTuple):
 
 
 def walk(
-    way: str,
+    path: str,
     images: np.ndarray,
     codes: np.ndarray,
     checkpoint: Codec,
@@ -87,24 +87,24 @@ def walk(
 ) -> Walk:
     """Interpolate through K keyframes, their images uint8 (K, 32, 32, 3) and codes float32 (K, d).
 
-    way: one of PATHS. steps, loop, easing: as in `latent.path`. new: bool (K,), which keyframes
+    path: one of PATHS. steps, loop, easing: as in `latent.path`. new: bool (K,), which keyframes
     are real images outside `real`, so that their codes count as data too; default: none. By number
     and not by distance: an image encoded in another batch does not get the same code.
     """
-    if way not in PATHS:
-        raise ValueError(f"way (={way!r}) must be one of {', '.join(PATHS)}")
+    if path not in PATHS:
+        raise ValueError(f"path (={path!r}) must be one of {', '.join(PATHS)}")
     rows, data = _with_keyframes(codes, new, real)
-    if way == FADE:
+    if path == FADE:
         frames = crossfade(images, steps, loop, easing)
         at = checkpoint.encode(frames)
-    elif way == REAL:
+    elif path == REAL:
         at = through_real(codes, real, steps, loop, easing)
         frames = checkpoint.decode(at)
     else:
-        at = paths.path(codes, steps, _KINDS[way], loop, easing, real.center)
+        at = paths.path(codes, steps, _KINDS[path], loop, easing, real.center)
         frames = checkpoint.decode(at)
     # a cross-fade has only the code of its pixels: what decoding loses of it
-    again = checkpoint.encode(checkpoint.decode(at) if way == FADE else frames)
+    again = checkpoint.encode(checkpoint.decode(at) if path == FADE else frames)
     _, nearest = nearest_neighbors(data, at, k)
     return Walk(
         frames,
@@ -133,9 +133,9 @@ def nearest_real(
     leave_out: integer rows (K,) of real codes that do not count. Rows and not distances: an image
     encoded again, in another batch or in bfloat16, does not give the same code.
     """
-    _, found = nearest_neighbors(real.codes, code[None], k + len(leave_out))
-    kept = ~np.isin(found[0], leave_out)
-    return found[0][kept][:k], float(real.typicality.percentile(code[None])[0])
+    _, result = nearest_neighbors(real.codes, code[None], k + len(leave_out))
+    kept = ~np.isin(result[0], leave_out)
+    return result[0][kept][:k], float(real.typicality.percentile(code[None])[0])
 
 
 def crossfade(
@@ -165,10 +165,10 @@ def through_real(
     shares = paths.ease(np.arange(steps) / steps, easing)
     legs = []
     for start, end in zip(stops, stops[1:], strict=False):
-        way, _ = neighbors.shortest_path(graph, start, end)
+        path, _ = neighbors.shortest_path(graph, start, end)
         # disconnected components: rare, and slow to join, so only where they exist
-        way = way or neighbors.graph_path(nodes, start, end, 2 * NEIGHBORS).indices
-        legs.append(along(nodes[way], shares))
+        path = path or neighbors.graph_path(nodes, start, end, 2 * NEIGHBORS).indices
+        legs.append(along(nodes[path], shares))
     return np.concatenate(legs if loop else [*legs, codes[-1:]])
 
 
@@ -225,8 +225,8 @@ def codes_csv(codes: Mapping[str, np.ndarray]) -> bytes:
     """Codes (N, d) by name: a line for each, `of,number,z0,z1,...`."""
     rows = [
         {"of": name, "number": number} | {f"z{i}": f"{value:.7g}" for i, value in enumerate(code)}
-        for name, each in codes.items()
-        for number, code in enumerate(each)
+        for name, item in codes.items()
+        for number, code in enumerate(item)
     ]
     return to_csv(rows).encode()
 

@@ -41,7 +41,7 @@ class Known(NamedTuple):
 
 def parse(text: str, known: Known, most: int = MOST) -> tuple[list[Keyframe], list[str]]:
     """Keyframes from their text, at most `most`, and a sentence for each that is left out."""
-    found, problems = [], []
+    result, problems = [], []
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
     for word in words:
         keyframe = _keyframe(word)
@@ -52,12 +52,12 @@ def parse(text: str, known: Known, most: int = MOST) -> tuple[list[Keyframe], li
             )
         elif reason := _missing(keyframe, known):
             problems.append(reason)
-        elif len(found) == most:
+        elif len(result) == most:
             problems.append(f"{len(words)} keyframes were given; the first {most} are used.")
             break
         else:
-            found.append(keyframe)
-    return found, problems
+            result.append(keyframe)
+    return result, problems
 
 
 def _shown(word: str) -> str:

@@ -43,10 +43,10 @@ def shortest_path(graph: "csr_array", start: int, end: int) -> tuple[list[int], 
     length, previous = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
     if not np.isfinite(length[end]):
         return [], float("inf")
-    way = [int(end)]
-    while way[-1] != start:
-        way.append(int(previous[way[-1]]))
-    return way[::-1], float(length[end])
+    path = [int(end)]
+    while path[-1] != start:
+        path.append(int(previous[path[-1]]))
+    return path[::-1], float(length[end])
 
 
 def graph_path(codes: np.ndarray, start: int, end: int, k: int = 10) -> GraphPath:
@@ -58,9 +58,9 @@ def graph_path(codes: np.ndarray, start: int, end: int, k: int = 10) -> GraphPat
     if k < 1 or not (0 <= start < len(codes) and 0 <= end < len(codes)):
         raise ValueError(f"start (={start}), end (={end}) or k (={k}) is out of range")
     while True:
-        way, length = shortest_path(neighbor_graph(codes, k), start, end)
-        if way:
-            return GraphPath(way, length, k)
+        path, length = shortest_path(neighbor_graph(codes, k), start, end)
+        if path:
+            return GraphPath(path, length, k)
         k = min(2 * k, len(codes) - 1)
 
 

@@ -36,7 +36,7 @@ def fit_gaussian(codes: np.ndarray) -> Prior:
     """
     if not len(codes):
         raise ValueError("a prior needs at least one code, got none")
-    mean, directions, spreads = (each.astype(np.float64) for each in principal_directions(codes))
+    mean, directions, spreads = (item.astype(np.float64) for item in principal_directions(codes))
     return Prior(np.ones(1), mean[None], spreads[None], directions)
 
 

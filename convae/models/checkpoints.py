@@ -168,16 +168,16 @@ def survey() -> tuple[list[Entry], dict[str, str]]:
 def _entries(cards: list[Path], reasons: dict[str, str]) -> dict[str, Entry]:
     """Name -> entry, by the first card of each name that has weights beside it. Why a card cannot
     be used is added to `reasons`."""
-    found: dict[str, Entry] = {}
+    result: dict[str, Entry] = {}
     for path in cards:
         name = path.parent.name
-        if name in found or not path.exists() or not (path.parent / "model.safetensors").is_file():
+        if name in result or not path.exists() or not (path.parent / "model.safetensors").is_file():
             continue
         try:
-            found[name] = Entry(name, path.parent, Card.read(path.parent))
+            result[name] = Entry(name, path.parent, Card.read(path.parent))
         except ConvaeError as error:
             reasons.setdefault(name, str(error))
-    return found
+    return result
 
 
 def find(name_or_path: str) -> Path:

@@ -36,7 +36,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _members(data: bytes) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    result: dict[str, bytes] = {}
     try:
         if zips.count_entries(data, MAX_MEMBERS) > MAX_MEMBERS:
             raise CheckpointError(
@@ -47,7 +47,7 @@ def _members(data: bytes) -> dict[str, bytes]:
                 name = member.filename.rsplit("/", 1)[-1]
                 if name not in WANTED or member.filename.startswith("__MACOSX"):
                     continue
-                if name in found:
+                if name in result:
                     raise CheckpointError(
                         f"The zip holds {name} twice: it must hold exactly one model."
                     )
@@ -60,8 +60,8 @@ def _members(data: bytes) -> dict[str, bytes]:
                     )
                 # the size in the header may be wrong, so the read is limited, too
                 with archive.open(member) as file:
-                    found[name] = file.read(WANTED[name] + 1)
-                if len(found[name]) > WANTED[name]:
+                    result[name] = file.read(WANTED[name] + 1)
+                if len(result[name]) > WANTED[name]:
                     raise CheckpointError(
                         f"{name} is larger than {WANTED[name] // 2**20} MB, which is the limit."
                     )
@@ -69,12 +69,12 @@ def _members(data: bytes) -> dict[str, bytes]:
         raise
     except Exception:  # damaged zips raise a dozen kinds
         raise CheckpointError("The zip is damaged: download it again.") from None
-    missing = sorted(set(WANTED) - set(found))
+    missing = sorted(set(WANTED) - set(result))
     if missing:
         raise CheckpointError(
             f"The zip has no {missing[0]}: upload the zip that the Train page exports."
         )
-    return found
+    return result
 
 
 def _card_inside(data: bytes) -> dict[str, Any]:
@@ -96,12 +96,12 @@ def _card_inside(data: bytes) -> dict[str, Any]:
 
 def _object(text: bytes, what: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        result = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        result = None
+    if not isinstance(result, dict):
         raise CheckpointError(f"The {what} is not a JSON object: the file is damaged.")
-    return found
+    return result
 
 
 def cleaned(card: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +138,8 @@ def cleaned(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _part(card: dict[str, Any], key: str) -> dict[str, Any]:
-    found = card.get(key)
-    return found if isinstance(found, dict) else {}
+    result = card.get(key)
+    return result if isinstance(result, dict) else {}
 
 
 def _number(value: Any) -> float | int | None:
@@ -149,5 +149,5 @@ def _number(value: Any) -> float | int | None:
 
 def _text(value: Any, most: int = 80) -> str:
     """Printable characters, without those that markdown or HTML interprets."""
-    found = value if isinstance(value, str) else ""
-    return "".join(c for c in found[:most] if c.isprintable() and c not in "<>`[]$*")
+    result = value if isinstance(value, str) else ""
+    return "".join(c for c in result[:most] if c.isprintable() and c not in "<>`[]$*")

@@ -61,15 +61,15 @@ def check(
     ):
         raise CheckpointError("This is not a safetensors file, or it is incomplete.")
     try:
-        found = {name: entry for name, entry in safetensors.deserialize(weights)}
+        result = {name: entry for name, entry in safetensors.deserialize(weights)}
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"This safetensors file is damaged: {str(error)[:200]}.") from None
-    expected = expected | {name: s for name, s in (optional or {}).items() if name in found}
-    for name in sorted(set(expected) ^ set(found)):
+    expected = expected | {name: s for name, s in (optional or {}).items() if name in result}
+    for name in sorted(set(expected) ^ set(result)):
         what = "is missing" if name in expected else "belongs to another model"
         raise CheckpointError(f"Tensor `{name[:80]}` {what}: weights and card do not fit together.")
     for name, shape in expected.items():
-        entry = found[name]
+        entry = result[name]
         if tuple(entry["shape"]) != shape:
             raise CheckpointError(
                 f"Tensor `{name}` has shape {tuple(entry['shape'])}, the card asks for {shape}."

@@ -205,8 +205,8 @@ class _Report:
         self.progress = progress
 
     def write(self, text: str) -> None:
-        if found := re.search(r"epoch (\d+)/(\d+)", text):
-            done = int(found[1]) / max(int(found[2]), 1)
+        if result := re.search(r"epoch (\d+)/(\d+)", text):
+            done = int(result[1]) / max(int(result[2]), 1)
             self.progress(0.4 + 0.6 * done, "Laying out")
         for word, (share, stage) in self.STAGES.items():
             if word in text:

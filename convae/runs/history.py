@@ -29,14 +29,14 @@ class Tail:
         """All rows up to now; the list is the caller's own, its rows are shared."""
         with self._lock:
             try:
-                found = os.stat(self.path)
+                result = os.stat(self.path)
             except OSError:
                 self._rows, self._after = [], 0
                 return []
-            file = (found.st_dev, found.st_ino)
-            if file != self._file or found.st_size < self._after:
+            file = (result.st_dev, result.st_ino)
+            if file != self._file or result.st_size < self._after:
                 self._rows, self._after, self._file = [], 0, file
-            if found.st_size > self._after:
+            if result.st_size > self._after:
                 new, self._after = files.read_lines(self.path, self._after)
                 self._rows += self.clean(new)
             return list(self._rows)

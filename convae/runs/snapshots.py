@@ -107,8 +107,8 @@ class Recorder:
         codes = np.concatenate(parts)
         if self.previous is None:
             before = [e for e in epochs(self.folder) if e < epoch]
-            found = read(self.folder, before[-1]) if before else None
-            self.previous = found.points if found else None
+            result = read(self.folder, before[-1]) if before else None
+            self.previous = result.points if result else None
         self.previous = aligned_map(codes, self.previous)
         temporary = self.folder / ".next.npz"
         np.savez(temporary, rebuilt=rebuilt, points=self.previous)
@@ -131,22 +131,26 @@ def pinned(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
 
 def mapped(folder: Path) -> np.ndarray | None:
     """The images of the points on the map, uint8 (N, 32, 32, 3); None where they were not kept."""
-    found = files.read_npz(folder / "pinned.npz", "mapped", "labels")
-    if found is None or found[0].shape != (len(found[1]), 32, 32, 3) or found[0].dtype != np.uint8:
+    result = files.read_npz(folder / "pinned.npz", "mapped", "labels")
+    if (
+        result is None
+        or result[0].shape != (len(result[1]), 32, 32, 3)
+        or result[0].dtype != np.uint8
+    ):
         return None
-    return found[0]
+    return result[0]
 
 
 def class_names(folder: Path) -> list[str]:
     """The class names that the labels of ``pinned`` count; empty where they were not kept."""
-    found = files.read_npz(folder / "pinned.npz", "class_names")
-    return [str(name) for name in found[0].ravel()] if found else []
+    result = files.read_npz(folder / "pinned.npz", "class_names")
+    return [str(name) for name in result[0].ravel()] if result else []
 
 
 def read(folder: Path, epoch: int) -> Snapshot | None:
     """The snapshot of one epoch; None where it is missing or damaged."""
-    found = files.read_npz(folder / f"{epoch:05d}.npz", "rebuilt", "points")
-    return Snapshot(*found) if found else None
+    result = files.read_npz(folder / f"{epoch:05d}.npz", "rebuilt", "points")
+    return Snapshot(*result) if result else None
 
 
 def forget_after(folder: Path, epoch: int) -> None:
@@ -156,10 +160,10 @@ def forget_after(folder: Path, epoch: int) -> None:
             (folder / f"{later:05d}.npz").unlink(missing_ok=True)
 
 
-def kept_epochs(found: list[int], most: int = 60) -> list[int]:
+def kept_epochs(result: list[int], most: int = 60) -> list[int]:
     """At most about `most` of these epochs: every second, fourth, eighth one, the first and the
     last. A longer run keeps a part of what a shorter one kept, so nothing is sent twice."""
     stride = 1
-    while len(found) > most * stride:
+    while len(result) > most * stride:
         stride *= 2
-    return [e for i, e in enumerate(found) if i % stride == 0 or e == found[-1]]
+    return [e for i, e in enumerate(result) if i % stride == 0 or e == result[-1]]

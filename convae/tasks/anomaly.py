@@ -94,21 +94,21 @@ class Detector:
         codes = _encoded(self.model, images, progress)
         rebuilt = self.model.decode(codes)
         pca_codes = self.pca.encode(images, self.codes.shape[1])
-        found = {
+        result = {
             "reconstruction_mse": metrics.mse(images, rebuilt),
             "one_minus_ssim": 1 - metrics.ssim(images, rebuilt),
             "knn_codes": knn_distance(self.codes, codes),
         }
         if self.whitener is not None:
             centered = (codes - self.mean) @ self.whitener
-            found["mahalanobis_codes"] = np.linalg.norm(centered, axis=1)
-        found |= {
+            result["mahalanobis_codes"] = np.linalg.norm(centered, axis=1)
+        result |= {
             "pca_residual": metrics.mse(images, self.pca.decode(pca_codes)),
             "knn_pca": knn_distance(self.pca_codes, pca_codes),
             "png_bytes": png_sizes(images),
             "total_variation": total_variation(images),
         }
-        return {name: np.asarray(values, np.float64) for name, values in found.items()}
+        return {name: np.asarray(values, np.float64) for name, values in result.items()}
 
 
 def fit(model: Codec, normal: np.ndarray, progress: Progress | None = None) -> Detector:
@@ -184,7 +184,7 @@ def verdict(measured: Mapping[str, Measured]) -> str:
 
     Differences are those of the AUROC as it is shown, in percent with one decimal.
     """
-    shown = {name: round(100 * each.auroc, 1) for name, each in measured.items()}
+    shown = {name: round(100 * item.auroc, 1) for name, item in measured.items()}
     model, baseline = (
         max((n for n in shown if SCORES[n].baseline == kind), key=shown.__getitem__, default=None)
         for kind in (False, True)

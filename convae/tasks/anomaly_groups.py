@@ -78,8 +78,8 @@ def groups(
     fit, measured = normal_images(normal, load, splits)
     if same and not suspects.classes:
         others = tuple(n for n in measured.class_names if n not in normal.classes)
-        found = _measured_split(suspects.spec, load, splits)
-        strange = _of_classes(found, others) if others else found.take(slice(0))
+        result = _measured_split(suspects.spec, load, splits)
+        strange = _of_classes(result, others) if others else result.take(slice(0))
     else:
         strange = suspect_images(suspects, load, splits)
     if not len(strange):

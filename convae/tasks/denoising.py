@@ -87,10 +87,10 @@ def methods(model: Codec, pca: PCA | None) -> dict[str, Method]:
 
     model: a checkpoint; pca: fitted on training images, with all the components that were kept.
     """
-    found = {MODEL: by_model(model)}
+    result = {MODEL: by_model(model)}
     if pca is not None and len(pca.variances):
-        found[PCA_WIENER] = partial(_by_wiener, pca)
-    return found | {name: partial(_by_filter, name) for name in FILTERS}
+        result[PCA_WIENER] = partial(_by_wiener, pca)
+    return result | {name: partial(_by_filter, name) for name in FILTERS}
 
 
 def quality(originals: np.ndarray, images: np.ndarray) -> Quality:
@@ -126,7 +126,9 @@ def compare(
             parts.append(part if unchanged else method(part, kind, strength))
         restored[name] = np.concatenate(parts)
     report(total, total, "restoring the images")
-    return Comparison(restored, {name: quality(images, found) for name, found in restored.items()})
+    return Comparison(
+        restored, {name: quality(images, result) for name, result in restored.items()}
+    )
 
 
 def curve(
@@ -146,9 +148,9 @@ def curve(
         def shifted(done: int, total: int, what: str, place: int = place) -> None:
             report(place * total + done, count * total, "measuring PSNR over strength")
 
-        found = compare(images, by, kind, strength, seed, shifted)
-        for name, each in found.quality.items():
-            psnr.setdefault(name, []).append(each.psnr)
+        result = compare(images, by, kind, strength, seed, shifted)
+        for name, item in result.quality.items():
+            psnr.setdefault(name, []).append(item.psnr)
     return Curve(tuple(strengths), psnr)
 
 
@@ -162,7 +164,7 @@ def verdict(quality: Mapping[str, Quality], labels: Mapping[str, str] = LABELS) 
 
     Differences are those of the PSNR as it is shown, rounded to 0.01 dB.
     """
-    psnr = {name: round(each.psnr, 2) for name, each in quality.items()}
+    psnr = {name: round(item.psnr, 2) for name, item in quality.items()}
     best = max(psnr, key=psnr.__getitem__)
     gain = psnr[MODEL] - psnr[CORRUPTED]
     change = f"{abs(gain):.2f} dB {'above' if gain >= 0 else 'below'} the corrupted images"

@@ -75,10 +75,10 @@ def encoders(checkpoint: Codec, pca: PCA, progress: Progress) -> dict[str, Encod
     config = checkpoint.config
     random_model = random_encoder(config)
     return {
-        "codes": lambda found: codes_for(checkpoint, found.images, found.fingerprint, progress),
-        "pca": lambda found: pca.encode(found.images, config.latent_dim),
-        "random_encoder": lambda found: random_model.encode(found.images),
-        "pixels": lambda found: found.images.reshape(len(found), -1) / np.float32(255),
+        "codes": lambda result: codes_for(checkpoint, result.images, result.fingerprint, progress),
+        "pca": lambda result: pca.encode(result.images, config.latent_dim),
+        "random_encoder": lambda result: random_model.encode(result.images),
+        "pixels": lambda result: result.images.reshape(len(result), -1) / np.float32(255),
     }
 
 
@@ -150,19 +150,19 @@ def _standard_error(accuracy: float, count: int) -> float:
 
 
 def probe_all(
-    found: Mapping[str, Encode],
+    spaces: Mapping[str, Encode],
     train: ImageSet,
     test: ImageSet,
     progress: Progress,
 ) -> dict[str, dict[str, Classified]]:
-    """Every probe in every space: space -> probe -> result. found: see `encoders`. DataError where
+    """Every probe in every space: space -> probe -> result. spaces: see `encoders`. DataError where
     there is nothing to classify."""
     check_labels(train.labels, test.labels)
     results: dict[str, dict[str, Classified]] = {}
-    for place, (name, encode) in enumerate(found.items()):
+    for place, (name, encode) in enumerate(spaces.items()):
         points, results[name] = space(encode, train, test), {}
         for number, probe in enumerate(PROBES):
-            progress(len(PROBES) * place + number, len(PROBES) * len(found), "fitting the probes")
+            progress(len(PROBES) * place + number, len(PROBES) * len(spaces), "fitting the probes")
             results[name][probe] = classify(probe, points, train.labels, test.labels)
     return results
 

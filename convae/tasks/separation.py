@@ -65,8 +65,8 @@ def _auroc(normal: np.ndarray, suspects: np.ndarray) -> float:
 
 def _average_precision(normal: np.ndarray, suspects: np.ndarray) -> float:
     """As `_auroc`: the sum over levels of (change of recall) x precision, from the highest down."""
-    found, false = np.cumsum(suspects[::-1]), np.cumsum(normal[::-1])
-    precision = found / np.maximum(found + false, 1)
+    result, false = np.cumsum(suspects[::-1]), np.cumsum(normal[::-1])
+    precision = result / np.maximum(result + false, 1)
     return float(suspects[::-1] @ precision / suspects.sum())
 
 

@@ -61,7 +61,7 @@ def test_every_way_has_as_many_frames_and_passes_the_keyframes(ring, way, loop):
 
 
 def test_an_unknown_way_is_refused(ring):
-    with pytest.raises(ValueError, match="way .*'teleport'.* must be one of Cross-fade"):
+    with pytest.raises(ValueError, match="path .*'teleport'.* must be one of Cross-fade"):
         interpolation.walk("teleport", *ends(ring), Halves(), ring)
 
 

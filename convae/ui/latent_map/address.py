@@ -43,12 +43,12 @@ def unpack(text: str, count: int) -> np.ndarray | None:
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
         opened = zlib.decompressobj()
-        found = opened.decompress(packed, size + 1)  # never more, whatever it claims to hold
+        result = opened.decompress(packed, size + 1)  # never more, whatever it claims to hold
     except (binascii.Error, ValueError, zlib.error):
         return None
-    if len(found) != size or not opened.eof:
+    if len(result) != size or not opened.eof:
         return None
-    rows = np.flatnonzero(np.unpackbits(np.frombuffer(found, np.uint8)))
+    rows = np.flatnonzero(np.unpackbits(np.frombuffer(result, np.uint8)))
     return rows if len(rows) and rows[-1] < count else None
 
 
@@ -79,10 +79,10 @@ def rows(field: str, count: int, fingerprint: str) -> np.ndarray | None:
     body = _body(field, fingerprint, "other images")
     if body is None:
         return None
-    found = unpack(body, count)
-    if found is None:
+    result = unpack(body, count)
+    if result is None:
         _note(field, "cannot be read")
-    return found
+    return result
 
 
 def spot(key: str) -> np.ndarray | None:
@@ -103,10 +103,10 @@ def _body(field: str, tag: str, other: str) -> str | None:
     text = st.session_state.get(field) or ""
     if not text:
         return None
-    body, _, found = text.rpartition("~")
+    body, _, result = text.rpartition("~")
     if not body or len(text) > LONGEST:
         return _note(field, "cannot be read")
-    return body if found == tag[:8] else _note(field, f"belongs to {other}")
+    return body if result == tag[:8] else _note(field, f"belongs to {other}")
 
 
 def _note(field: str, what: str) -> None:

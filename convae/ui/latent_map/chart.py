@@ -22,7 +22,7 @@ from convae.ui.latent_map.view import BOUND, View
 
 def figure_of(view: View) -> go.Figure:
     """The figure as one keeps it: `show` changes what only a live one needs."""
-    labels, names, values, said = _colored(view)
+    labels, names, values, message = _colored(view)
     rows = view.shown
     return plots.latent_scatter(
         view.map.points[rows],
@@ -30,7 +30,7 @@ def figure_of(view: View) -> go.Figure:
         names,
         rows,
         None if values is None else values[rows],
-        said,
+        message,
     )
 
 
@@ -176,10 +176,10 @@ def happened(view: View) -> dict:
     whole = view.whole
     with frame.steady():
         at = address.spot(view.key)
-        found = address.rows(SELECTION, len(whole), whole.fingerprint)
+        result = address.rows(SELECTION, len(whole), whole.fingerprint)
     if at is not None and view.settings.dimensions == 2:
         return {"kind": "spot", "at": at}
-    ids = np.flatnonzero(np.isin(view.rows, [] if found is None else found))
+    ids = np.flatnonzero(np.isin(view.rows, [] if result is None else result))
     return {"kind": "lasso", "ids": ids} if len(ids) else {"kind": "point"}
 
 

@@ -27,18 +27,18 @@ def table(view: View) -> None:
     maps = {"PCA": (key, map_view.map_of(view.checkpoint, key, view.codes, flat))}
     if view.settings.method != "PCA":
         maps = {"This UMAP": (view.key, view.map)} | maps
-    found = {name: _truth(*each, view.images.labels) for name, each in maps.items()}
-    measured = found.values()
+    result = {name: _truth(*item, view.images.labels) for name, item in maps.items()}
+    measured = result.values()
     codes = next(iter(measured)).accuracy_codes
-    trusted = [_text(each.trustworthiness, ".3f") for each in measured]
+    trusted = [_text(item.trustworthiness, ".3f") for item in measured]
     rows = {"Trustworthiness": [*trusted, "1.000"]}
     for k in fidelity.KS:
-        shares = [_text(each.kept[k]) for each in measured]
+        shares = [_text(item.kept[k]) for item in measured]
         rows[f"Neighborhood preservation, k = {k}"] = [*shares, _text(1)]
-    right = [_text(each.accuracy_map) for each in measured]
+    right = [_text(item.accuracy_map) for item in measured]
     rows["15-NN accuracy"] = [*right, _text(codes)]
     # a table of text: Streamlit's grid would cost a fresh browser 0.2 to 0.9 s
-    lines = [["", *found, "The codes"], ["---", *["---:"] * (len(found) + 1)]]
+    lines = [["", *result, "The codes"], ["---", *["---:"] * (len(result) + 1)]]
     lines += [[f"**{measure}**", *cells] for measure, cells in rows.items()]
     st.markdown("\n".join(f"|{'|'.join(cells)}|" for cells in lines))
     st.caption(

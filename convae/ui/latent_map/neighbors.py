@@ -36,8 +36,8 @@ def names(view: View, rows: np.ndarray) -> list[str]:
 
 def nearest(view: View, code: np.ndarray, leave_out: int = -1) -> tuple[np.ndarray, np.ndarray]:
     """The images whose codes are nearest: (distances, rows), as many as are chosen."""
-    found = neighbors.nearest_codes(view.codes, code[None], view.neighbors + 1, view.metric)
-    distances, rows = (each[0] for each in found)
+    result = neighbors.nearest_codes(view.codes, code[None], view.neighbors + 1, view.metric)
+    distances, rows = (item[0] for item in result)
     keep = np.flatnonzero(rows != leave_out)[: view.neighbors]
     return distances[keep], rows[keep]
 

@@ -100,13 +100,13 @@ def _inverse(view: View, at: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """The code that the map itself draws at a place; another one where it has none, or not yet."""
     if view.settings.method == "PCA":
         return view.map.inverse(at)
-    found = umap_queries.by_umap(view, "inverse_transform", at[None])
-    if found is None:
+    result = umap_queries.by_umap(view, "inverse_transform", at[None])
+    if result is None:
         st.caption("Until then the mean of nearby codes is shown.")
-    elif not np.isfinite(found).all():
+    elif not np.isfinite(result).all():
         st.caption("UMAP has no inverse outside the outline of the map: the mean is shown.")
     else:
-        return found[0]
+        return result[0]
     return otherwise
 
 
@@ -184,8 +184,8 @@ def _places(view: View, codes: np.ndarray) -> np.ndarray:
         help="Among its nearest codes: the weighted mean of their places. UMAP's transform starts "
         "there and optimizes the place.",
     )  # fmt: skip
-    found = umap_queries.by_umap(view, "transform", codes) if method == PLACED[1] else None
-    return quick if found is None else found
+    result = umap_queries.by_umap(view, "transform", codes) if method == PLACED[1] else None
+    return quick if result is None else result
 
 
 def downloads(view: View) -> None:

@@ -21,9 +21,9 @@ TALL = 12  # classes that are listed without a scroll bar
 
 def group(view: View, ids: np.ndarray) -> None:
     """A group: its mean image, its mean code decoded, its classes, and all its images."""
-    found = view.images
+    result = view.images
     st.subheader(f"{len(ids):,} images selected", anchor=False)
-    mean = found.images[ids].mean(axis=0).round().astype(np.uint8)
+    mean = result.images[ids].mean(axis=0).round().astype(np.uint8)
     decoded = view.checkpoint.decode(view.codes[ids].mean(axis=0, keepdims=True))[0]
     left, right = st.columns(2)
     with left:
@@ -38,25 +38,25 @@ def group(view: View, ids: np.ndarray) -> None:
         )  # fmt: skip
         frame.download(
             "Images (zip)",
-            lambda: zip_of(found.images[ids], ids),
+            lambda: zip_of(result.images[ids], ids),
             "selection.zip",
             "application/zip",
         )
         frame.download("Points (CSV)", lambda: csv_of(view, ids), "selection.csv", "text/csv")
-    if len(found.class_names) > 1:
+    if len(result.class_names) > 1:
         _classes(view, ids)
     _pages(view, ids)
     st.caption("Click an image to see it and its neighbors. Double-click the map to deselect.")
 
 
 def _classes(view: View, ids: np.ndarray) -> None:
-    found = view.images
-    counts = np.bincount(found.labels[ids], minlength=len(found.class_names))
+    result = view.images
+    counts = np.bincount(result.labels[ids], minlength=len(result.class_names))
     order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
-    firsts = [ids[found.labels[ids] == i][0] for i in order]
+    firsts = [ids[result.labels[ids] == i][0] for i in order]
     with st.container(height=500 if len(order) > TALL else "content", border=False):
         clickable.bars(
-            found.images[firsts], [found.class_names[i] for i in order],
+            result.images[firsts], [result.class_names[i] for i in order],
             100 * counts[order] / len(ids), " %", key="latent-classes-of-selection",
         )  # fmt: skip
 

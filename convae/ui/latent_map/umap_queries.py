@@ -15,8 +15,8 @@ def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
     """The result of a UMAP query (see `umap_service`), or None while it is not known: then progress
     or the error is shown."""
     asked = umap_service.question(kind, values)
-    if (found := umap_service.answer(view.key, asked)) is not None:
-        return found
+    if (result := umap_service.answer(view.key, asked)) is not None:
+        return result
     if st.session_state.get(CANCELED) == asked:
         if not st.button("Run UMAP", key="latent-ask-anew", icon=":material/refresh:"):
             return None

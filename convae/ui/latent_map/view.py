@@ -62,18 +62,18 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
         color = _color()
         classes = _classes(images)
     key = maps.key(checkpoint.sha256, images.fingerprint, settings)
-    found = map_of(checkpoint, key, codes, settings)
+    result = map_of(checkpoint, key, codes, settings)
     offer = frame.steady()
-    if found is None:
+    if result is None:
         with offer:
             _make(key, codes, settings)
         settings = Settings(dimensions=settings.dimensions)
         key = maps.key(checkpoint.sha256, images.fingerprint, settings)
-        found = map_of(checkpoint, key, codes, settings)
+        result = map_of(checkpoint, key, codes, settings)
     if classes:
         chosen = [images.class_names.index(name) for name in classes]
         shown = shown[np.isin(images.labels[shown], chosen)]
-    return View(checkpoint, images, found, settings, key, color, shown, places[rows], whole, rows)
+    return View(checkpoint, images, result, settings, key, color, shown, places[rows], whole, rows)
 
 
 def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
@@ -248,9 +248,9 @@ def _renumber(before: np.ndarray, after: np.ndarray) -> None:
     for name in ("latent-point", "latent-from"):
         number = st.session_state.get(name)
         if number is not None and number < len(before):
-            found = np.flatnonzero(after == before[number])
+            result = np.flatnonzero(after == before[number])
             missing = 0 if name == "latent-point" else None
-            st.session_state[name] = int(found[0]) if len(found) else missing
+            st.session_state[name] = int(result[0]) if len(result) else missing
 
 
 def isolate(view: View, ids: np.ndarray) -> None:

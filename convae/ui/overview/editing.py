@@ -83,7 +83,7 @@ def frames_along(
     codes[:-1, cell] = spread.mean[cell] + np.float32(VALUES) * spread.std[cell]
     with one_thread():
         rebuilt = checkpoint.decode(codes)
-    psnr = [_psnr(image, each) for each in rebuilt]
+    psnr = [_psnr(image, item) for item in rebuilt]
     return Frames(cell, dict(edits), VALUES, rebuilt, psnr)
 
 
@@ -94,15 +94,15 @@ def _psnr(image: np.ndarray, rebuilt: np.ndarray) -> float:
 def checked(edits: Any, latent_dim: int) -> dict[int, float]:
     """Edits from the browser or the address, sorted; whatever is not a cell and a value in range
     is left out."""
-    found = {}
+    result = {}
     for name, value in edits.items() if isinstance(edits, Mapping) else ():
         try:
             cell, number = int(name), float(value)
         except (TypeError, ValueError):
             continue
         if 0 <= cell < latent_dim and abs(number) <= REACH:
-            found[cell] = number
-    return dict(sorted(found.items()))
+            result[cell] = number
+    return dict(sorted(result.items()))
 
 
 def to_text(place: int, edits: Mapping[int, float]) -> str:
@@ -178,8 +178,8 @@ def _edits(token: str, sent: Any, place: int, latent_dim: int) -> dict[int, floa
     elif kept is not None:
         edits = kept[1] if kept[0] == token else {}
     else:
-        named, found = from_text(st.query_params.get(ADDRESS, ""))
-        edits = checked(found, latent_dim) if named == place else {}
+        named, result = from_text(st.query_params.get(ADDRESS, ""))
+        edits = checked(result, latent_dim) if named == place else {}
     st.session_state[KEPT] = (token, edits)
     text = to_text(place, edits)
     if text and st.query_params.get(ADDRESS) != text:

@@ -29,7 +29,7 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
     if not st.toggle("The same image through every model", key="overview-models", **BOUND):
         return
     image = images.images[place]
-    found: dict[str, tuple[int, np.ndarray]] = {}
+    result: dict[str, tuple[int, np.ndarray]] = {}
     digest = hashlib.sha256(image.tobytes()).hexdigest()
     entries = checkpoints.shipped()
     data = {trained_on(entry) for entry in entries if entry.name == checkpoint.name}
@@ -37,33 +37,33 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
         noise, model = entry.config.noise_std, entry.config.model
         if trained_on(entry) in data and not noise and not model.variational:
             loaded = caches.load_checkpoint(entry.name)
-            found[entry.name] = (
+            result[entry.name] = (
                 model.latent_dim,
                 _rebuilt(loaded.sha256, digest, loaded, image),
             )
-    found.setdefault(
+    result.setdefault(
         checkpoint.name,
         (checkpoint.config.latent_dim, _rebuilt(checkpoint.sha256, digest, checkpoint, image)),
     )
-    lengths = sorted({length for length, _ in found.values()})
+    lengths = sorted({length for length, _ in result.values()})
     reference = training_images(checkpoint, images.name)
     if reference is not None:
         pca = caches.pca_with_progress(reference)
-        for length in (each for each in lengths if each <= len(pca.components)):
+        for length in (item for item in lengths if item <= len(pca.components)):
             rebuilt = pca.decode(pca.encode(image[None], length))[0]
-            found[f"PCA, {length} values"] = (length, rebuilt)
+            result[f"PCA, {length} values"] = (length, rebuilt)
     psnr = {
         name: metrics.capped_psnr(float(metrics.mse(image[None], rebuilt[None])[0]))
-        for name, (_, rebuilt) in found.items()
+        for name, (_, rebuilt) in result.items()
     }
-    shown = {"original": image} | {name: rebuilt for name, (_, rebuilt) in found.items()}
+    shown = {"original": image} | {name: rebuilt for name, (_, rebuilt) in result.items()}
     pictures.image_rows(
         {"this image": np.stack(list(shown.values()))},
         ["original", *(f"{name}\n{value:.1f} dB" for name, value in psnr.items())],
         columns=len(shown),
     )
     curves: dict[str, list[float]] = {}
-    for name, (length, _) in found.items():
+    for name, (length, _) in result.items():
         curve = curves.setdefault("PCA" if name.startswith("PCA, ") else name, [])
         curve += [math.nan] * (len(lengths) - len(curve))
         curve[lengths.index(length)] = psnr[name]

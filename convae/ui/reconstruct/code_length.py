@@ -57,7 +57,7 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
     some = caches.sample(held.measured, CURVE)
     frames, curves = _both(held, shown, lengths), _both(held, some, lengths)
     _show_slider(held, shown, place, lengths, frames, curves)
-    st.markdown(verdict(lengths, {name: each.psnr() for name, each in curves.items()}))
+    st.markdown(verdict(lengths, {name: item.psnr() for name, item in curves.items()}))
     if suggestion := _suggestion(held.checkpoint):
         st.caption(suggestion)
     if held.fitted_on is None:
@@ -69,9 +69,9 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
     st.plotly_chart(
         psnr_over_length(
             lengths,
-            {name: each.psnr() for name, each in curves.items()},
+            {name: item.psnr() for name, item in curves.items()},
             held.bits,
-            {name: each.psnr(place) for name, each in frames.items()},
+            {name: item.psnr(place) for name, item in frames.items()},
             image,
         ),
         key="reconstruct-length-curve",
@@ -131,7 +131,7 @@ def pca_codes(
 
 
 def _frames(images: ImageSet, rebuilt: list[np.ndarray]) -> Frames:
-    errors = np.stack([metrics.mse(images.images, each) for each in rebuilt]).astype(float)
+    errors = np.stack([metrics.mse(images.images, item) for item in rebuilt]).astype(float)
     # of many images only the errors are needed: 24 lengths of 200 images are 15 MB
     kept = np.stack(rebuilt) if len(images) <= MOST else np.zeros((0,), np.uint8)
     for array in (kept, errors):
@@ -155,12 +155,12 @@ def _show_slider(
     original = np.repeat(shown.images[place][None], len(lengths), axis=0)
     cards = {"original": Card(original, [""] * len(lengths))}
     rows = {"original": shown.images[:BELOW]} if len(shown) > 1 else {}
-    for name, each in frames.items():
-        pairs = zip(each.psnr(place), curves[name].psnr(), strict=True)
+    for name, item in frames.items():
+        pairs = zip(item.psnr(place), curves[name].psnr(), strict=True)
         words = [f"{mine:.2f} dB; all measured images {whole:.2f} dB" for mine, whole in pairs]
-        cards[name] = Card(each.images[:, place], words)
+        cards[name] = Card(item.images[:, place], words)
         if rows:
-            rows[name] = each.images[:, :BELOW]
+            rows[name] = item.images[:, :BELOW]
     sizes = [compressors.code_bytes(length, held.bits) for length in lengths]
     labels = [
         f"{length:,} value{'s' * (length > 1)}\n{size:,} byte{'s' * (size > 1)}"
@@ -255,7 +255,7 @@ def _show_downloads(
     frames: Mapping[str, Frames],
     curves: Mapping[str, Frames],
 ) -> None:
-    strips = [each.images[:, place] for each in frames.values()]
+    strips = [item.images[:, place] for item in frames.values()]
 
     def sheet() -> bytes:
         rows = np.concatenate(strips)
@@ -267,9 +267,9 @@ def _show_downloads(
 
     def numbers() -> str:
         columns = {}
-        for name, each in frames.items():
+        for name, item in frames.items():
             columns[f"{name}_psnr_db"] = curves[name].psnr()
-            columns[f"{name}_image_{place + 1}_psnr_db"] = each.psnr(place)
+            columns[f"{name}_image_{place + 1}_psnr_db"] = item.psnr(place)
         return to_csv(
             [
                 {"values": length, "bytes": compressors.code_bytes(length, held.bits)}
