@@ -24,6 +24,7 @@ records         damaged or foreign records, read without failing
 progress        progress bars on a terminal
 csv_export      tables as CSV text that no spreadsheet evaluates
 process_state   settings of the whole process that several threads need at once
+model_commands  the commands about models and data
 task_commands   the commands of the tasks
 torchrun        rank and number of the processes that train together
 

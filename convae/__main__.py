@@ -2,7 +2,6 @@
 denoise | anomaly | generate | probe"""
 
 import argparse
-import json
 import os
 import shlex
 import sys
@@ -10,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import Field
 from pathlib import Path
 
-from convae import __version__, files, processes, runs, task_commands, torchrun
+from convae import __version__, files, model_commands, processes, runs, task_commands, torchrun
 from convae.config import TrainConfig, from_flat, settings
-from convae.errors import ConvaeError, RunError, os_sentence
+from convae.errors import ConvaeError, os_sentence
 from convae.progress import Bars
 from convae.projection import maps
-from convae.projection.maps import Settings
 from convae.runs import resuming
 
 FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
@@ -222,111 +220,6 @@ def resume(asked: argparse.Namespace, command: str) -> int:
     return run_session(run, asked.quiet, command)
 
 
-def evaluate(asked: argparse.Namespace, command: str) -> int:
-    from convae import data
-    from convae.evaluation import compare, shipped_pca
-    from convae.models import checkpoints
-
-    if asked.limit < 0:
-        raise ConvaeError(f"`--limit` (={asked.limit}) must be 0 (all images) or more.")
-    checkpoint = checkpoints.load(asked.checkpoint)
-    if asked.refinement_steps is not None:
-        checkpoint = checkpoint.with_refinement_steps(asked.refinement_steps)
-    bars = Bars(asked.json)
-    spec = asked.data or checkpoint.train_config.data.spec
-    test = data.load(spec, "test", bars)
-    fit_spec = asked.fit_data or spec
-    fitted_on = shipped_pca.fit_images(fit_spec, bars)
-    if asked.limit:
-        test = test.sample(asked.limit)
-    beside = [checkpoints.load(name) for name in asked.beside]
-    result = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside, asked.keep)
-    bars.close()
-    print(json.dumps(result) if asked.json else compare.as_text(result))
-    return 0
-
-
-def download(asked: argparse.Namespace, command: str) -> int:
-    from convae import data
-
-    bars = Bars(asked.quiet)
-    try:
-        path = data.download_cifar10(bars)
-    finally:
-        bars.close()
-    print(f"CIFAR-10 is ready in {path}.")
-    return 0
-
-
-def list_all(asked: argparse.Namespace, command: str) -> int:
-    from convae.models import checkpoints
-
-    entries, damaged = checkpoints.survey()
-    rows = [
-        {
-            "name": entry.name, "kind": "checkpoint", "path": str(entry.path),
-            "architecture": entry.config.model.architecture,
-            "latent_dim": entry.config.model.latent_dim, "data": entry.config.data.spec,
-            "state": "done", "metrics": entry.card.metrics,
-        }
-        for entry in entries
-    ]  # fmt: skip
-    available = {row["name"]: row for row in rows}
-    for run in runs.listing():
-        try:
-            config = run.config()
-        except RunError:
-            continue
-        row = available.setdefault(run.id, {
-            "name": run.id, "kind": "run", "path": str(run.path),
-            "architecture": config.model.architecture, "latent_dim": config.model.latent_dim,
-            "data": config.data.spec, "metrics": None,
-        })  # fmt: skip
-        row |= {"kind": "run", "state": run.status().state}
-    for name, reason in damaged.items():
-        kind = "run" if (runs.root() / name).is_dir() else "checkpoint"
-        row = available.setdefault(name, {"name": name, "kind": kind, "metrics": None})
-        row |= {"state": "damaged", "reason": reason}
-    if asked.json:
-        print(json.dumps(list(available.values())))
-        return 0
-    if not available:
-        print("No checkpoints or runs yet. `python -m convae train --data shapes` trains one.")
-    for reason in damaged.values():
-        print(f"convae: {reason}", file=sys.stderr)
-    for row in available.values():
-        test = (row["metrics"] or {}).get("test") or {}
-        psnr = f"{test['psnr']:.2f} dB" if test.get("psnr") else "-"
-        print(
-            f"{row['name']:24} {row['kind']:10} {row['state']:10} "
-            f"{row.get('architecture', '-'):9}{row.get('latent_dim', '-'):>5}  {psnr:>9}  "
-            f"{row.get('data', '-')}"
-        )
-    return 0
-
-
-def compute_map(asked: argparse.Namespace, command: str) -> int:
-    given = {f.name: getattr(asked, f.name) for f in maps.UMAP_FIELDS}
-    chosen = maps.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
-    bars = Bars(asked.quiet)
-    path = store_map(asked.checkpoint, asked.data, chosen, bars)
-    bars.close()
-    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
-    return 0
-
-
-def export(asked: argparse.Namespace, command: str) -> int:
-    from convae.models import bundle
-
-    target = Path(asked.to or f"{Path(asked.checkpoint).name}.zip")
-    if os.path.lexists(target) and not target.is_file():
-        raise ConvaeError(f"{target} is not a regular file: give --to the name of a file.")
-    packed = bundle.export(asked.checkpoint)
-    files.write_atomically(target, packed)
-    print(f"{target}: {len(packed) / 2**20:.1f} MB")
-    return 0
-
-
 def app(asked: argparse.Namespace, command: str) -> int:
     """Replace this process with the app's server."""
     script = files.app_root() / "app.py"
@@ -341,8 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = make_parser().parse_args(arguments)
     if getattr(asked, "nice", 0):
         os.nice(max(0, min(asked.nice, 19)))
-    verbs = {"app": app, "train": train, "resume": resume, "evaluate": evaluate, "map": compute_map,
-             "download": download, "list": list_all, "export": export,
+    verbs = {"app": app, "train": train, "resume": resume, **model_commands.COMMANDS,
              **task_commands.COMMANDS}  # fmt: skip
     try:
         code = verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
@@ -360,30 +252,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("convae: interrupted.", file=sys.stderr)
         return 130
-
-
-def store_map(
-    checkpoint: str, spec: str, settings: Settings, report: Callable[[int, int | None, str], None]
-) -> Path:
-    """Compute the map of a checkpoint's codes of a test split and store it in the folder `maps` of
-    the checkpoint. Returns the file.
-
-    spec: an image set; "": the model's own. report(done, total, what) is called for progress.
-    """
-    from convae import data
-    from convae.models import checkpoints
-
-    model = checkpoints.load(checkpoint)
-    images = data.load(spec or model.train_config.data.spec, "test", report)
-    images = images.sample(maps.LIMIT)
-    maps.check_umap(len(images), settings)
-    name = maps.key(model.sha256, images.fingerprint, settings)
-    mapper = maps.fit_umap(
-        model.encode(images.images),
-        settings,
-        lambda share, stage: report(round(100 * share), 100, stage),
-    )
-    return maps.save(checkpoints.find(checkpoint) / "maps", name, mapper.embedding_)
 
 
 if __name__ == "__main__":

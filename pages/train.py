@@ -5,7 +5,7 @@ import streamlit as st
 from convae import data, runs, ui
 from convae.ui import access
 from convae.ui.escape import plain, sentence
-from convae.ui.train import form, run_table
+from convae.ui.train import form, run_comparison, run_table
 from convae.ui.train import watch as run_watch
 
 arrived = st.session_state.get("page") != "Train"
@@ -73,7 +73,7 @@ def all_runs() -> None:
         run_table.actions(chosen[0])
         run_watch.watch(chosen[0])
     elif chosen:
-        run_table.compare(chosen)
+        run_comparison.compare(chosen)
     run_table.upload()
 
 

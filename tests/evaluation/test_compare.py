@@ -6,7 +6,7 @@ import pytest
 
 from convae import __main__ as cli
 from convae import data
-from convae.evaluation import compare, metrics
+from convae.evaluation import compare, metrics, misleading
 from convae.evaluation.compressors import FLOAT
 
 
@@ -79,7 +79,7 @@ def test_every_class_with_images_has_a_line(splits):
 def test_what_misleads_squared_error_has_the_same_squared_error():
     image = data.load("photos", "test").images[3] // 2 + 64  # nothing to clip
     rebuilt = np.clip(image.astype(int) + 12, 0, 255).astype(np.uint8)
-    changed = compare.misleading(image, rebuilt)
+    changed = misleading.misleading(image, rebuilt)
     errors = {k: metrics.mse(image[None], each[None])[0] for k, each in changed.items()}
     assert errors["noise"] == pytest.approx(errors["rebuilt"], rel=0.1)
     assert errors["brightness"] == pytest.approx(errors["rebuilt"], rel=0.1)
@@ -134,12 +134,12 @@ def figures(rebuilt, noise, brightness, shifted):
 
 def test_the_text_on_misleading_changes_says_what_the_figures_say():
     errors = figures(0.01, 0.01, 0.01, 0.052)
-    text = compare.misleading_text(errors, figures(0.7, 0.4, 0.95, 0.6))
+    text = misleading.misleading_text(errors, figures(0.7, 0.4, 0.95, 0.6))
     assert "but its squared error is **5.2 times**" in text
     assert text.endswith("SSIM separates them: brightness 0.95, rebuilt 0.70, noise 0.40.")
     smooth = figures(0.01, 0.0093, 0.008, 0.001)
-    text = compare.misleading_text(smooth, figures(0.71, 0.74, 0.95, 0.9))
+    text = misleading.misleading_text(smooth, figures(0.71, 0.74, 0.95, 0.9))
     assert "a shift by one pixel has a lower squared error: **0.1 times**" in text
     assert "clipping lowers it to 0.0093 and 0.0080" in text
     assert "tells them apart" not in text and "SSIM hardly separates noise and rebuilt" in text
-    assert compare.misleading_text(figures(0, 0, 0, 0.1), figures(1, 1, 1, 0.5)) == ""
+    assert misleading.misleading_text(figures(0, 0, 0, 0.1), figures(1, 1, 1, 0.5)) == ""

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from convae import ui
 from convae.models import checkpoints
 from convae.ui import image_sources, pictures
-from convae.ui.train import form
+from convae.ui.train import forecast
 
 
 def images(count, seed=0):
@@ -96,7 +96,7 @@ def test_error_picture_is_dark_where_nothing_is_lost():
     "seconds, words", [(0.4, "0 s"), (59, "59 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")]
 )
 def test_duration_reads_like_speech(seconds, words):
-    assert form.duration(seconds) == words
+    assert forecast.duration(seconds) == words
 
 
 def test_a_card_from_elsewhere_cannot_name_a_folder_of_this_machine(add_checkpoint, tmp_path):

@@ -8,7 +8,7 @@ import streamlit as st
 from convae import data, plots
 from convae import images as pixels
 from convae.csv_export import to_csv
-from convae.evaluation import compare, metrics
+from convae.evaluation import metrics, misleading
 from convae.models.checkpoints import Checkpoint
 from convae.ui import frame, pickers, pictures
 from convae.ui.address import Setting, spec_name
@@ -141,7 +141,7 @@ def show_misleading(held: Contest, shown: data.ImageSet) -> None:
     shown = shown.take(np.arange(min(len(shown), 12)))
     place = pickers.pick_one(shown, "reconstruct-mislead")
     image = shown.images[place]
-    changed = compare.misleading(image, rebuilt_by(held.model, shown)[place])
+    changed = misleading.misleading(image, rebuilt_by(held.model, shown)[place])
     pair = np.repeat(image[None], len(changed) + 1, axis=0), np.stack([image, *changed.values()])
     mse, ssim = metrics.mse(*pair), metrics.ssim(*pair)
     words = [
@@ -150,4 +150,4 @@ def show_misleading(held: Contest, shown: data.ImageSet) -> None:
     ]
     pictures.image_rows({"": pair[1]}, words, columns=6, scale=4)
     errors, likenesses = (dict(zip(changed, row[1:], strict=True)) for row in (mse, ssim))
-    st.markdown(compare.misleading_text(errors, likenesses))
+    st.markdown(misleading.misleading_text(errors, likenesses))

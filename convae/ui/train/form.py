@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import Field
 from typing import Any, NamedTuple
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,9 +13,9 @@ from convae.config import TrainConfig
 from convae.errors import ConvaeError, RunError
 from convae.models import architectures
 from convae.models.devices import device_name, gpu_count
-from convae.training import noise, speed_probe
-from convae.ui import caches, frame, pickers, pictures
+from convae.ui import pickers
 from convae.ui.escape import sentence
+from convae.ui.train import forecast
 
 LABELS = {
     "spec": "Training data",
@@ -135,8 +134,8 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
             return None, name, str(error), place
         for note in notes:
             st.info(sentence(note), icon=":material/info:")
-        preview(made)
-        forecast(made)
+        forecast.preview(made)
+        forecast.forecast(made)
         return made, name, "", place
 
 
@@ -210,90 +209,6 @@ def _select(
     return place.selectbox(label, options, format_func=name, **arguments)
 
 
-def preview(made: TrainConfig) -> None:
-    """Eight images of the training data; for a denoiser both the noisy input and the target."""
-    spec = made.data.spec
-    if spec == "cifar10" and not data.cifar10_present():
-        return
-    with frame.error_boundary():
-        images = caches.sample(caches.image_set(spec, "test"), 8).images
-    rows = {"input": images, "target": images}
-    if made.noise_std:
-        strengths = np.full(len(images), made.noise_std)
-        if made.noise_range:
-            strengths = np.linspace(0, made.noise_std, len(images))
-        rows["input"] = np.concatenate(
-            [
-                noise.noisy(image[None], sigma, made.corruption, seed)
-                for seed, (image, sigma) in enumerate(zip(images, strengths, strict=True))
-            ]
-        )
-    pictures.image_rows(rows if made.noise_std else {"examples": images}, scale=2)
-
-
-def forecast(made: TrainConfig) -> None:
-    """Size, compression, device and expected time of a run with these settings."""
-    waiting = speed_of(made) is None
-    st.fragment(_forecast, run_every=1 if waiting else None)(made, waiting)
-
-
-def speed_of(made: TrainConfig) -> float | None:
-    """Training images/s with these settings on this machine; nan if that cannot be measured, None
-    until it is."""
-    try:
-        return speed_probe.known(made)
-    except ConvaeError:
-        return float("nan")
-
-
-def _forecast(made: TrainConfig, waiting: bool) -> None:
-    speed = speed_of(made)
-    if speed is not None and waiting:
-        st.rerun()  # measured: the fragment need not run every second any more
-    busy = runs.active() is not None
-    if speed is None and not busy:
-        speed_probe.start(made)
-    code = made.model.latent_dim
-    if speed is None:
-        time = "later" if busy else "measuring"
-    elif speed != speed:
-        time = "unknown"
-    else:
-        time = "~ " + roughly(
-            speed_probe.estimate_s(made, image_count(made), speed, test_image_count(made))
-        )
-    frame.figures(
-        {
-            "Expected time": time,
-            "Parameters": f"{architectures.count_parameters(made.model):,}",
-            "Latent dimension": f"{code:,}",
-            "Compression ratio": f"{made.compression:.3g}:1",
-            "Device": device_name(made.device),
-        },
-        {
-            "Expected time": "From a measurement of about one second on this machine"
-            + (", made when the current run has ended." if busy else ".")
-            + (f" {speed:,.0f} images/s." if speed and speed == speed else ""),
-            "Compression ratio": f"An image has 3,072 values, its code {code:,}.",
-        },
-    )
-
-
-def image_count(made: TrainConfig) -> int:
-    """Number of training images."""
-    spec = made.data.spec
-    whole = speed_probe.IMAGES.get(spec) or len(caches.image_set(spec, "train"))
-    return min(made.data.limit or whole, whole)
-
-
-def test_image_count(made: TrainConfig) -> int:
-    """Number of images for the final test figures; 0 without a test split."""
-    spec = made.data.spec
-    if spec in speed_probe.TEST_IMAGES:
-        return speed_probe.TEST_IMAGES[spec]
-    return len(caches.image_set(spec, "test")) if "test" in data.splits(spec) else 0
-
-
 def pick_processes(made: TrainConfig, key: str = "train") -> int:
     """Number of GPUs to use; a field only if there are several."""
     gpus = gpu_count(made.device)
@@ -303,20 +218,3 @@ def pick_processes(made: TrainConfig, key: str = "train") -> int:
         "GPUs", 1, gpus, gpus, key=f"{key}-gpus",
         help="Each batch is divided among them (DistributedDataParallel, started with torchrun).",
     )  # fmt: skip
-
-
-def roughly(seconds: float) -> str:
-    """25 s, 4 min, 2.5 h: a duration rounded to the precision of a forecast."""
-    if seconds < 90:
-        return f"{max(5, 5 * round(seconds / 5))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def duration(seconds: float) -> str:
-    """42 s, 3 min 5 s, 2 h 10 min."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

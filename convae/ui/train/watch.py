@@ -7,18 +7,18 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from convae import files, records, runs
-from convae.config import TrainConfig
+from convae import records, runs
 from convae.errors import ConvaeError
 from convae.plots import training
 from convae.records import Row
 from convae.runs import Run, RunStatus
 from convae.runs.history import Tail
 from convae.training import reference_levels
-from convae.ui import access, frame, pickers
+from convae.ui import frame, pickers
 from convae.ui.components.epoch_slider import epoch_slider
 from convae.ui.escape import plain, sentence
-from convae.ui.train.form import duration
+from convae.ui.train import run_controls
+from convae.ui.train.forecast import duration
 
 STATES = {
     "starting": ("Starting", "blue", ":material/hourglass_top:"),
@@ -111,7 +111,7 @@ def _watch(run: Run) -> None:
     history = history_of(run)
     _headline(run, status, history)
     if status.alive:
-        _controls(run, status)
+        run_controls.show_controls(run, status)
     if not history and not status.alive:
         if run.uploaded:
             st.caption("This model was imported: its training history is not available.")
@@ -202,53 +202,6 @@ def _facts(run: Run) -> str:
         kind = "" if config.corruption == "gaussian" else f"{config.corruption} "
         facts.append(f"{kind}noise {'0 to ' if config.noise_range else ''}{config.noise_std:g}")
     return f"**{plain(run.id)}**: " + " · ".join(facts)
-
-
-def _controls(run: Run, status: RunStatus) -> None:
-    """Pause, stop, learning rate: requests that the training process reads four times a second."""
-    if not access.may_train():
-        return
-    with st.container(horizontal=True, key="train-controls"):
-        # callbacks: a click reruns either the fragment or the whole page
-        paused = bool(files.read_json(run.path / "control.json").get("pause"))
-        st.button(
-            "Resume" if paused else "Pause",
-            icon=":material/play_arrow:" if paused else ":material/pause:",
-            key="train-pause",
-            disabled=status.state == "starting",
-            on_click=run.ask,
-            kwargs={"pause": not paused},
-        )
-        if st.button("Stop and keep the model", icon=":material/stop:", key="train-stop"):
-            with st.spinner("Stopping and saving the model"):
-                run.stop()
-            st.rerun()
-        with st.popover("Learning rate", icon=":material/speed:"):
-            peak = _peak_rate(run)
-            st.caption(
-                f"Now {status.learning_rate:.3g}; the schedule's peak is {peak:.3g}. A new rate "
-                "applies at once and decays with the rest of the schedule."
-            )
-            rate = st.number_input(
-                "New learning rate", 1e-7, 100.0, peak,
-                step=1e-4, format="%.6f", key=f"train-rate-{run.id}",
-                help="Usual range: 0.0003 to 0.003 (SGD: 0.1 to 1).",
-            )  # fmt: skip
-            st.button(
-                "Apply", key="train-rate-apply", type="primary",
-                on_click=run.ask, kwargs={"learning_rate": float(rate)},
-            )  # fmt: skip
-            st.button(
-                "Use the schedule", key="train-rate-schedule",
-                on_click=run.ask, kwargs={"learning_rate": 0.0},
-            )  # fmt: skip
-
-
-def _peak_rate(run: Run) -> float:
-    try:
-        return run.config().learning_rate
-    except ConvaeError:
-        return TrainConfig().learning_rate
 
 
 def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
