@@ -99,17 +99,21 @@ def test_older_states_of_a_source_are_removed(data_dir):
 
 
 def test_of_many_builders_one_builds_and_all_get_the_set():
-    builds, found, waits = [], [], []
+    waiting = (0, None, "waiting for another process that is making it")
+    builds, found, waits, one_waits = [], [], [], threading.Event()
 
     def fill(writer):
         builds.append(1)
-        threading.Event().wait(0.3)
+        one_waits.wait(30)  # until another thread has found the lock taken
         return fill_with(7)(writer)
 
+    def report(*progress):
+        waits.append(progress)
+        if progress == waiting:
+            one_waits.set()
+
     def build():
-        found.append(
-            disk_cache.kept("a", fill, lambda *report: waits.append(report)).arrays("train")
-        )
+        found.append(disk_cache.kept("a", fill, report).arrays("train"))
 
     threads = [threading.Thread(target=build) for _ in range(4)]
     for thread in threads:
@@ -117,7 +121,7 @@ def test_of_many_builders_one_builds_and_all_get_the_set():
     for thread in threads:
         thread.join()
     assert len(builds) == 1 and len(found) == 4
-    assert (0, None, "waiting for another process that is making it") in waits
+    assert waiting in waits
 
 
 @pytest.mark.parametrize(
