@@ -144,7 +144,7 @@ def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
     app = healthy(visit(PAGE))
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures["Parameters"] == "60,491" and figures["Compression ratio"] == "384:1"
-    assert figures["Expected time"] == "~ 55 s" and figures["Device"]
+    assert figures["Expected time"] == "~ 40 s" and figures["Device"]
 
 
 def test_momentum_is_shown_for_sgd_only_and_no_label_repeats_its_unit():
@@ -417,7 +417,7 @@ def test_a_host_for_looking_only_offers_nothing_that_changes(put_run, monkeypatc
 
 def test_a_host_that_caps_says_so_before_the_start(monkeypatch):
     monkeypatch.setenv("CONVAE_MAX_EPOCHS", "3")
-    assert "at most 3 epochs, not 12" in words(healthy(visit(PAGE)))
+    assert "at most 3 epochs, not 8" in words(healthy(visit(PAGE)))
 
 
 @pytest.mark.parametrize("view", ["New", "Watch", "Runs"])

@@ -51,7 +51,7 @@ def presets() -> dict[str, Preset]:
             "A small model on drawn shapes. It starts below PCA of the same latent dimension and "
             "overtakes it during the run.",
             dict(spec="shapes", limit=4000, architecture="strided", latent_dim=8,
-                 base_channels=16, batch_size=64, learning_rate=5e-3, epochs=12),
+                 base_channels=16, batch_size=64, learning_rate=5e-3, epochs=8),
         ),
         "Classic": Preset(
             "The classic network with its original settings: convolutions and pooling, latent "
