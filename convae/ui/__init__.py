@@ -11,7 +11,7 @@
     caches         models, image sets, codes and PCAs, read-only and shared by all sessions
     tour           a tour of prepared views, and the presenter mode
     long_work      cached work with a progress bar
-    pictures       image_rows, large_image, journey: enlarged images without smoothing
+    pictures       image_rows, large_image: enlarged images without smoothing
     escape         names and messages made safe for markdown
     components/    parts drawn by JavaScript; one folder for each page: train/, reconstruct/, ...
 
@@ -24,7 +24,7 @@ from convae.ui.escape import plain
 from convae.ui.frame import error_boundary, figures, next_pages, page, section_links
 from convae.ui.model_cards import checkpoint_options, measured_on, models_table, provenance, psnr_of
 from convae.ui.pickers import many_images, pick_checkpoint, pick_images, pick_one, pick_set
-from convae.ui.pictures import error_picture, image_rows, journey, large_image
+from convae.ui.pictures import error_picture, image_rows, large_image
 from convae.ui.tour import start as tour_start
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "figures",
     "image_rows",
     "image_set",
-    "journey",
     "large_image",
     "load_checkpoint",
     "many_images",

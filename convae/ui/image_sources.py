@@ -42,10 +42,13 @@ def default_source(entry: Entry | None, sources: list[str], few: bool = False) -
     if spec in sources and (spec != "cifar10" or data.cifar10_present()):
         return spec
     if is_cifar10(entry):
-        if data.cifar10_present():
-            return "cifar10"
-        return "sample" if few else "photos"
+        return "cifar10" if data.cifar10_present() else without_cifar10(few)
     return spec if spec in data.SPECS else "shapes"
+
+
+def without_cifar10(few: bool) -> str:
+    """The built-in set in the place of CIFAR-10 while that is absent."""
+    return "sample" if few else "photos"
 
 
 def training_images(checkpoint: Checkpoint, shown: str) -> ImageSet | None:

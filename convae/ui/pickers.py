@@ -14,7 +14,7 @@ from convae.ui import address, caches, frame, pictures
 from convae.ui.address import UPLOADS, spec_name
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
-from convae.ui.image_sources import default_source, sources_of
+from convae.ui.image_sources import default_source, sources_of, without_cifar10
 from convae.ui.model_cards import checkpoint_options, describe, is_cifar10, psnr_of
 from convae.ui.uploads import pick_uploads, uploaded
 
@@ -127,7 +127,7 @@ def pick_set(checkpoint: Checkpoint, few: bool = False) -> ImageSet:
         if source == UPLOADS:
             return pick_uploads()
         if source == "cifar10" and not data.cifar10_present():
-            source = "sample" if few else "photos"
+            source = without_cifar10(few)
             offer_cifar10(spec_name(source))
         with frame.error_boundary():
             return caches.image_set(source, "test")

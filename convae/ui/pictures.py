@@ -159,29 +159,6 @@ def _img(image: np.ndarray, alt: str, side: int) -> str:
     return f'<img class="cv-image" style="--side:{side}px" src="{data_url(image)}" alt="{alt}">'
 
 
-def journey(image: np.ndarray, code: np.ndarray, rebuilt: np.ndarray, *, below: str = "") -> None:
-    """One image x, its code h = f(x) and its reconstruction g(h), with arrows between them.
-
-    image, rebuilt: uint8 (32, 32, 3). code: float32 (latent_dim,). below: caption of the last.
-    """
-    steps = [
-        ("x", image, f"{image.size:,} values"),
-        ("h = f(x)", code_picture(code), f"{len(code):,} values"),
-        ("x\u0302 = g(h)", rebuilt, html.escape(below or f"{rebuilt.size:,} values")),
-    ]
-    figures = [
-        f"<figure>{_img(picture, f'{symbol}: {words}', 320)}"
-        f'<figcaption><span class="cv-symbol">{symbol}</span>{words}</figcaption></figure>'
-        for symbol, picture, words in steps
-    ]
-    arrows = [
-        f'<div class="cv-arrow"><span class="cv-symbol">{name}</span><s>\u2192</s>{words}</div>'
-        for name, words in (("f", "encode"), ("g", "decode"))
-    ]
-    shown = figures[0] + arrows[0] + figures[1] + arrows[1] + figures[2]
-    st.html(f'<div class="cv"><div class="cv-journey">{shown}</div></div>')
-
-
 NEGATIVE, NEUTRAL, POSITIVE = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
 
 
