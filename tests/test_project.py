@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # One line may import the lines above it, and its own line; see CONTRIBUTING.md. The first line
 # imports nothing from convae but each other.
 LAYERS = """
-errors files processes progress images plots csv_export process_state torchrun records
+errors files processes progress images plots csv_export process_state torchrun records parsed_files
 jobs cached_files
 settings config codec limits data
 evaluation

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -184,6 +185,7 @@ def halves(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
     return make(config.base_channels, config.latent_dim, *extra)
 
 
+@lru_cache(maxsize=256)
 def count_parameters(config: ModelConfig) -> int:
     """Number of trainable parameters, counted without allocating them."""
     with torch.device("meta"):

@@ -22,7 +22,10 @@ from convae.models import weights_file
 from convae.models.architectures import MAX_PARAMETERS, count_parameters
 from convae.models.autoencoder import ConvAutoencoder
 from convae.models.card import Card
+from convae.parsed_files import ParsedFiles
 
+_cards = ParsedFiles(lambda path: Card.read(path.parent))
+WEIGHTS = "model.safetensors"
 READ_S = 3.0  # how long a reader waits for a run that has replaced its weights but not its card
 
 
@@ -69,6 +72,8 @@ class Checkpoint:
 
     def with_refinement_steps(self, steps: int) -> "Checkpoint":
         """The same weights, with this many refinement steps: 0 to 8, else ConfigError."""
+        if steps == self.config.refinement_steps:
+            return self
         config = replace(self.config, refinement_steps=steps)
         with torch.device("meta"):
             model = ConvAutoencoder(config)
@@ -171,10 +176,10 @@ def _entries(cards: list[Path], reasons: dict[str, str]) -> dict[str, Entry]:
     result: dict[str, Entry] = {}
     for path in cards:
         name = path.parent.name
-        if name in result or not path.exists() or not (path.parent / "model.safetensors").is_file():
+        if name in result or not all(map(os.path.isfile, (path.parent / WEIGHTS, path))):
             continue
         try:
-            result[name] = Entry(name, path.parent, Card.read(path.parent))
+            result[name] = Entry(name, path.parent, _cards.get(path))
         except ConvaeError as error:
             reasons.setdefault(name, str(error))
     return result

@@ -7,6 +7,7 @@ from pathlib import Path
 from convae import files, records
 from convae.config import TrainConfig, from_dict, from_json
 from convae.errors import ConfigError, RunError
+from convae.parsed_files import ParsedFiles
 
 FORMAT = 1  # of config.json; files without this key are read as format 1
 
@@ -15,12 +16,7 @@ def read(run: Path) -> TrainConfig:
     """The settings of a run folder; RunError where they were deleted, are damaged, or were written
     in a format of a newer convae."""
     try:
-        content = (run / "config.json").read_bytes()
-        values = files.read_json(run / "config.json")
-        records.check_format(values, FORMAT, f"config.json of run {run.name}", RunError)
-        if values.pop("format", None) is None:
-            return from_json(content)
-        return from_dict(TrainConfig, values)
+        return _settings.get(run / "config.json")
     except FileNotFoundError:
         raise RunError(f"Run {run.name} has no config.json: it was deleted.") from None
     except (OSError, ConfigError) as error:
@@ -29,6 +25,18 @@ def read(run: Path) -> TrainConfig:
             f"Run {run.name} is damaged: its config.json cannot be read ({reason[:200]}). "
             "Repair the file, or delete the run."
         ) from None
+
+
+def _parse(path: Path) -> TrainConfig:
+    content = path.read_bytes()
+    values = files.read_json(path)
+    records.check_format(values, FORMAT, f"config.json of run {path.parent.name}", RunError)
+    if values.pop("format", None) is None:
+        return from_json(content)
+    return from_dict(TrainConfig, values)
+
+
+_settings = ParsedFiles(_parse)
 
 
 def write(run: Path, config: TrainConfig) -> None:

@@ -1,11 +1,13 @@
 """status.json: the state of a run, read and written here and nowhere else."""
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from convae import records
+from convae import files, records
 from convae.errors import RunError
 from convae.jobs import Job
+from convae.parsed_files import ParsedFiles
 
 FORMAT = 1  # of status.json; files without this key are read as format 1
 ENDED = ("done", "stopped", "diverged", "out of memory", "disk full", "killed", "failed")
@@ -39,9 +41,16 @@ class RunStatus:
     def read(cls, job: Job) -> "RunStatus":
         """The status.json of a run, "starting" where there is none; values of a wrong type are left
         out. RunError for a format that a newer convae wrote."""
-        values = job.read_status()
-        records.check_format(values, FORMAT, f"status.json of run {job.path.name}", RunError)
-        return cls(**{"state": "starting", **records.of_class(values, cls)})
+        return _statuses.get(job.path / "status.json")
+
+
+def _parse(path: Path) -> RunStatus:
+    values = files.read_json(path)
+    records.check_format(values, FORMAT, f"status.json of run {path.parent.name}", RunError)
+    return RunStatus(**{"state": "starting", **records.of_class(values, RunStatus)})
+
+
+_statuses = ParsedFiles(_parse)
 
 
 def write(job: Job, **values: Any) -> None:

@@ -11,6 +11,8 @@
     caches         models, image sets, codes and PCAs, read-only and shared by all sessions
     tour           a tour of prepared views, and the presenter mode
     long_work      cached work with a progress bar
+    charts         figures made once for the same content
+    kept_texts     encoded images, kept in memory up to a size
     pictures       image_rows, large_image: enlarged images without smoothing
     escape         names and messages made safe for markdown
     components/    parts drawn by JavaScript; one folder for each page: train/, reconstruct/, ...
@@ -18,7 +20,7 @@
 A page calls ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
 """
 
-from convae.ui.caches import codes_of, image_set, load_checkpoint
+from convae.ui.caches import Remembered, codes_of, image_set, load_checkpoint
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
 from convae.ui.frame import error_boundary, figures, next_pages, page, section_links
@@ -28,6 +30,7 @@ from convae.ui.pictures import error_picture, image_rows, large_image
 from convae.ui.tour import start as tour_start
 
 __all__ = [
+    "Remembered",
     "checkpoint_options",
     "codes_of",
     "error_boundary",

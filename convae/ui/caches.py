@@ -3,6 +3,7 @@
 Keys are digests, names and numbers, never arrays: Streamlit 1.67 hashes large arrays by sample.
 """
 
+import hashlib
 import threading
 import time
 from pathlib import Path
@@ -174,6 +175,43 @@ def _rebuilt(
     rebuilt = _checkpoint.decode(_codes)
     rebuilt.flags.writeable = False
     return rebuilt
+
+
+class Remembered:
+    """A checkpoint whose codes and images are kept for inputs it has seen: for the few images that
+    a page shows and that every script run would encode and refine again."""
+
+    def __init__(self, checkpoint: Checkpoint):
+        self.checkpoint, self.config = checkpoint, checkpoint.config
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """As `Checkpoint.encode`; the result is read-only."""
+        return _few(self.checkpoint.sha256, "encode", digest_of(images), self.checkpoint, images)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """As `Checkpoint.decode`; the result is read-only."""
+        return _few(self.checkpoint.sha256, "decode", digest_of(codes), self.checkpoint, codes)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """As `Checkpoint.reconstruct`; the result is read-only."""
+        return self.decode(self.encode(images))
+
+
+def digest_of(array: np.ndarray) -> str:
+    """Of type, shape and all values: what Streamlit's own hash of a large array leaves out."""
+    whole = np.ascontiguousarray(array)
+    digest = hashlib.blake2b(f"{whole.dtype} {whole.shape}".encode(), digest_size=16)
+    digest.update(whole.data)
+    return digest.hexdigest()
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _few(
+    sha256: str, method: str, digest: str, _checkpoint: Checkpoint, _values: np.ndarray
+) -> np.ndarray:
+    result = getattr(_checkpoint, method)(_values)
+    result.flags.writeable = False
+    return result
 
 
 def sample(images: ImageSet, limit: int) -> ImageSet:

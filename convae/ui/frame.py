@@ -1,6 +1,7 @@
 """What surrounds every page: page settings, menu, progress of a training run, errors, downloads."""
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ def page(title: str) -> None:
     )
     query.clean(title)
     _once_per_server()
+    _freeze(len(sys.modules) // 250)
     st.session_state["page"] = title
     st.html(STYLE)
     with steady():
@@ -81,12 +83,15 @@ def page(title: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _once_per_server() -> bool:
-    """Start the download of CIFAR-10 if it is configured, and freeze the objects that exist now.
-
-    Streamlit 1.67 calls gc.collect() after every script run. With torch loaded that takes 0.3 s;
-    freezing takes these objects out of the collection (12 ms).
-    """
+    """Start the download of CIFAR-10 if it is configured."""
     cifar10_job.start_if_configured()
+    return True
+
+
+@st.cache_resource(show_spinner=False)
+def _freeze(modules: int) -> bool:
+    """Take the objects that exist now out of the garbage collection: with torch loaded a full one
+    takes 0.3 s. Again after a lazy import of many modules, such as scikit-learn."""
     gc.collect()
     gc.freeze()
     return True

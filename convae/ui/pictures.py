@@ -15,13 +15,24 @@ import numpy as np
 import streamlit as st
 
 from convae import images as pixels
+from convae.ui.kept_texts import KeptTexts
+
+URLS_MB = 32  # of data URLs kept in memory; a page shows up to 60 thumbnails
+_urls = KeptTexts(URLS_MB * 1_000_000)
 
 
 def data_url(image: np.ndarray) -> str:
-    """uint8 (H, W, 3) -> PNG as a data URL."""
-    return (
-        "data:image/png;base64," + base64.b64encode(pixels.png_bytes(image, small=False)).decode()
-    )
+    """uint8 (H, W, 3) -> PNG as a data URL, encoded once for the same pixels."""
+
+    def encode() -> str:
+        return (
+            "data:image/png;base64,"
+            + base64.b64encode(pixels.png_bytes(image, small=False)).decode()
+        )
+
+    pixel_bytes = np.ascontiguousarray(image).data
+    digest = hashlib.blake2b(pixel_bytes, digest_size=16).digest()
+    return _urls.get((image.shape, digest), encode)
 
 
 def image_rows(

@@ -3,17 +3,19 @@
 import shlex
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from convae import plots
 from convae.csv_export import to_csv
 from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import SCORES
-from convae.ui import frame, pickers, pictures
+from convae.ui import caches, charts, frame, pickers, pictures
 from convae.ui.anomalies.detection import KEPT, Detection
 from convae.ui.escape import plain, sentence
 
 SHOWN = 8
+Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # score -> (normal, suspects)
 HOT = 0.25  # error, as a share of the pixel range, that is white on a heat map
 
 
@@ -133,17 +135,25 @@ def show_curves(detected: Detection, score: str) -> None:
     pairs = {name: (detected.normal[name], detected.suspects[name]) for name in detected.measured}
     label = SCORES[score].label
     left, right = st.columns(2, gap="medium")
-    curves = {SCORES[name].label: separation.roc_curve(*pair) for name, pair in pairs.items()}
     left.markdown("**ROC**: suspects flagged over normal images flagged")
-    left.plotly_chart(plots.roc(curves, [label]), key="anomalies-roc")
-    curves = {
-        SCORES[name].label: separation.precision_recall_curve(*pair) for name, pair in pairs.items()
-    }
+    left.plotly_chart(charts.figure(_roc, pairs, label), key="anomalies-roc")
     right.markdown("**Precision-recall**: suspects among flagged images over suspects flagged")
     share = len(detected.groups.suspects) / (
         len(detected.groups.suspects) + len(detected.groups.normal)
     )
-    right.plotly_chart(plots.precision_recall(curves, share, [label]), key="anomalies-pr")
+    right.plotly_chart(charts.figure(_precision_recall, pairs, share, label), key="anomalies-pr")
+
+
+def _roc(pairs: Pairs, label: str) -> go.Figure:
+    curves = {SCORES[name].label: separation.roc_curve(*pair) for name, pair in pairs.items()}
+    return plots.roc(curves, [label])
+
+
+def _precision_recall(pairs: Pairs, share: float, label: str) -> go.Figure:
+    curves = {
+        SCORES[name].label: separation.precision_recall_curve(*pair) for name, pair in pairs.items()
+    }
+    return plots.precision_recall(curves, share, [label])
 
 
 def show_threshold(detected: Detection, score: str, above: float) -> None:
@@ -152,7 +162,8 @@ def show_threshold(detected: Detection, score: str, above: float) -> None:
     chart, numbers = st.columns([3, 2], gap="large")
     label = SCORES[score].label
     chart.plotly_chart(
-        plots.score_histogram(normal, suspects, label, above), key="anomalies-histogram"
+        charts.figure(plots.score_histogram, normal, suspects, label, above),
+        key="anomalies-histogram",
     )
     counts = separation.confusion(normal, suspects, above)
     with numbers:
@@ -206,7 +217,8 @@ def gallery(detected: Detection, score: str, above: float) -> None:
         st.info(f"{message} at this threshold.", icon=":material/check:")
         return
     shown = images.take(places)
-    reconstructed = detected.detector.rebuild(shown.images)
+    # by encoder and decoder alone, as `Detector.rebuild`
+    reconstructed = caches.Remembered(detected.detector.model).reconstruct(shown.images)
     heat = anomaly.heat_map(shown.images, reconstructed)
     rows = {
         "image": shown.images,

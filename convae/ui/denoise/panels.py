@@ -10,7 +10,7 @@ from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER
-from convae.ui import caches, frame, pickers, pictures
+from convae.ui import caches, charts, frame, pickers, pictures
 from convae.ui.denoise.setting import KEPT, Setting, qualities, restored
 from convae.ui.escape import plain, sentence
 
@@ -143,7 +143,9 @@ def show_curve(setting: Setting, measured: ImageSet) -> None:
     label = f"{corruption.label}: strength ({corruption.unit})"
     emphasized = [setting.label(MODEL), *(name for name in setting.by if name not in LABELS)]
     st.plotly_chart(
-        plots.psnr_over_strength(corruption.curve, psnr, label, setting.strength, emphasized),
+        charts.figure(
+            plots.psnr_over_strength, corruption.curve, psnr, label, setting.strength, emphasized
+        ),
         key="denoise-curve",
     )
     lines = [

@@ -135,14 +135,17 @@ def prepare(
     pca = None
     if PCA_WIENER in chosen and fitted_on is not None:
         pca = caches.pca_with_progress(fitted_on)
-    methods = denoising.methods(checkpoint, pca)
+    methods = denoising.methods(caches.refined(checkpoint, 0), pca)
     keys = {MODEL: checkpoint.card.sha256}
     if pca is not None:
         keys[PCA_WIENER] = fitted_on.fingerprint
     for name in chosen:
         if name not in LABELS:
             other = caches.load_checkpoint(name)
-            methods[name], keys[name] = denoising.by_model(other), other.card.sha256
+            methods[name], keys[name] = (
+                denoising.by_model(caches.refined(other, 0)),
+                other.card.sha256,
+            )
     by = {name: methods[name] for name in (MODEL, *chosen) if name in methods}
     return Setting(checkpoint, by, {n: keys.get(n, "") for n in by}, fitted_on, *corruption)
 

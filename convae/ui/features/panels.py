@@ -10,7 +10,7 @@ from convae.csv_export import to_csv
 from convae.data import ImageSet
 from convae.tasks import dimensionality, features
 from convae.tasks.features import PROBES, SPACES, TITLES, LabelPoint
-from convae.ui import frame, pickers, pictures
+from convae.ui import charts, frame, pickers, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.features import probing
 from convae.ui.features.probing import KEPT, Setting
@@ -46,7 +46,7 @@ def accuracy(setting: Setting, count: int) -> None:
         TITLES[name]: {PROBES[probe]: result[:2] for probe, result in row.items()}
         for name, row in results.items()
     }
-    st.plotly_chart(plots.accuracies(values, chance), key="features-accuracies")
+    st.plotly_chart(charts.figure(plots.accuracies, values, chance), key="features-accuracies")
     rows = [
         {"Features": SPACES[name]}
         | {
@@ -105,7 +105,7 @@ def fewer_labels(setting: Setting) -> None:
     curves = probing.curves_of(setting, _pick_probe())
     chance = features.chance_level(setting.test.labels)
     named = {TITLES[name]: points for name, points in curves.items()}
-    st.plotly_chart(plots.label_curves(named, chance), key="features-curves")
+    st.plotly_chart(charts.figure(plots.label_curves, named, chance), key="features-curves")
     st.markdown(sentence(_fewest(curves)))
     st.caption(
         "Labels: the total over all classes, as evenly divided among the classes as possible. Mean "
@@ -150,7 +150,7 @@ def confusion(setting: Setting) -> None:
     result = probing.results_of(setting)[name][probe]
     names, tested = setting.test.class_names, setting.test.labels
     counts = features.confusion(tested, result.predicted, len(names))
-    st.plotly_chart(plots.confusion(counts, names), key="features-confusion")
+    st.plotly_chart(charts.figure(plots.confusion, counts, names), key="features-confusion")
     by_class = features.per_class(tested, result.predicted, names)
     best, worst = max(by_class, key=by_class.get), min(by_class, key=by_class.get)
     st.markdown(
@@ -194,16 +194,19 @@ def dimensions(setting: Setting) -> None:
     )
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(
-        plots.explained_variance(
+        charts.figure(
+            plots.explained_variance,
             {
                 "codes": codes.explained,
                 "random encoder": by_encoder["random_encoder"].explained,
                 "pixels": np.cumsum(variances) / max(variances.sum(), 1e-30),
-            }
+            },
         ),
         key="features-variance",
     )
-    right.plotly_chart(plots.correlation(codes.correlation), key="features-correlation")
+    right.plotly_chart(
+        charts.figure(plots.correlation, codes.correlation), key="features-correlation"
+    )
     own = setting.test.name == pickers.UPLOADS
     images = setting.test if own else setting.train
     st.caption(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from convae.latent import keyframes
 from convae.latent.keyframes import Keyframe
-from convae.ui import frame, pictures
+from convae.ui import caches, frame, pictures
 from convae.ui.address import BOUND
 from convae.ui.escape import sentence
 from convae.ui.interpolate.context import Context
@@ -93,7 +93,9 @@ def pick_keyframes(
 
 def _chosen(context: Context, selection: list[Keyframe]) -> Chosen:
     known = context.known
-    images, codes = keyframes.look_up(selection, known, context.checkpoint, lambda: context.prior)
+    images, codes = keyframes.look_up(
+        selection, known, caches.Remembered(context.checkpoint), lambda: context.prior
+    )
     return Chosen(
         selection, [keyframes.named(item, known.test) for item in selection], images, codes
     )

@@ -13,7 +13,7 @@ from convae.evaluation import metrics
 from convae.latent import clustering
 from convae.projection import fidelity
 from convae.projection.maps import Map
-from convae.ui import caches, frame
+from convae.ui import caches, charts, frame
 from convae.ui.components import hover_card, map_overlay
 from convae.ui.latent_map import address
 from convae.ui.latent_map.address import SELECTION, SPOT
@@ -47,34 +47,43 @@ def show(
 
     selection: rows to which the chart is restored where it is drawn for the first time.
     """
-    figure = figure_of(view)
-    rows = view.shown
-    figure.update_traces(hoverinfo="none", hovertemplate=None)
-    # below the chart: above it are plotly's own buttons
-    figure.update_layout(legend=dict(y=-0.02, yanchor="top"), margin=dict(t=36))
-    flat = view.settings.dimensions == 2
-    if flat:
-        figure.update_traces(unselected=dict(marker=dict(color=plots.GRAY, opacity=0.25)))
-        figure.update_layout(dragmode="lasso")
-        _restore(figure, view, selection)
-        if view.settings.method == "UMAP":  # its distances have no unit: let it fill the chart
-            figure.update_yaxes(scaleanchor=False)
+    rows, flat = view.shown, view.settings.dimensions == 2
+    selected = _selected_first(view, selection) if flat else None
+    key = (
+        view.key, view.color, view.images.fingerprint, caches.digest_of(rows),
+        None if selected is None else caches.digest_of(np.asarray(selected)),
+    )  # fmt: skip
+    figure = charts.keyed(key, lambda: _live_figure(view, selected))
     what = f"{view.settings.method} map of {len(rows):,} codes, colored by {view.color.lower()}"
     map_overlay.chart(figure, what, flat)
     map_overlay.marks(list(lines), list(dots), partial(_happened, view))
     map_overlay.hover(_thumbnails(view.images.fingerprint, view.images))
 
 
-def _restore(figure: go.Figure, view: View, selection: np.ndarray | None) -> None:
-    """Gray out what is not selected, as the figure was first drawn: the browser does it from then
-    on, and a figure that changed would lose zoom and hidden classes."""
+def _live_figure(view: View, selected: np.ndarray | None) -> go.Figure:
+    figure = figure_of(view)
+    figure.update_traces(hoverinfo="none", hovertemplate=None)
+    # below the chart: above it are plotly's own buttons
+    figure.update_layout(legend=dict(y=-0.02, yanchor="top"), margin=dict(t=36))
+    if view.settings.dimensions == 2:
+        figure.update_traces(unselected=dict(marker=dict(color=plots.GRAY, opacity=0.25)))
+        figure.update_layout(dragmode="lasso")
+        if selected is not None:
+            for trace in figure.data:
+                trace.selectedpoints = np.flatnonzero(np.isin(trace.customdata, selected))
+        if view.settings.method == "UMAP":  # its distances have no unit: let it fill the chart
+            figure.update_yaxes(scaleanchor=False)
+    return figure
+
+
+def _selected_first(view: View, selection: np.ndarray | None) -> np.ndarray | None:
+    """The selection with which this figure was first drawn, which grays out the rest: the browser
+    does it from then on, and a figure that changed would lose zoom and hidden classes."""
     identity = (view.key, view.color, view.shown.tobytes())
     drawn = st.session_state.get("latent-drawn")
     if drawn is None or drawn[0] != identity:
         drawn = st.session_state["latent-drawn"] = (identity, selection)
-    if drawn[1] is not None:
-        for trace in figure.data:
-            trace.selectedpoints = np.flatnonzero(np.isin(trace.customdata, drawn[1]))
+    return drawn[1]
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
