@@ -4,7 +4,6 @@
 sample, cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar), npz:PATH.
 """
 
-import hashlib
 import os
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -40,8 +39,9 @@ class ImageSet:
 
     images: uint8 (N, 32, 32, 3). labels: int64 (N,), indices into class_names; a set without labels
     has the one class "all". fingerprint: hex digest of pixels, labels and class names, so equal
-    content has an equal fingerprint. Large sets are memory maps: writing to one changes a private
-    copy, never the file.
+    content has an equal fingerprint; that of a visitor's own images says so (`is_private` of
+    `data.disk_cache`). Large sets are memory maps: writing to one changes a private copy, never the
+    file.
     """
 
     images: np.ndarray
@@ -57,7 +57,7 @@ class ImageSet:
     def take(self, indices: ArrayLike) -> "ImageSet":
         """The images at `indices` (integers or a mask, as numpy takes them), in that order."""
         chosen = np.arange(len(self))[indices]
-        digest = hashlib.sha256(self.fingerprint.encode() + chosen.tobytes()).hexdigest()[:32]
+        digest = disk_cache.derived(self.fingerprint, chosen.tobytes())
         return ImageSet(
             self.images[chosen],
             self.labels[chosen],

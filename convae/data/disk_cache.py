@@ -26,6 +26,7 @@ from convae.errors import DataError
 Progress = Callable[[int, int | None, str], None]
 IMAGE_SHAPE = (32, 32, 3)
 IMAGE_BYTES = 32 * 32 * 3
+PRIVATE = "-private"  # how the fingerprint of a visitor's own images ends
 
 
 def data_dir() -> Path:
@@ -113,6 +114,18 @@ class SetWriter:
 def fingerprint(images: np.ndarray, labels: np.ndarray, class_names: Iterable[str]) -> str:
     """Hex digest of a split's content: equal pixels, labels and class names give equal digests."""
     return _fingerprint(hashlib.sha256(np.ascontiguousarray(images).data), labels, class_names)
+
+
+def is_private(digest: str) -> bool:
+    """Whether this fingerprint is of images that belong to one session: nothing that is computed
+    from them may be written to CONVAE_CACHE_DIR, which all sessions and later ones share."""
+    return digest.endswith(PRIVATE)
+
+
+def derived(digest: str, what: bytes) -> str:
+    """The fingerprint of a part of a split, private if the whole is; what: names the part."""
+    part = hashlib.sha256(digest.encode() + what).hexdigest()[:32]
+    return part + PRIVATE if is_private(digest) else part
 
 
 def _fingerprint(

@@ -12,6 +12,7 @@ import scipy.linalg
 
 from convae import cached_files, files
 from convae.data import ImageSet
+from convae.data.disk_cache import is_private
 from convae.process_state import one_thread
 
 BLOCK = 5_000
@@ -148,13 +149,16 @@ def pca_for(
     CONVAE_CACHE_DIR (see `convae.cached_files`).
 
     A damaged file is replaced; where nothing can be written the PCA is still returned. For
-    `shipped_pca.stand_in` it is the PCA that ships with the models.
+    `shipped_pca.stand_in` it is the PCA that ships with the models. The PCA of private images
+    (`disk_cache.is_private`) is never written.
     """
     from convae.evaluation import shipped_pca  # which imports this module
 
     if (shipped := shipped_pca.pca_of(image_set)) is not None:
         return shipped
     name = image_set.fingerprint
+    if is_private(name):
+        return fit_pca(image_set.images, components, progress)
     if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
         name = hashlib.sha256(name.encode()).hexdigest()[:32]
     path = cached_files.folder() / f"pca-{name}-{components}.npz"

@@ -12,6 +12,7 @@ import numpy as np
 
 from convae import cached_files
 from convae.codec import Codec
+from convae.data.disk_cache import is_private
 
 PART = 500  # images encoded between two progress reports
 EXACT = 2_000  # images; more than these are encoded at the reduced precision of the processor
@@ -24,8 +25,11 @@ def codes_for(
     """Codes float32 (N, latent_dim) of images uint8 (N, 32, 32, 3); more than EXACT images are
     encoded twice as fast with a relative error of 0.3 %. fingerprint: of these images.
 
-    A damaged file is replaced; where nothing can be written the codes are still returned.
+    A damaged file is replaced; where nothing can be written the codes are still returned. Codes of
+    private images (`disk_cache.is_private`) are never written.
     """
+    if is_private(fingerprint):
+        return _encode(checkpoint, images, progress)
     key = f"1 {checkpoint.sha256} {fingerprint} {len(images)}"
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     path = cached_files.folder() / "codes" / f"{name}.npy"

@@ -63,6 +63,11 @@ def answer(key: str, question_id: str) -> np.ndarray | None:
         return None
 
 
+def forget(key: str, question_id: str) -> None:
+    """Remove the answer to a question, for codes that may not stay in the shared cache."""
+    (folder() / key / f"answer-{question_id}.npy").unlink(missing_ok=True)
+
+
 def status(key: str) -> Status:
     """State of the process of this map: `none` without one, `working` until it answers."""
     job = Job(folder() / key)

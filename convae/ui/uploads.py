@@ -42,7 +42,7 @@ def pick_uploads() -> ImageSet:
 
 
 def as_set(decoded: np.ndarray) -> ImageSet:
-    """Images uint8 (N, 32, 32, 3) that belong to no set, as an ImageSet."""
+    """Images uint8 (N, 32, 32, 3) that belong to no set, as a private ImageSet."""
     labels = np.zeros(len(decoded), np.int64)
-    digest = disk_cache.fingerprint(decoded, labels, ("all",))
+    digest = disk_cache.fingerprint(decoded, labels, ("all",)) + disk_cache.PRIVATE
     return ImageSet(decoded, labels, ("all",), "test", UPLOADS, digest)

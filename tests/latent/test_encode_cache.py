@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from convae.data.disk_cache import PRIVATE
 from convae.latent import encode_cache
 
 
@@ -68,3 +69,11 @@ def test_without_a_folder_to_write_to_there_are_codes_all_the_same(images, monke
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("CONVAE_CACHE_DIR", str(tmp_path / "file"))
     assert encode_cache.codes_for(Model(), images, "set", print).shape == (1200, 3)
+
+
+def test_codes_of_private_images_are_never_written(images, own_folders):
+    model = Model()
+    for _ in range(2):
+        encode_cache.codes_for(model, images, f"set{PRIVATE}", lambda *said: None)
+    assert model.encoded == 2400
+    assert not [path for path in (own_folders / "cache").rglob("*") if path.is_file()]

@@ -8,6 +8,7 @@ from convae.csv_export import to_csv
 from convae.data import uploads as image_uploads
 from convae.evaluation import metrics
 from convae.latent import paths, typicality
+from convae.projection import umap_service
 from convae.ui import address, frame, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.latent_map import chart, umap_queries
@@ -184,8 +185,22 @@ def _places(view: View, codes: np.ndarray) -> np.ndarray:
         help="Among its nearest codes: the weighted mean of their places. UMAP's transform starts "
         "there and optimizes the place.",
     )  # fmt: skip
-    result = umap_queries.by_umap(view, "transform", codes) if method == PLACED[1] else None
+    result = _by_umap(view, codes) if method == PLACED[1] else None
     return quick if result is None else result
+
+
+def _by_umap(view: View, codes: np.ndarray) -> np.ndarray | None:
+    """UMAP's places for codes of uploads: kept in the session, as the question and its answer are
+    files in the shared cache."""
+    asked = umap_service.question("transform", codes)
+    name = "latent-placed-by-umap"
+    if st.session_state.get(name, ("", "", None))[:2] != (view.key, asked):
+        result = umap_queries.by_umap(view, "transform", codes)
+        if result is None:
+            return None
+        umap_service.forget(view.key, asked)
+        st.session_state[name] = view.key, asked, result
+    return st.session_state[name][2]
 
 
 def downloads(view: View) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from convae.data import ImageSet
+from convae.data import ImageSet, disk_cache
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.projection import maps, umap_job
@@ -66,7 +66,15 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     offer = frame.steady()
     if result is None:
         with offer:
-            _make(key, codes, settings)
+            if disk_cache.is_private(images.fingerprint):
+                st.info(
+                    "A UMAP is computed from files on the server's disk, where images of this "
+                    "session are never written: the PCA is shown. Keep your images on this "
+                    "machine to compute one.",
+                    icon=":material/info:",
+                )
+            else:
+                _make(key, codes, settings)
         settings = Settings(dimensions=settings.dimensions)
         key = maps.key(checkpoint.sha256, images.fingerprint, settings)
         result = map_of(checkpoint, key, codes, settings)
