@@ -72,7 +72,7 @@ def row(epoch: int) -> str:
 def pretend_run(epochs: int):
     """A run folder that looks as if it were at work; the caller holds its lock."""
     from convae import files, runs
-    from convae.config import from_flat
+    from convae.flat_config import from_flat
     from convae.runs import snapshots
     from convae.training import reference_levels
 
@@ -149,7 +149,7 @@ def flicker(browser, home: Path) -> dict:
 def visits(browser, count: int) -> dict:
     """Seconds from the address to the drawn Reconstruct page, a training on all cores beside it."""
     from convae import runs
-    from convae.config import from_flat
+    from convae.flat_config import from_flat
     from convae.training.session import TrainingSession
 
     settings = {"spec": "shapes", "architecture": "strided", "latent_dim": 16,

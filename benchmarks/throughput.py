@@ -23,7 +23,8 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from convae import images as pixels
-from convae.config import ModelConfig, TrainConfig, from_flat
+from convae.config import ModelConfig, TrainConfig
+from convae.flat_config import from_flat
 from convae.models.autoencoder import BATCH as BATCH_OF_CODES
 from convae.models.autoencoder import ConvAutoencoder
 from convae.models.card import Card

@@ -12,6 +12,7 @@ plots       arrays in, plotly figures out
 ui          everything Streamlit
 
 config          the settings of a training run; form, command line and JSON are made from them
+flat_config     these settings as one flat dict
 settings        fields with help, unit and range, their checks, reading them from plain values
 codec           the type of a trained model, without torch
 errors          what a user can cause, in one sentence
@@ -25,7 +26,7 @@ progress        progress bars on a terminal
 csv_export      tables as CSV text that no spreadsheet evaluates
 process_state   settings of the whole process that several threads need at once
 model_commands  the commands about models and data
-task_commands   the commands of the tasks
+task_commands   the commands of the tasks; task_parsers: their arguments
 torchrun        rank and number of the processes that train together
 
 Importing this package imports nothing heavy; import the module you need.
@@ -34,7 +35,7 @@ Importing this package imports nothing heavy; import the module you need.
 import os
 
 # Threads that wait for each other by spinning stall one another where cores are shared, as they are
-# between the app and a training; set before torch is imported, and never over a wish of the user's.
+# between the app and a training. Set before torch is imported; a setting of the user's stays.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"

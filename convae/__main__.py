@@ -9,9 +9,19 @@ from collections.abc import Callable
 from dataclasses import Field
 from pathlib import Path
 
-from convae import __version__, files, model_commands, processes, runs, task_commands, torchrun
-from convae.config import TrainConfig, from_flat, settings
+from convae import (
+    __version__,
+    files,
+    model_commands,
+    processes,
+    runs,
+    task_commands,
+    task_parsers,
+    torchrun,
+)
+from convae.config import TrainConfig
 from convae.errors import ConvaeError, os_sentence
+from convae.flat_config import from_flat, settings
 from convae.progress import Bars
 from convae.projection import maps
 from convae.runs import resuming
@@ -135,7 +145,7 @@ def make_parser() -> argparse.ArgumentParser:
     for verb in (umap, download):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    task_commands.add_commands(verbs)
+    task_parsers.add_commands(verbs)
 
     listing = verbs.add_parser("list", help="list the available checkpoints and runs")
     for verb in (evaluate, listing):

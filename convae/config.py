@@ -6,11 +6,10 @@ them. Unknown keys are an error, so no setting of a file is silently ignored.
 """
 
 import json
-from dataclasses import Field, asdict, dataclass, fields, is_dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from convae.errors import ConfigError
-from convae.settings import check, from_dict, present_names, setting
+from convae.settings import check, from_dict, setting
 
 
 @dataclass(frozen=True)
@@ -248,46 +247,3 @@ def from_json(text: str | bytes) -> TrainConfig:
     except ValueError as error:
         raise ConfigError(f"This is not a JSON file: {error}.") from None
     return from_dict(TrainConfig, values)
-
-
-def settings(kind: type = TrainConfig) -> list[Field]:
-    """All plain fields in order, those of nested configs included: for forms and parsers."""
-    result = []
-    for f in fields(kind):
-        result += settings(type(f.default)) if is_dataclass(f.default) else [f]
-    return result
-
-
-def from_flat(values: dict[str, Any]) -> TrainConfig:
-    """A TrainConfig from one flat dict, as a form or parser makes it; missing keys: defaults."""
-    nested: dict[str, Any] = {}
-    values = present_names(values)
-    for f in fields(TrainConfig):
-        if is_dataclass(f.default):
-            inner = {g.name for g in fields(type(f.default))}
-            nested[f.name] = {k: v for k, v in values.items() if k in inner}
-        elif f.name in values:
-            nested[f.name] = values[f.name]
-    return from_dict(TrainConfig, nested)
-
-
-def to_flat(config: TrainConfig) -> dict[str, Any]:
-    """The inverse of ``from_flat``."""
-    flat = {}
-    for f in fields(config):
-        value = getattr(config, f.name)
-        flat |= asdict(value) if is_dataclass(value) else {f.name: value}
-    return flat
-
-
-def compared(configs: dict[str, TrainConfig]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """(settings that differ: name -> {run: value}; settings that are the same: name -> value)."""
-    flat = {name: to_flat(config) for name, config in configs.items()}
-    different, same = {}, {}
-    for f in settings():
-        values = {name: plain[f.name] for name, plain in flat.items()}
-        if len(set(values.values())) > 1:
-            different[f.name] = values
-        else:
-            same[f.name] = next(iter(values.values()), f.default)
-    return different, same

@@ -13,10 +13,10 @@ import pytest
 
 from convae import __main__ as cli
 from convae import data, runs
-from convae.config import from_flat
 from convae.data import cifar10, download
 from convae.errors import ConvaeError
 from convae.evaluation import compare
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -2,18 +2,10 @@ import json
 
 import pytest
 
-from convae import config
-from convae.config import (
-    DataConfig,
-    ModelConfig,
-    TrainConfig,
-    from_dict,
-    from_flat,
-    from_json,
-    settings,
-    to_flat,
-)
+from convae import flat_config
+from convae.config import DataConfig, ModelConfig, TrainConfig, from_dict, from_json
 from convae.errors import ConfigError
+from convae.flat_config import from_flat, settings, to_flat
 
 
 def test_json_goes_both_ways():
@@ -72,10 +64,10 @@ def test_broken_json_is_one_sentence(text):
 
 def test_settings_of_runs_are_told_apart():
     one, two = from_flat({"latent_dim": 4}), from_flat({"latent_dim": 8})
-    apart, same = config.compared({"a": one, "b": two})
+    apart, same = flat_config.compared({"a": one, "b": two})
     assert apart == {"latent_dim": {"a": 4, "b": 8}} and same["epochs"] == one.epochs
-    assert len(apart) + len(same) == len(config.settings())
-    assert config.compared({"a": one, "c": one})[0] == {}
+    assert len(apart) + len(same) == len(flat_config.settings())
+    assert flat_config.compared({"a": one, "c": one})[0] == {}
 
 
 def test_a_denoiser_does_not_refine_codes_toward_the_noise():

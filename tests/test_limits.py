@@ -1,8 +1,8 @@
 import pytest
 
 from convae import limits
-from convae.config import from_flat
 from convae.errors import ConfigError, RunError
+from convae.flat_config import from_flat
 
 
 def test_nothing_is_capped_on_a_machine_of_ones_own():

@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = """
 errors files processes progress images plots csv_export process_state torchrun records parsed_files
 jobs cached_files
-settings config codec limits data
+settings config flat_config codec limits data
 evaluation
 latent runs
 models projection
 training tasks
-ui __main__ model_commands task_commands
+ui __main__ model_commands task_commands task_parsers
 """
 LEVEL = {name: n for n, line in enumerate(LAYERS.strip().split("\n")) for name in line.split()}
 

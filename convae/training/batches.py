@@ -4,7 +4,27 @@ import torch
 from torch import Tensor
 
 from convae.config import TrainConfig
+from convae.errors import ConfigError
+from convae.models.devices import world
 from convae.training import nested_dropout, noise
+
+
+def shared_batch_size(config: TrainConfig, images: int) -> int:
+    """Images per step over all processes, where there are so many images to train on.
+
+    ConfigError where the processes cannot share a batch equally. Every process computes the same,
+    and does so before they join a group: a process that waits for a group cannot report why
+    another one ended.
+    """
+    _, processes = world()
+    size = min(config.batch_size, images)
+    if rest := size % processes:
+        which = "" if size == config.batch_size else ", all training images"
+        raise ConfigError(
+            f"`batch_size` (={size}{which}) must be divisible by the number of processes "
+            f"(={processes}): choose for example {max(size - rest, processes)}."
+        )
+    return size
 
 
 class Batches:

@@ -56,9 +56,9 @@ def progress_of(trainer: Trainer, loss: float, images_per_s: float) -> Progress:
 def diverged(trainer: Trainer) -> Ended:
     return Ended(
         "diverged",
-        f"Diverged at step {trainer.step}, with a learning rate of {trainer.highest_rate:.3g}: the "
-        "loss is not a finite number. The last good epoch is kept; resume with a smaller learning "
-        "rate.",
+        f"Diverged at step {trainer.step}, with a learning rate of "
+        f"{trainer.sums.highest_rate:.3g}: the loss is not a finite number. The last good epoch is "
+        "kept; resume with a smaller learning rate.",
     )
 
 
@@ -73,11 +73,11 @@ def one_epoch(
             last = now
             if (yield from _follow_requests(trainer, requests)):
                 return True
-            if trainer.steps_taken:
-                loss = trainer.mean_loss()
+            if trainer.sums.steps:
+                loss = trainer.sums.mean_loss()
                 if not math.isfinite(loss):
                     return False
-                yield progress_of(trainer, loss, trainer.images_per_s())
+                yield progress_of(trainer, loss, trainer.sums.images_per_s())
         if trainer.progress() >= 1:
             return False
         trainer.train_step(chosen)
@@ -125,7 +125,7 @@ def fit(
         if not record.is_finite:
             yield diverged(trainer)
             return
-        if trainer.steps_taken:
+        if trainer.sums.steps:
             yield record
         if stop and trainer.progress() < 1:
             yield Ended("stopped", f"Stopped on request in epoch {trainer.epoch}.")

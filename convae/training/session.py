@@ -5,13 +5,9 @@ The command line calls it in the foreground and the app in a background process:
 train. Bit-exact resume on the CPU is tested by killing this process.
 """
 
-import json
 import math
-import os
 import signal
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from types import FrameType
 from typing import Any, NamedTuple
@@ -20,7 +16,7 @@ import numpy as np
 import torch
 from torch import distributed as dist
 
-from convae import data, files, limits, runs
+from convae import data, runs
 from convae.data import ImageSet
 from convae.errors import ConvaeError
 from convae.evaluation import compare
@@ -28,15 +24,15 @@ from convae.models import checkpoints
 from convae.models.devices import join_processes, world
 from convae.runs import forecast, snapshots
 from convae.training import initial_weights, run_card, run_levels
+from convae.training.batches import shared_batch_size
 from convae.training.failures import failure_of
 from convae.training.loop import fit
-from convae.training.reports import Ended, EpochRecord, Event, Progress, Requests
+from convae.training.reports import Ended, EpochRecord, Event, Progress
 from convae.training.reproducible import seed_everything
+from convae.training.run_writer import RunWriter
 from convae.training.splits import load_images
 from convae.training.tensorboard import Scalars
-from convae.training.trainer import Trainer, shared_batch_size
-
-HEARTBEAT_S = 0.25
+from convae.training.trainer import Trainer
 
 
 class Measuring(NamedTuple):
@@ -67,9 +63,7 @@ class TrainingSession:
         self.run, self.command, self.report = run, command, report
         self.rank, self.world = world()
         self.user_error = False
-        self._stopping = False
-        self._status: dict[str, Any] = {}
-        self._heartbeat_at = 0.0
+        self.writer = RunWriter(run, self.rank)
 
     def execute(self) -> runs.RunStatus:
         """Train to an end. Expected failures are not raised but named in the status."""
@@ -78,61 +72,26 @@ class TrainingSession:
                 signal.signal(number, self._stop)
         except ValueError:
             pass  # not in the main thread (tests): then only requests can stop it
-        self._write_status(state="starting", message="Reading the images.")
+        self.writer.write_status(state="starting", message="Reading the images.")
         try:
             ended = self._train()
-            self._write_status(state=ended.state, message=ended.message, remaining_s=0.0)
+            self.writer.write_status(state=ended.state, message=ended.message, remaining_s=0.0)
         except Exception as error:
             failure = failure_of(error, self.run.id)
             self.user_error = isinstance(error, ConvaeError)
-            self._write_status(state=failure.state, message=failure.message)
+            self.writer.write_status(state=failure.state, message=failure.message)
             if failure.unexpected:
                 raise
-        own = runs.RunStatus(self._status["state"], self._status.get("message", ""))
-        return own if self.rank else self.run.status()
-
-    def heartbeat(self) -> None:
-        """Show `Run.stop` that this process is not hung: the time of status.json changes."""
-        if not self.rank and time.monotonic() - self._heartbeat_at > HEARTBEAT_S:
-            self._heartbeat_at = time.monotonic()
-            with suppress(OSError):
-                os.utime(self.run.path / "status.json")
-
-    def requests(self) -> Requests:
-        self.heartbeat()
-        wanted = files.read_json(self.run.path / "control.json")
-        out_of_time = limits.out_of_time(self._status.get("elapsed_s", 0.0))
-        return Requests(
-            self._stopping or bool(wanted.get("stop")) or out_of_time,
-            bool(wanted.get("pause")),
-            wanted.get("learning_rate"),
-            wanted.get("learning_rate_asked_at", 0.0),
-        )
+        return self.writer.status if self.rank else self.run.status()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopping = True
-
-    def _write_status(self, **values: Any) -> None:
-        """Change these values in status.json, which the app reads."""
-        self._status |= values | {"pid": os.getpid()}
-        if self.rank:
-            return
-        try:
-            self.run.write_status(**self._status)
-        except OSError:
-            if self._status.get("state") not in runs.ENDED:
-                raise
-
-    def _append(self, name: str, row: dict[str, Any]) -> None:
-        if not self.rank:
-            with open(self.run.path / name, "a") as file:
-                file.write(json.dumps(row, allow_nan=False) + "\n")
+        self.writer.stopping = True
 
     def _train(self) -> Ended:
         config = self.run.config()
         split, training, validation = load_images(
             config,
-            lambda done, total, what: self._write_status(
+            lambda done, total, what: self.writer.write_status(
                 message=f"{what}: {done:,}" + (f" of {total:,}" if total else "")
             ),
         )
@@ -154,7 +113,7 @@ class TrainingSession:
         if not self.rank:
             run_levels.update(
                 self.run.path, config, training, validation,
-                lambda message: self._write_status(message=message),
+                lambda message: self.writer.write_status(message=message),
             )  # fmt: skip
         ended, without_snapshot = self._fit(trainer, split, recorder)
         if not self.rank:
@@ -173,69 +132,61 @@ class TrainingSession:
         the last saved epoch."""
         config = self.run.config()
         state = checkpoints.load_state(self.run.path)
-        self._write_status(message="Preparing the model.")
+        self.writer.write_status(message="Preparing the model.")
         new = {}
         if state is None:
             new["initialize"] = lambda model: initial_weights.initialize(model, config, training)
             new["length_weights"] = initial_weights.length_weights(config, training)
         seed_everything(config.seed)
         trainer = Trainer.create(config, training.images, validation.images, **new)
-        trainer.heartbeat = self.heartbeat
-        self._write_status(device=run_card.describe_machine(trainer.device))
+        trainer.heartbeat = self.writer.heartbeat
+        self.writer.write_status(device=run_card.describe_machine(trainer.device))
         if state is not None:
             trainer.restore(state)
-        self._remove_after(trainer.epoch)
+        self.writer.remove_after(trainer.epoch)
         if state is None and recorder is not None:
-            recorder.take(0, trainer.result, self.heartbeat)
+            recorder.take(0, trainer.result, self.writer.heartbeat)
         return trainer
-
-    def _remove_after(self, epoch: int) -> None:
-        """Remove what a killed session wrote after its last complete save."""
-        if self.rank:
-            return
-        rows_of = {"history.jsonl": self.run.history(), "events.jsonl": self.run.events()}
-        for name, rows in rows_of.items():
-            kept = [json.dumps(row) + "\n" for row in rows if row["epoch"] <= epoch]
-            files.write_atomically(self.run.path / name, "".join(kept).encode())
-        snapshots.forget_after(self.run.path / "snapshots", epoch)
 
     def _fit(
         self, trainer: Trainer, split: ImageSet, recorder: snapshots.Recorder | None
     ) -> tuple[Ended, int]:
         """Train and write each item down: (how it ended, the epoch whose snapshot is left out for
         now because a stop was requested, or 0)."""
-        self._write_status(
+        self.writer.write_status(
             state="running", message="", epoch=trainer.epoch, epochs=trainer.config.epochs,
             step=trainer.step, steps=trainer.total_steps,
         )  # fmt: skip
         scalars = Scalars(self.run.path)
         ended, without_snapshot = Ended("done", "All epochs were trained before."), 0
-        for item in fit(trainer, self.requests):
+        for item in fit(trainer, self.writer.requests):
             self.report(item)
             if isinstance(item, Progress):
                 # under a time budget the number of epochs is an estimate
                 epochs = math.ceil(item.steps / trainer.steps_per_epoch)
-                self._write_status(state="running", epochs=epochs, **item._asdict())
+                self.writer.write_status(state="running", epochs=epochs, **item._asdict())
             elif isinstance(item, Event):
-                self._append("events.jsonl", item._asdict())
-                self._write_status(state="paused" if item.what == "paused" else "running")
+                self.writer.append("events.jsonl", item._asdict())
+                self.writer.write_status(state="paused" if item.what == "paused" else "running")
             elif isinstance(item, EpochRecord) and not self.rank:
                 # the row first: resume removes a row too many, but could not restore a missing one
-                self._append("history.jsonl", asdict(item))
+                self.writer.append("history.jsonl", asdict(item))
                 scalars.add(item)
                 run_card.save(self.run.path, trainer, split, item, self.command)
-                if self.requests().stop:
+                if self.writer.requests().stop:
                     without_snapshot = item.epoch
                 else:
-                    recorder.take(item.epoch, trainer.result, self.heartbeat)
-                self._write_status(
+                    recorder.take(item.epoch, trainer.result, self.writer.heartbeat)
+                self.writer.write_status(
                     epoch=item.epoch, step=item.step, elapsed_s=item.elapsed_s,
                     memory_mb=item.memory_mb,
                 )  # fmt: skip
             elif isinstance(item, Ended):
                 ended = item
                 if item.state == "diverged":  # a resume must stay below this rate
-                    self._write_status(step=trainer.step, learning_rate=trainer.highest_rate)
+                    self.writer.write_status(
+                        step=trainer.step, learning_rate=trainer.sums.highest_rate
+                    )
         scalars.close()
         return ended, without_snapshot
 
@@ -244,9 +195,8 @@ class TrainingSession:
         was stopped says so."""
         run_card.write_end(self.run.path, ended.state)
         if ended.state != "done":
-            self._stopping = False  # this request is fulfilled: the next one ends the measuring
-            self.run.ask(stop=False)
-            self._write_status(state=ended.state, message=ended.message, remaining_s=0.0)
+            self.writer.forget_stop()  # the next one ends the measuring
+            self.writer.write_status(state=ended.state, message=ended.message, remaining_s=0.0)
 
     def _finish(
         self,
@@ -271,8 +221,7 @@ class TrainingSession:
 
     def _continue(self) -> None:
         """Raise Interrupted where a stop was requested after the delivery."""
-        self.heartbeat()
-        if self._stopping or files.read_json(self.run.path / "control.json").get("stop"):
+        if self.writer.stop_requested():
             raise Interrupted
 
     def _measure(self, ended: Ended, images: np.ndarray, trainer: Trainer) -> None:
@@ -283,7 +232,7 @@ class TrainingSession:
 
         def progress(done: int, total: int) -> None:
             self.report(Measuring(done, total))
-            self._write_status(
+            self.writer.write_status(
                 message=f"{before}Measuring the test images: {done:,} of {total:,}.",
                 remaining_s=(total - done) * trainer.evaluation_s,
             )

@@ -23,8 +23,9 @@ from convae.models.architectures import MAX_PARAMETERS, count_parameters
 from convae.models.autoencoder import ConvAutoencoder
 from convae.models.devices import memory_mb, pick_device, pick_layout, pick_precision, world
 from convae.training import noise
-from convae.training.batches import Batches
+from convae.training.batches import Batches, shared_batch_size
 from convae.training.clipping import GradientClipper
+from convae.training.epoch_sums import EpochSums
 from convae.training.forward import TrainingPass
 from convae.training.objective import Objective
 from convae.training.optim import make_optimizer
@@ -33,24 +34,6 @@ from convae.training.schedule import LearningRate
 from convae.training.validation import Validation
 
 FOLLOW = 0.02  # share of the latest batch in the mean code
-
-
-def shared_batch_size(config: TrainConfig, images: int) -> int:
-    """Images per step over all processes, where there are so many images to train on.
-
-    ConfigError where the processes cannot share a batch equally. Every process computes the same,
-    and does so before they join a group: a process that waits for a group cannot report why
-    another one ended.
-    """
-    _, processes = world()
-    size = min(config.batch_size, images)
-    if rest := size % processes:
-        which = "" if size == config.batch_size else ", all training images"
-        raise ConfigError(
-            f"`batch_size` (={size}{which}) must be divisible by the number of processes "
-            f"(={processes}): choose for example {max(size - rest, processes)}."
-        )
-    return size
 
 
 class Trainer:
@@ -91,7 +74,7 @@ class Trainer:
         self.test_images = 0  # measured after the training; part of the estimate of the time left
         self.heartbeat: Callable[[], object] = lambda: None  # called within long computations
         self.clock_read_at = time.perf_counter()
-        self._start_sums()
+        self.sums = EpochSums(self.device, self.batch_size)
 
     @classmethod
     def create(
@@ -161,7 +144,7 @@ class Trainer:
     def skip_time(self) -> None:
         """Exclude the time since the clock was last read: a pause, or time between sessions."""
         now = time.perf_counter()
-        self.epoch_began += now - self.clock_read_at
+        self.sums.exclude(now - self.clock_read_at)
         self.clock_read_at = now
 
     def pass_time(self) -> None:
@@ -172,17 +155,10 @@ class Trainer:
     def begin_epoch(self) -> Iterator[Tensor]:
         """Reset the sums of the epoch; returns the batches of this process, as image numbers."""
         self.model.train()
-        self._start_sums()
+        self.sums = EpochSums(self.device, self.batch_size)
         own = self.order()[self.rank :: self.world]
         share = self.batch_size // self.world
         return (own[i * share : (i + 1) * share] for i in range(self.steps_per_epoch))
-
-    def _start_sums(self) -> None:
-        self.epoch_began = time.perf_counter()
-        self.steps_taken = 0  # in this epoch, in this session
-        self.highest_rate = 0.0  # of this epoch's steps
-        self.loss_sum = torch.zeros((), device=self.device)
-        self.kl_sum = torch.zeros((), device=self.device)  # nats per image
 
     def autocast(self) -> AbstractContextManager:
         if self.precision == torch.float32:
@@ -203,7 +179,6 @@ class Trainer:
         loss, error, kl = self.objective.losses(step, target, keep)
         self.follow_mean_code(step.mean.detach().float())
         rate = self.learning_rate()
-        self.highest_rate = max(rate, self.highest_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self.optimizer.zero_grad(set_to_none=True)
@@ -214,10 +189,7 @@ class Trainer:
         if self.average:
             self.average.update_parameters(self.model)
         self.step += 1
-        self.steps_taken += 1
-        self.loss_sum += error
-        if kl is not None:
-            self.kl_sum += kl
+        self.sums.add(error, kl, rate)
         return error
 
     @torch.no_grad()
@@ -227,22 +199,6 @@ class Trainer:
         share = max(1 / (self.step + 1), FOLLOW)
         self.model.code_mean.lerp_(codes.mean(dim=0), share)
 
-    def mean_loss(self) -> float:
-        """Mean training loss of this epoch so far, over all processes; 0.0 before a step."""
-        return self._mean_over_steps(self.loss_sum)
-
-    def _mean_over_steps(self, total: Tensor) -> float:
-        if not self.steps_taken:
-            return 0.0
-        if self.world > 1:
-            total = total / self.world
-            dist.all_reduce(total)
-        return (total / self.steps_taken).item()
-
-    def images_per_s(self) -> float:
-        """Training speed in this epoch, over all processes, without pauses."""
-        return self.steps_taken * self.batch_size / (time.perf_counter() - self.epoch_began)
-
     def validate(self) -> tuple[float, float]:
         """(loss, PSNR in dB) of the model to deliver, see `Validation.measure`."""
         loss, psnr, self.evaluation_s = self.validation.measure(self.result, self.heartbeat)
@@ -251,10 +207,10 @@ class Trainer:
     def end_epoch(self) -> EpochRecord:
         """Validate and count the epoch. Where it diverged (``not record.is_finite``) nothing is
         counted: the trainer stays at the last good epoch."""
-        loss = self.mean_loss()  # waits for the device, so it comes before the speed
-        speed = self.images_per_s()
+        loss = self.sums.mean_loss()  # waits for the device, so it comes before the speed
+        speed = self.sums.images_per_s()
         val_loss, val_psnr = self.validate()
-        kl = self._mean_over_steps(self.kl_sum)
+        kl = self.sums.mean_kl()
         self._share_time()
         record = EpochRecord(
             self.epoch + 1, self.step, loss, val_loss, val_psnr, self.learning_rate(), speed,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from convae import data
-from convae.data import image_folder
+from convae.data import folder_layout, image_folder
 from convae.errors import DataError
 from convae.ui import caches
 
@@ -114,33 +114,33 @@ def test_train_alone_may_be_flat_too(tmp_path):
 
 
 def test_val_stands_in_for_test():
-    placed, _ = image_folder.arrange(["train/a/1.png", "train/b/2.png", "val/a/3.png"])
+    placed, _ = folder_layout.arrange(["train/a/1.png", "train/b/2.png", "val/a/3.png"])
     assert placed["val/a/3.png"] == ("test", "a")
 
 
 def test_the_held_out_stay_held_out_when_images_are_added():
     names = [f"{n}.png" for n in range(1000)]
-    before, _ = image_folder.arrange(names)
-    after, _ = image_folder.arrange(names + [f"new{n}.png" for n in range(50)])
+    before, _ = folder_layout.arrange(names)
+    after, _ = folder_layout.arrange(names + [f"new{n}.png" for n in range(50)])
     test_before = {name for name in names if before[name][0] == "test"}
     test_after = {name for name in names if after[name][0] == "test"}
     assert len(test_before) == 100 and len(test_before & test_after) > 90
 
 
 def test_what_is_held_out_is_capped(monkeypatch):
-    monkeypatch.setattr(image_folder, "HOLD_OUT_MOST", 10)
-    placed, _ = image_folder.arrange([f"{n}.png" for n in range(200)])
+    monkeypatch.setattr(folder_layout, "HOLD_OUT_MOST", 10)
+    placed, _ = folder_layout.arrange([f"{n}.png" for n in range(200)])
     assert sum(split == "test" for split, _ in placed.values()) == 10
 
 
 def test_class_folders_in_one_folder_are_not_taken_for_a_wrapper():
-    assert image_folder.arrange(["cat/1.png", "cat/2.png"])[1] == ("cat",)
-    assert image_folder.arrange(["set/cat/1.png", "set/ant/2.png"])[1] == ("ant", "cat")
+    assert folder_layout.arrange(["cat/1.png", "cat/2.png"])[1] == ("cat",)
+    assert folder_layout.arrange(["set/cat/1.png", "set/ant/2.png"])[1] == ("ant", "cat")
 
 
 def test_cifar10_classes_come_in_their_own_order():
     own = "airplane automobile bird cat deer dog frog horse ship truck".split()
-    assert image_folder.arrange([f"train/{name}/1.png" for name in reversed(own)])[1] == tuple(own)
+    assert folder_layout.arrange([f"train/{name}/1.png" for name in reversed(own)])[1] == tuple(own)
 
 
 def test_links_are_followed_and_do_not_lead_in_circles(tmp_path):

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from convae import runs
-from convae.config import from_flat
+from convae.flat_config import from_flat
 from convae.runs import snapshots
 from tests.support.browser_pages import assert_healthy, chosen, pixels
 from tests.support.browsing import free_port, serving, settle

@@ -12,8 +12,8 @@ import safetensors.torch
 import torch
 
 from convae import runs
-from convae.config import from_flat
 from convae.errors import CheckpointError, ConvaeError, RunError
+from convae.flat_config import from_flat
 from convae.models import bundle, checkpoints
 from convae.models.autoencoder import ConvAutoencoder
 

@@ -18,8 +18,9 @@ import torch
 from convae import __main__ as cli
 from convae import runs
 from convae.codec import Codec
-from convae.config import TrainConfig, from_flat
+from convae.config import TrainConfig
 from convae.errors import CheckpointError, ConfigError
+from convae.flat_config import from_flat
 from convae.models import bundle, checkpoints
 from convae.models.autoencoder import ConvAutoencoder
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convae.config import from_flat
+from convae.flat_config import from_flat
 from convae.runs import forecast
 from convae.training import loop
 from convae.training.trainer import Trainer

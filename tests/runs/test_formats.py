@@ -5,8 +5,9 @@ import json
 import pytest
 
 from convae import files, runs
-from convae.config import TrainConfig, from_flat
+from convae.config import TrainConfig
 from convae.errors import RunError
+from convae.flat_config import from_flat
 
 
 def test_files_of_a_run_without_a_format_are_read():

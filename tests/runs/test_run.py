@@ -11,8 +11,8 @@ import pytest
 
 from convae import __main__ as cli
 from convae import files, runs
-from convae.config import from_flat
 from convae.errors import RunError
+from convae.flat_config import from_flat
 from convae.runs import launch
 from tests.support.waiting import wait_for
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
-from convae import config, runs
+from convae import flat_config, runs
 from convae.config import DataConfig, TrainConfig, from_dict
 
 CROWDS = (5_000, 10_000)  # test images of the sets that models called crowd-5000, ... come with
@@ -24,7 +24,7 @@ def add_run(folder, weights, spec: str) -> None:
 
 def finished(name: str, weights, **changes) -> runs.Run:
     """A run that has ended, with a model, one epoch of history and an event."""
-    run = runs.claim(config.from_flat({"spec": "shapes", "architecture": "classic",
+    run = runs.claim(flat_config.from_flat({"spec": "shapes", "architecture": "classic",
                                        "latent_dim": 8, "base_channels": 8}), name)  # fmt: skip
     shutil.copyfile(weights / "model.safetensors", run.path / "model.safetensors")
     card = json.loads((weights / "card.json").read_text()) | changes

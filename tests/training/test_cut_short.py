@@ -6,7 +6,7 @@ import os
 import pytest
 
 from convae import runs
-from convae.config import from_flat
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.training import session
 

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from convae import __main__ as cli
 from convae import records, runs
-from convae.config import from_flat
 from convae.data import corrupt
 from convae.errors import ConfigError
 from convae.evaluation import metrics
 from convae.evaluation.pca import fit_pca
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.plots import training
 from convae.progress import Bars

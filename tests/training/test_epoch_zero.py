@@ -3,7 +3,7 @@
 import numpy as np
 
 from convae import runs
-from convae.config import from_flat
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.runs import snapshots
 from convae.training import session

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from convae.config import from_flat
+from convae.flat_config import from_flat
 from convae.training import loop
 from convae.training.loop import EpochRecord, Event, Requests, fit
 from convae.training.reproducible import seed_everything

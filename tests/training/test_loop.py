@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from convae.config import from_flat
 from convae.errors import ConfigError
+from convae.flat_config import from_flat
 from convae.models import devices
-from convae.training import loop
+from convae.training import epoch_sums, loop
 from convae.training import trainer as trainer_module
 from convae.training.loop import Ended, EpochRecord, Event, Requests, fit
 from convae.training.optim import loss_of
@@ -127,6 +127,7 @@ def test_a_time_budget_ends_the_run_and_brings_the_rate_to_zero(monkeypatch):
     clock = SimpleNamespace(perf_counter=lambda: 0.05 * next(ticks), sleep=None)
     monkeypatch.setattr(loop, "time", clock)
     monkeypatch.setattr(trainer_module, "time", clock)
+    monkeypatch.setattr(epoch_sums, "time", clock)
     _, items = trained(time_budget_s=1.5, epochs=1)
     assert items[-1].state == "done"
     last = records(items)[-1]

@@ -10,9 +10,10 @@ import torch
 
 from convae import __main__ as cli
 from convae import runs
-from convae.config import ModelConfig, TrainConfig, from_flat
+from convae.config import ModelConfig, TrainConfig
 from convae.errors import ConfigError, ConvaeError
 from convae.evaluation.pca import fit_pca, squared_errors
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.models.autoencoder import ConvAutoencoder
 from convae.models.card import Card

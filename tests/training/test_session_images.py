@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from convae import data, runs
-from convae.config import from_flat
 from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.evaluation.pca import fit_pca
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.training import initial_weights, reference_levels, session, splits
 from convae.training.trainer import Trainer

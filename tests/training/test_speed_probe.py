@@ -3,8 +3,8 @@ import time
 import pytest
 
 from convae import data
-from convae.config import from_flat
 from convae.errors import ConvaeError
+from convae.flat_config import from_flat
 from convae.training import speed_probe, splits
 from convae.training.speed_probe import start
 from tests.support.waiting import wait_for

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from convae import runs
-from convae.config import from_flat
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 from tests.support.waiting import wait_for
 

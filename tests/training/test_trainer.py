@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from convae import records, runs
-from convae.config import from_flat
 from convae.errors import ConvaeError
+from convae.flat_config import from_flat
 from convae.training.failures import failure_of
 from convae.training.reports import EpochRecord
 from convae.training.reproducible import seed_everything
@@ -40,7 +40,7 @@ def test_creating_a_trainer_seeds_nothing_and_seeding_before_fixes_the_weights()
 def test_an_epoch_is_counted_once_with_the_mean_loss_of_its_steps():
     trainer = trainer_of()
     losses = [trainer.train_step(chosen).item() for chosen in trainer.begin_epoch()]
-    assert len(losses) == trainer.steps_taken == 3
+    assert len(losses) == trainer.sums.steps == 3
     record = trainer.end_epoch()
     assert (record.epoch, record.step) == (trainer.epoch, trainer.step) == (1, 3)
     assert record.train_loss == pytest.approx(np.mean(losses))
@@ -55,7 +55,7 @@ def test_a_diverged_epoch_is_not_counted():
     best = trainer.best_psnr
     for chosen in trainer.begin_epoch():
         trainer.train_step(chosen)
-    trainer.loss_sum += float("nan")
+    trainer.sums.loss += float("nan")
     assert not trainer.end_epoch().is_finite
     assert (trainer.epoch, trainer.bad_epochs, trainer.best_psnr) == (1, 0, best)
 

@@ -10,9 +10,10 @@ from torch.distributions import Normal, kl_divergence
 
 from convae import __main__ as cli
 from convae import runs
-from convae.config import ModelConfig, from_flat
+from convae.config import ModelConfig
 from convae.errors import ConfigError
 from convae.evaluation.pca import squared_errors
+from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.models.autoencoder import VALUES, ConvAutoencoder
 from convae.training import variational

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from convae.config import from_flat
+from convae.flat_config import from_flat
 from convae.models.autoencoder import ConvAutoencoder
 from convae.training.optim import make_optimizer
 

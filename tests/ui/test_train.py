@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from convae import files, runs
-from convae.config import from_flat
 from convae.errors import RunError
+from convae.flat_config import from_flat
 from convae.models import bundle
 from convae.runs import snapshots
 from convae.training import reference_levels, speed_probe

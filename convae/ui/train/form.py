@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from convae import config, data, limits, runs
+from convae import data, flat_config, limits, runs
 from convae.config import TrainConfig
 from convae.errors import ConvaeError, RunError
 from convae.models import architectures
@@ -76,7 +76,7 @@ def presets() -> dict[str, Preset]:
 
 def duplicate(made: TrainConfig) -> None:
     """Put these settings into the form the next time it is drawn."""
-    st.session_state["train-fill"] = config.to_flat(made)
+    st.session_state["train-fill"] = flat_config.to_flat(made)
 
 
 def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any]:
@@ -86,7 +86,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
     No st.form: the forecast of size and time follows every change of a setting.
     """
     options = presets()
-    fields = config.settings()
+    fields = flat_config.settings()
 
     def fill(values: dict[str, Any]) -> None:
         for f in fields:
@@ -119,7 +119,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         values |= _widgets([f for f in fields if f.metadata["advanced"]], key)
     with above:
         try:
-            made, notes = limits.capped(config.from_flat(values))
+            made, notes = limits.capped(flat_config.from_flat(values))
             if (count := architectures.count_parameters(made.model)) > architectures.MAX_PARAMETERS:
                 raise ConvaeError(
                     f"This model would have {count:,} parameters, more than "

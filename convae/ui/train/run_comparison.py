@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from convae import config, plots, records
+from convae import flat_config, plots, records
 from convae.errors import ConvaeError
 from convae.evaluation import metrics
 from convae.runs import Run, snapshots
@@ -41,7 +41,7 @@ def compare(chosen: list[Run]) -> None:
 
 def _differences(chosen: list[Run]) -> None:
     configs = {run.id: run.config() for run in chosen}
-    differing, same = config.compared(configs)
+    differing, same = flat_config.compared(configs)
     changes = {run.id: records.rate_changes(run.events()) or "none" for run in chosen}
     if set(changes.values()) != {"none"}:
         if len(set(changes.values())) > 1:
