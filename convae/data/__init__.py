@@ -8,7 +8,9 @@ cifar10      CIFAR-10: read, checked; download: fetched with progress
 image_folder folders, zip and tar archives of images
 corruptions  noise, blur and masks with a strength
 uploads      uploaded images and zips, within fixed limits
+own_sets     labels and splits of uploaded images; sets kept on this machine
 decoding     one image file to 32x32 pixels, within limits of memory and time
+large_images whether there is memory for a large image
 zips         the number of entries of a zip, read before it is parsed
 disk_cache   decoded sets kept on disk as memory maps
 """

@@ -1,7 +1,8 @@
 """Every image set by one name: CIFAR-10, built-in sets, folders and archives, arrays in a file.
 
 `load(spec, split)` gives an ImageSet. A spec is a word or a word and a path:
-sample, cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar), npz:PATH.
+sample, cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar), npz:PATH,
+own:NAME (a set kept on this machine, see `own_sets`).
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convae.data import builtin, cifar10, disk_cache, image_folder, photographs
+from convae.data import builtin, cifar10, disk_cache, image_folder, own_sets, photographs
 from convae.data.sample import sample
 from convae.errors import DataError
 
@@ -29,7 +30,7 @@ SPECS = {
     "photos": "6,400 crops of ten photographs; they come with scikit-learn and scikit-image.",
 }
 TRAINING_SPECS = tuple(spec for spec in SPECS if spec != "sample")  # with a training split
-_FORMS = "sample, cifar10, shapes, digits, photos, folder:PATH or npz:PATH"
+_FORMS = "sample, cifar10, shapes, digits, photos, folder:PATH, npz:PATH or own:NAME"
 _BUILT_IN = {"shapes": builtin.shapes, "digits": builtin.digits, "photos": photographs.photos}
 
 
@@ -83,6 +84,9 @@ def check_spec(spec: str) -> None:
     if spec in SPECS:
         return
     shown = spec if len(spec) <= 200 else f"{spec[:200]}..."
+    if kind == "own" and path:
+        own_sets.open_set(path)
+        return
     if kind not in ("folder", "npz") or not path:
         raise DataError(f"`{shown}` is not an image set: give {_FORMS}.")
     place = os.path.expanduser(path)
@@ -104,7 +108,7 @@ def stamp(spec: str) -> str:
     if kind == "npz":
         about = os.stat(os.path.expanduser(path))
         return f"{about.st_ino}-{about.st_size}-{about.st_mtime_ns}"
-    return ""
+    return own_sets.stamp(path) if kind == "own" else ""
 
 
 def splits(spec: str, progress: Progress | None = None) -> tuple[str, ...]:
@@ -118,7 +122,10 @@ def splits(spec: str, progress: Progress | None = None) -> tuple[str, ...]:
     if kind == "npz":
         with _npz(path) as arrays:
             return tuple(split for split in SPLITS if f"{split}_images" in arrays)
-    result = image_folder.open_set(path, progress)
+    if kind == "own":
+        result = own_sets.open_set(path)
+    else:
+        result = image_folder.open_set(path, progress)
     return tuple(split for split in SPLITS if split in result.splits)
 
 
@@ -136,6 +143,8 @@ def load(spec: str, split: str = "test", progress: Progress | None = None) -> Im
         return _load_npz(spec, path, split)
     if kind == "folder":
         return _from_kept(image_folder.open_set(path, progress), spec, split)
+    if kind == "own":
+        return _from_kept(own_sets.open_set(path), spec, split)
     if kind == "cifar10":
         return _from_kept(cifar10.open_set(progress), spec, split)
     if kind == "sample":

@@ -1,7 +1,7 @@
 """One image file, decoded to 32x32 pixels within bounds of memory and time.
 
 A large image is never converted whole: its square is cut into bands, and each band is converted and
-reduced on its own. So 16 megapixels take little more memory than their decoder needs for them.
+reduced on its own. So it takes little more memory than its decoder needs, see `large_images`.
 """
 
 import io
@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from convae.data import large_images
 from convae.errors import DataError
 
 SIZE = 32
 UPLOAD_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 PLEASE = "give a PNG, JPEG, WebP, BMP or GIF"
 BACKGROUND = (255, 255, 255)  # transparent areas are shown on white
-MAX_PIXELS = 16_000_000
+MAX_PIXELS = 80_000_000  # a camera may give 60; Pillow warns from 89
 MAX_FILE_SECONDS = 5.0  # from its first byte to its 32x32 pixels
 REDUCED = 8 * SIZE  # a side of twice this or more is reduced band by band
 
@@ -56,8 +57,8 @@ def decode(
     """One image file -> (uint8 (32, 32, 3), notes on what was done to it, work in pixels).
 
     DataError, of one sentence without a subject ("is damaged ..."), for whatever cannot be decoded.
-    Bytes that take longer than MAX_FILE_SECONDS are rejected. Of a WebP half as many pixels are
-    allowed, because its decoder holds the image four times.
+    Bytes that take longer than MAX_FILE_SECONDS are rejected, and so is what needs more memory than
+    `large_images` allows.
     """
     try:
         image = Image.open(_Timed(source) if isinstance(source, bytes) else source, formats=formats)
@@ -69,15 +70,16 @@ def decode(
         raise DataError(f"is not an image that can be read here; {PLEASE}.") from None
     with image:
         pixels = image.width * image.height
-        if image.format == "WEBP":
-            max_pixels //= 2
         if pixels > max_pixels:
-            given = f"{image.width} x {image.height} pixels"
-            raise _too_large(given, max_pixels, " as WebP" * (image.format == "WEBP"))
+            raise _too_large(f"{image.width} x {image.height} pixels", max_pixels)
         # a JPEG is not decoded at its full size, see _decoded
         work = pixels // 4 if image.format == "JPEG" else pixels
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
         try:
-            return np.array(_decoded(image)), _notes(image), work
+            with large_images.room_for(image, size):
+                return np.array(_decoded(image)), _notes(image), work
+        except DataError:
+            raise
         except _TooSlow:
             raise _too_slow(work) from None
         except Exception:  # the types that decoders raise on damaged files are many
@@ -117,9 +119,9 @@ def _too_slow(work: int) -> Failed:
     )
 
 
-def _too_large(given: str, max_pixels: int, kind: str = "") -> DataError:
+def _too_large(given: str, max_pixels: int) -> DataError:
     return DataError(
-        f"is too large ({given}; at most {max_pixels / 1e6:.0f} megapixels{kind}); "
+        f"is too large ({given}; at most {max_pixels / 1e6:.0f} megapixels); "
         "make it smaller and retry."
     )
 

@@ -158,7 +158,11 @@ def printable(class_names: Iterable[str]) -> tuple[str, ...]:
 
 def opened(name: str) -> KeptSet | None:
     """The set kept under `name`; None if there is none or it is incomplete."""
-    folder = data_dir() / "sets" / name
+    return opened_in(data_dir() / "sets" / name)
+
+
+def opened_in(folder: Path) -> KeptSet | None:
+    """The set in this folder; None if there is none or it is incomplete."""
     try:
         about = json.loads((folder / "set.json").read_text(encoding="utf-8"))
         for split, facts in about["splits"].items():

@@ -1,10 +1,12 @@
 """Uploaded files to uint8 images: one image, several, or a zip of them, within fixed limits."""
 
 import io
+import re
 import stat
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +14,13 @@ from convae.data import zips
 from convae.data.decoding import PLEASE, SIZE, decode
 from convae.errors import DataError
 
-MAX_FILE_BYTES = 8 * 2**20
-MAX_UPLOADS = 500  # images in one go, and members of one zip
+MAX_FILE_BYTES = 32 * 2**20  # a photograph of 80 megapixels
+MAX_UPLOADS = 5_000  # images in one go, and members of one zip; decoded they take 15 MB
 MAX_ZIP_BYTES = 64 * 2**20  # of all members together, unpacked
 MAX_ZIP_RATIO = 200
 MAX_ZIP_ENTRIES = 10_000  # of any type: the listing itself costs memory
 MAX_WORK_PIXELS = 500_000_000  # of all images in one go: some ten seconds of decoding
+MAX_SHOWN_NAME = 60  # characters of a file name in a message
 MAX_SECONDS = 10.0  # of decoding in one go, as files of few pixels can be slow, too
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
@@ -51,17 +54,30 @@ def _decode_bytes(data: bytes) -> tuple[np.ndarray, list[str], int]:
     return decode(data)
 
 
-def decode_uploads(files: Sequence[bytes]) -> tuple[np.ndarray, list[str]]:
-    """Uploaded files, each the bytes of an image or of a zip of images -> (images, problems).
+class Decoded(NamedTuple):
+    """Uploaded images.
 
-    images: uint8 (N, 32, 32, 3), in the order given. problems: a sentence for each file that was
-    left out and for each thing done that a user should know. Files are called by their place,
-    "Image 3" or "Image 5 of zip 2", never by their name. A bad file does not affect the others.
+    images: uint8 (N, 32, 32, 3), in the order given. names: for each a different path with "/", to
+    find its class by (`own_sets.arranged`); never a path on this machine. problems: a sentence for
+    each file that was left out and for each thing done that a user should know.
     """
-    images: list[np.ndarray] = []
+
+    images: np.ndarray
+    names: list[str]
+    problems: list[str]
+
+
+def decode_uploads(files: Sequence[tuple[str, bytes]]) -> Decoded:
+    """Uploaded files, each the name and the bytes of an image or of a zip of images.
+
+    In problems files are called by their names as `shown_name` cleans them. A bad file does not
+    affect the others.
+    """
+    images: dict[str, np.ndarray] = {}
     problems: list[str] = []
     work, began = 0, time.monotonic()
-    for name, data in _entries(files, problems):
+    for entry in _entries(files, problems):
+        name = entry.shown
         limit = _limit_reached(len(images), work, time.monotonic() - began)
         if limit:
             problems.append(
@@ -69,39 +85,73 @@ def decode_uploads(files: Sequence[bytes]) -> tuple[np.ndarray, list[str]]:
             )
             break
         try:
-            image, notes, cost = _decode_bytes(data)
+            image, notes, cost = _decode_bytes(entry.data)
         except DataError as error:
             problems.append(f"{name} {error}")
             work += getattr(error, "work", 0)
             continue
-        images.append(image)
+        images[_unused(entry.path, images)] = image
         problems.extend(f"{name} {note}" for note in notes)
         work += cost
-    stacked = np.stack(images) if images else np.zeros((0, SIZE, SIZE, 3), np.uint8)
-    return stacked, problems
+    stacked = np.stack(list(images.values())) if images else np.zeros((0, SIZE, SIZE, 3), np.uint8)
+    return Decoded(stacked, list(images), problems)
+
+
+class _Entry(NamedTuple):
+    """One image file: its name in messages, its path in the set, its bytes."""
+
+    shown: str
+    path: str
+    data: bytes
+
+
+def shown_name(path: str) -> str:
+    """The last two parts of an uploaded file's path in quotes: letters, digits and a few signs stay,
+    all other characters become "_", so that nothing in it is markup, a link or a direction mark."""
+    kept = "/".join(path.replace("\\", "/").split("/")[-2:]).strip("/")
+    clean = re.sub(r"[^\w .,()+-/]", "_", kept)
+    if len(clean) > MAX_SHOWN_NAME:
+        clean = f"{clean[: MAX_SHOWN_NAME // 2]}...{clean[-(MAX_SHOWN_NAME // 2 - 3) :]}"
+    return f'"{clean}"'
+
+
+def _unused(path: str, taken: Container[str]) -> str:
+    """The path, or with a number in its last part where that is taken."""
+    folder, slash, name = path.rpartition("/")
+    number, result = 2, path
+    while result in taken:
+        result = f"{folder}{slash}{number} {name}"
+        number += 1
+    return result
 
 
 def _limit_reached(count: int, work: int, elapsed_s: float) -> str:
     if count == MAX_UPLOADS:
-        return f"at most {MAX_UPLOADS} images are taken"
+        return f"at most {MAX_UPLOADS:,} images are taken"
     if work > MAX_WORK_PIXELS:
         return f"at most {MAX_WORK_PIXELS / 1e6:,.0f} megapixels are taken"
     return f"decoding may take at most {MAX_SECONDS:.0f} s" if elapsed_s > MAX_SECONDS else ""
 
 
-def _entries(files: Sequence[bytes], problems: list[str]) -> Iterator[tuple[str, bytes]]:
-    for number, data in enumerate(files, start=1):
+def _entries(files: Sequence[tuple[str, bytes]], problems: list[str]) -> Iterator[_Entry]:
+    for name, data in files:
         if data[:2] != b"PK":
-            yield f"Image {number}", data
+            yield _Entry(shown_name(name), _path(name), data)
             continue
         try:
-            yield from _zip_entries(data, number, problems)
+            yield from _zip_entries(data, shown_name(name), problems)
         except DataError as error:
-            problems.append(f"Zip {number} {error}")
+            problems.append(f"The zip {shown_name(name)} {error}")
 
 
-def _zip_entries(data: bytes, number: int, problems: list[str]) -> Iterator[tuple[str, bytes]]:
-    """The images inside a zip, unpacked one by one in memory; paths inside are never used."""
+def _path(name: str) -> str:
+    """A name that zips or browsers give, with "/" and without parts that mean a place."""
+    parts = name.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "image"
+
+
+def _zip_entries(data: bytes, archive_name: str, problems: list[str]) -> Iterator[_Entry]:
+    """The images inside a zip, unpacked one by one in memory; nothing is written to a path."""
     try:
         count = zips.count_entries(data, MAX_ZIP_ENTRIES)
         if count > MAX_ZIP_ENTRIES:
@@ -117,14 +167,17 @@ def _zip_entries(data: bytes, number: int, problems: list[str]) -> Iterator[tupl
         raise DataError("holds no images; put PNG, JPEG, WebP, BMP or GIF files in it.")
     if len(pictures) < len(members):
         others = len(members) - len(pictures)
-        problems.append(f"Zip {number} also holds {others} files that are not images; left out.")
+        problems.append(
+            f"The zip {archive_name} also holds {others} files that are not images; left out."
+        )
     if len(pictures) > MAX_UPLOADS:
         problems.append(
-            f"Zip {number} holds {len(pictures):,} images; the first {MAX_UPLOADS} are used."
+            f"The zip {archive_name} holds {len(pictures):,} images; the first {MAX_UPLOADS:,} are "
+            "used."
         )
     unpacked = 0
     for place, member in enumerate(pictures[:MAX_UPLOADS], start=1):
-        name = f"Image {place} of zip {number}"
+        name = f"{shown_name(member.filename)} in the zip {archive_name}"
         reason = _refusal(member)
         if reason:
             problems.append(f"{name} {reason}; left out.")
@@ -141,7 +194,7 @@ def _zip_entries(data: bytes, number: int, problems: list[str]) -> Iterator[tupl
                 f"unpacks to more than {MAX_ZIP_BYTES >> 20} MB; only the first {place - 1} images "
                 "are used. Give the rest in another zip."
             )
-        yield name, content
+        yield _Entry(name, _path(member.filename), content)
 
 
 def _is_clutter(name: str) -> bool:

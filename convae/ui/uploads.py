@@ -26,7 +26,8 @@ def pick_uploads() -> ImageSet:
         )
         file_ids = tuple(file.file_id for file in files)
         if file_ids and file_ids != st.session_state.get("uploads-ids"):
-            decoded, problems = image_uploads.decode_uploads([file.getvalue() for file in files])
+            named = [(file.name, file.getvalue()) for file in files]
+            decoded, _, problems = image_uploads.decode_uploads(named)
             st.session_state["uploads-ids"] = file_ids
             st.session_state["uploads-problems"] = problems
             kept = as_set(decoded) if len(decoded) else None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convae.data import decoding, uploads
+from convae.data import decoding, large_images, uploads
 from convae.errors import DataError
 
 PEAK = """
@@ -21,7 +21,7 @@ def peak():  # MiB that this process ever held
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
 small = io.BytesIO()
-Image.new("RGBA", (64, 64)).save(small, sys.argv[2])
+Image.new("RGB" if sys.argv[2] == "JPEG" else "RGBA", (64, 64)).save(small, sys.argv[2])
 decoding.decode(small.getvalue())
 data = open(sys.argv[1], "rb").read()
 before = peak()
@@ -63,10 +63,46 @@ def test_the_largest_image_takes_less_than_150_mb(mode, kind, side, options, tmp
     assert float(subprocess.run(command, check=True, capture_output=True).stdout) < 150
 
 
-def test_of_a_webp_half_as_many_pixels_are_allowed():
-    data = encoded(Image.new("RGB", (4000, 2001)), "WEBP", quality=1, method=0)
-    with pytest.raises(DataError, match="at most 8 megapixels as WebP"):
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_photograph_of_72_megapixels_is_decoded_small(tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(encoded(picture(8500, "RGB"), "JPEG", quality=30))
+    command = [sys.executable, "-c", PEAK, str(path), "JPEG"]
+    assert float(subprocess.run(command, check=True, capture_output=True).stdout) < 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "need"),
+    [
+        ("JPEG", {}, 2_500_000),
+        ("JPEG", {"progressive": True}, 120_000_000),
+        ("PNG", {"compress_level": 0}, 80_000_000),
+        ("WEBP", {"quality": 1, "method": 0}, 320_000_000),
+    ],
+)
+def test_images_above_16_megapixels_are_scaled_down_where_memory_allows(
+    kind, options, need, monkeypatch
+):
+    data = encoded(picture(4000, "RGB").resize((5000, 4000)), kind, **options)
+    monkeypatch.setattr(large_images, "MAX_RATIO", 10**6)
+    monkeypatch.setattr(large_images, "free_bytes", lambda: 4 * need)
+    assert decoding.decode(data)[0].shape == (32, 32, 3)
+    monkeypatch.setattr(large_images, "free_bytes", lambda: 4 * need - 4)
+    if need > large_images.ALWAYS_BYTES:
+        with pytest.raises(DataError, match=r"memory of this server \(5000 x 4000 pixels need"):
+            decoding.decode(data)
+    else:
         decoding.decode(data)
+
+
+def test_a_small_file_that_claims_many_pixels_is_a_bomb():
+    data = encoded(Image.new("RGB", (5000, 4000)))
+    with pytest.raises(DataError, match=r"too large \(5000 x 4000 pixels in a file of \d+ kB\)"):
+        decoding.decode(data)
+
+
+def test_free_memory_is_known():
+    assert large_images.free_bytes() > 10**6
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16"])
@@ -139,15 +175,16 @@ def clock(monkeypatch):
 def test_a_file_that_takes_too_long_is_given_up(clock):
     data = encoded(picture(64, "RGB"))
     clock.step = 1.0  # a PNG is read in more than five pieces
-    found, problems = uploads.decode_uploads([data])
-    assert len(found) == 0 and problems[0].startswith("Image 1 takes more than 5 s to decode")
+    found, _, problems = uploads.decode_uploads([("a.png", data)])
+    assert len(found) == 0 and problems[0].startswith('"a.png" takes more than 5 s to decode')
 
 
 def test_all_files_together_have_a_limited_time(clock):
     clock.step = 0.1
-    found, problems = uploads.decode_uploads([encoded(picture(64, "RGB"))] * 60)
+    data = encoded(picture(64, "RGB"))
+    found, _, problems = uploads.decode_uploads([(f"{n}.png", data) for n in range(60)])
     assert 0 < len(found) < 60
     assert problems == [
-        f"Image {len(found) + 1} and all after it were left out: decoding may take at most 10 s at "
+        f'"{len(found)}.png" and all after it were left out: decoding may take at most 10 s at '
         "once; give the rest later."
     ]

@@ -23,6 +23,12 @@ def plain(color=RED, size=(40, 40), kind="PNG", mode="RGB", **options):
     return encoded(Image.new(mode, size, color), kind, **options)
 
 
+def decoded(*files):
+    """(images, problems) of these bytes, named 1.png, 2.png or 3.zip."""
+    named = [(f"{n}.{'zip' if d[:2] == b'PK' else 'png'}", d) for n, d in enumerate(files, 1)]
+    return uploads.decode_uploads(named)[::2]
+
+
 def zipped(*members, compression=zipfile.ZIP_DEFLATED):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
@@ -120,10 +126,11 @@ def test_of_an_animation_the_first_frame_is_used_and_said(kind):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
         (plain(kind="TIFF"), "is not an image"),
         (plain(kind="PPM"), "is not an image"),
-        (b"\0" * (8 * 2**20 + 1), r"too large a file \(8.0 MB; at most 8 MB\)"),
-        (png_that_claims(5000, 4000), r"too large \(5000 x 4000 pixels; at most 16 megapixels\)"),
-        (png_that_claims(12000, 9000), "more than 89 megapixels; at most 16"),
-        (png_that_claims(60000, 60000), "more than 89 megapixels; at most 16"),
+        (b"\0" * (32 * 2**20 + 1), r"too large a file \(32.0 MB; at most 32 MB\)"),
+        (png_that_claims(5000, 4000), r"too large \(5000 x 4000 pixels in a file of 0 kB\)"),
+        (png_that_claims(9000, 9000), r"too large \(9000 x 9000 pixels; at most 80 megapixels\)"),
+        (png_that_claims(12000, 9000), "more than 89 megapixels; at most 80"),
+        (png_that_claims(60000, 60000), "more than 89 megapixels; at most 80"),
         (png_that_claims(1000, 1000), "damaged or incomplete"),
         (plain(kind="JPEG", size=(200, 200))[:-300], "damaged or incomplete"),
         (plain(kind="PNG", size=(200, 200))[:-30], "damaged or incomplete"),
@@ -153,13 +160,13 @@ def test_damaged_files_of_any_kind_end_in_a_sentence():
 
 
 def test_one_bad_file_does_not_lose_the_others():
-    found, problems = uploads.decode_uploads([plain(RED), b"nonsense", plain(BLUE)])
+    found, problems = decoded(plain(RED), b"nonsense", plain(BLUE))
     assert [tuple(image[0, 0]) for image in found] == [RED, BLUE]
-    assert len(problems) == 1 and problems[0].startswith("Image 2 is not an image")
+    assert len(problems) == 1 and problems[0].startswith('"2.png" is not an image')
 
 
 def test_no_files_give_no_images():
-    found, problems = uploads.decode_uploads([])
+    found, problems = decoded()
     assert found.shape == (0, 32, 32, 3) and found.dtype == np.uint8 and problems == []
 
 
@@ -172,18 +179,18 @@ def test_a_zip_among_images_is_unpacked_in_memory():
         ("notes.txt", b"hello"),
         ("broken.jpg", b"hello"),
     )
-    found, problems = uploads.decode_uploads([plain(RED), archive])
+    found, problems = decoded(plain(RED), archive)
     assert [tuple(image[0, 0]) for image in found] == [RED, GREEN, BLUE]
-    assert problems[0] == "Zip 2 also holds 1 files that are not images; left out."
-    assert problems[1].startswith("Image 3 of zip 2 is not an image")
-    assert not any(word in " ".join(problems) for word in ("evil", "broken", "notes"))
+    assert problems[0] == 'The zip "2.zip" also holds 1 files that are not images; left out.'
+    assert problems[1].startswith('"broken.jpg" in the zip "2.zip" is not an image')
+    assert ".." not in " ".join(problems)
 
 
 def test_animations_among_uploads_are_named_by_their_place():
     frames = [Image.new("RGB", (32, 32), color) for color in (RED, GREEN)]
     film = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    _, problems = uploads.decode_uploads([plain(), film])
-    assert problems == ["Image 2 is an animation; its first frame is used."]
+    _, problems = decoded(plain(), film)
+    assert problems == ['"2.png" is an animation; its first frame is used.']
 
 
 def test_links_encrypted_and_oddly_packed_members_are_left_out():
@@ -194,32 +201,34 @@ def test_links_encrypted_and_oddly_packed_members_are_left_out():
     encrypted[6] |= 1
     encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
     odd = zipped(("odd.png", plain()), compression=zipfile.ZIP_LZMA)
-    found, problems = uploads.decode_uploads([archive, bytes(encrypted), odd])
+    found, problems = decoded(archive, bytes(encrypted), odd)
     assert len(found) == 1
     assert problems == [
-        "Image 1 of zip 1 is a link, not a file; left out.",
-        "Image 1 of zip 2 is encrypted; left out.",
-        "Image 1 of zip 3 is packed in an unusual way; left out.",
+        '"link.png" in the zip "1.zip" is a link, not a file; left out.',
+        '"secret.png" in the zip "2.zip" is encrypted; left out.',
+        '"odd.png" in the zip "3.zip" is packed in an unusual way; left out.',
     ]
 
 
 def test_a_zip_bomb_is_not_unpacked():
-    found, problems = uploads.decode_uploads([zipped(("bomb.bmp", b"\0" * 7_000_000))])
+    found, problems = decoded(zipped(("bomb.bmp", b"\0" * 7_000_000)))
     assert len(found) == 0
-    assert problems == ["Image 1 of zip 1 unpacks to more than 200 times its size; left out."]
+    assert problems == [
+        '"bomb.bmp" in the zip "1.zip" unpacks to more than 200 times its size; left out.'
+    ]
 
 
 def test_a_member_that_lies_about_its_size_is_cut_off(monkeypatch):
     monkeypatch.setattr(uploads, "MAX_FILE_BYTES", 1000)
     noise = np.random.default_rng(0).bytes(5000)
-    found, problems = uploads.decode_uploads([zipped(("large.png", noise))])
+    found, problems = decoded(zipped(("large.png", noise)))
     assert len(found) == 0 and "too large a file" in problems[0]
 
 
 def test_what_a_zip_unpacks_to_is_capped(monkeypatch):
     content = plain(size=(64, 64))
     monkeypatch.setattr(uploads, "MAX_ZIP_BYTES", 2 * len(content))
-    found, problems = uploads.decode_uploads([zipped(*((f"{i}.png", content) for i in range(4)))])
+    found, problems = decoded(zipped(*((f"{i}.png", content) for i in range(4))))
     assert len(found) == 2
     assert "only the first 2 images are used" in problems[0]
 
@@ -227,45 +236,69 @@ def test_what_a_zip_unpacks_to_is_capped(monkeypatch):
 def test_the_members_of_a_zip_are_capped(monkeypatch):
     monkeypatch.setattr(uploads, "MAX_UPLOADS", 3)
     archive = zipped(*((f"{i}.png", plain()) for i in range(5)))
-    found, problems = uploads.decode_uploads([archive, plain()])
+    found, problems = decoded(archive, plain())
     assert len(found) == 3
-    assert problems[0] == "Zip 1 holds 5 images; the first 3 are used."
-    assert problems[1].startswith("Image 2 and all after it were left out: at most 3 images")
+    assert problems[0] == 'The zip "1.zip" holds 5 images; the first 3 are used.'
+    assert problems[1].startswith('"2.png" and all after it were left out: at most 3 images')
 
 
 def test_a_zip_with_an_endless_listing_is_not_even_opened(monkeypatch):
     monkeypatch.setattr(uploads, "MAX_ZIP_ENTRIES", 3)
-    _, problems = uploads.decode_uploads([zipped(*((f"{i}.txt", b"") for i in range(4)))])
-    assert problems == ["Zip 1 has more than 3 entries; give a smaller one."]
+    _, problems = decoded(zipped(*((f"{i}.txt", b"") for i in range(4))))
+    assert problems == ['The zip "1.zip" has more than 3 entries; give a smaller one.']
 
 
 @pytest.mark.parametrize(("end", "count"), [(None, 2), (-30, 0)])
 def test_the_work_of_decoding_is_capped(end, count, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_WORK_PIXELS", 3000)
-    found, problems = uploads.decode_uploads([plain(size=(40, 40))[:end]] * 4)
-    assert len(found) == count and "Image 3 and all after it were left out" in problems[-1]
+    found, problems = decoded(*[plain(size=(40, 40))[:end]] * 4)
+    assert len(found) == count and '"3.png" and all after it were left out' in problems[-1]
 
 
 @pytest.mark.parametrize("data", [b"PK", b"PK\x03\x04" + b"\0" * 50, zipped()[:-1]])
 def test_a_damaged_zip_is_named(data):
-    found, problems = uploads.decode_uploads([data, plain()])
-    assert len(found) == 1 and problems[0].startswith("Zip 1 is damaged")
+    found, problems = decoded(data, plain())
+    assert len(found) == 1 and problems[0].startswith('The zip "1.zip" is damaged')
 
 
 def test_damage_inside_a_zip_costs_one_image():
     archive = bytearray(zipped(("a.png", plain()), ("b.png", plain())))
     archive[archive.index(b"a.png") + 12] ^= 255
-    found, problems = uploads.decode_uploads([bytes(archive)])
+    found, problems = decoded(bytes(archive))
     assert len(found) == 1
-    assert problems == ["Image 1 of zip 1 is damaged inside the zip; left out."]
+    assert problems == ['"a.png" in the zip "1.zip" is damaged inside the zip; left out.']
 
 
 def test_zips_inside_zips_are_not_opened():
     nested = zipped(("inner.zip", zipped(("a.png", plain()))), ("inner.png", zipped(("b", b""))))
-    found, problems = uploads.decode_uploads([nested])
-    assert len(found) == 0 and "Image 1 of zip 1 is not an image" in problems[1]
+    found, problems = decoded(nested)
+    assert len(found) == 0 and '"inner.png" in the zip "1.zip" is not an image' in problems[1]
 
 
 def test_a_zip_without_images_says_what_belongs_in_it():
-    _, problems = uploads.decode_uploads([zipped(("a.txt", b"hello"))])
-    assert problems == ["Zip 1 holds no images; put PNG, JPEG, WebP, BMP or GIF files in it."]
+    _, problems = decoded(zipped(("a.txt", b"hello")))
+    assert problems == [
+        'The zip "1.zip" holds no images; put PNG, JPEG, WebP, BMP or GIF files in it.'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("cat.png", '"cat.png"'),
+        ("/home/me/secret/cats/one (2).png", '"cats/one (2).png"'),
+        ("C:\\Users\\me\\cat.png", '"me/cat.png"'),
+        ("Grüße 猫.png", '"Grüße 猫.png"'),
+        ("a<img src=x>`*[x](y)`\u202egnp.exe", '"a_img src_x____x_(y)__gnp.exe"'),
+        ("x" * 200 + ".png", f'"{"x" * 30}...{"x" * 23}.png"'),
+        ("a\nb\0c.png", '"a_b_c.png"'),
+    ],
+)
+def test_names_in_messages_are_cleaned(given, shown):
+    assert uploads.shown_name(given) == shown
+
+
+def test_every_image_has_a_name_of_its_own():
+    both = [("a.zip", zipped(("x/1.png", plain()))), ("b.zip", zipped(("x/1.png", plain())))]
+    names = uploads.decode_uploads([*both, ("../../1.png", plain()), ("1.png", plain())]).names
+    assert names == ["x/1.png", "x/2 1.png", "1.png", "2 1.png"]

@@ -158,7 +158,8 @@ def uploads(view: View) -> list[dict]:
         )
         if not files:
             return []
-        given, problems = image_uploads.decode_uploads([file.getvalue() for file in files[:8]])
+        named = [(file.name, file.getvalue()) for file in files[:8]]
+        given, _, problems = image_uploads.decode_uploads(named)
         for problem in problems:
             st.warning(sentence(problem), icon=":material/warning:")
         if not len(given):
