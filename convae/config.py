@@ -71,7 +71,7 @@ class DataConfig:
 
     spec: str = setting(
         "shapes",
-        "cifar10, shapes, digits, photos, folder:PATH (a folder, zip or tar), npz:PATH or own:NAME.",
+        "cifar10, shapes, digits, photos, folder:PATH (folder, zip or tar), npz:PATH or own:NAME.",
         advanced=False,
     )
     limit: int = setting(

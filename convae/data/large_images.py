@@ -1,8 +1,8 @@
 """Whether there is memory to decode a large image, and one such decoding at a time.
 
-Bytes a pixel while Pillow 12 decodes (80 megapixels, peak of the process): JPEG 0.1, as it is
-decoded at an eighth of its size; progressive JPEG 6, as its coefficients are kept whole; PNG and BMP
-4 in color; WebP 16.
+Bytes a pixel while Pillow 13 decodes (80 megapixels, peak of the process): JPEG 0.1, as it is
+decoded at an eighth of its size; progressive JPEG 6, as its coefficients are kept whole; PNG and
+BMP 4 in color; WebP 16.
 """
 
 import os

@@ -106,8 +106,8 @@ class _Entry(NamedTuple):
 
 
 def shown_name(path: str) -> str:
-    """The last two parts of an uploaded file's path in quotes: letters, digits and a few signs stay,
-    all other characters become "_", so that nothing in it is markup, a link or a direction mark."""
+    """The last two parts of an uploaded file's path in quotes: letters, digits and a few signs
+    stay, others become "_", so that nothing in it is markup, a link or a direction mark."""
     kept = "/".join(path.replace("\\", "/").split("/")[-2:]).strip("/")
     clean = re.sub(r"[^\w .,()+-/]", "_", kept)
     if len(clean) > MAX_SHOWN_NAME:
