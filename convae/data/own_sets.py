@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convae.data import disk_cache
-from convae.data.image_folder import ALL, arrange
+from convae.data.folder_layout import ALL, arrange
 from convae.errors import DataError
 
 KIND = "own:"  # how the spec of a kept set begins
@@ -45,7 +45,7 @@ class Arranged(NamedTuple):
 
 
 def arranged(images: np.ndarray, names: Sequence[str]) -> Arranged:
-    """Images uint8 (N, 32, 32, 3) and their relative names, as `image_folder` arranges them.
+    """Images uint8 (N, 32, 32, 3) and their relative names, as `folder_layout` arranges them.
 
     `train/<class>/*` and `test/<class>/*`, `<class>/*`, or images side by side, which are of the
     one class "all". Without a test split a tenth is held out, by the hashes of the names.
