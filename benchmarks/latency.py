@@ -1,55 +1,39 @@
-"""How long a page takes: its script alone, and in front of a visitor.
+"""How long a page takes: its script in a running server, and until a browser has drawn it.
 
-    python -m benchmarks.latency [--model NAME] [--rounds 10] [--no-server]
+    python -m benchmarks.latency [--model NAME] [--rounds 20] [--budget 60] [--browser]
 
-Two tables in one. `script`: a warm run of the page's script through AppTest, median and worst of
-the rounds. `first` and `again`: from the address to a page that is drawn, in a headless Chromium
-against a real server on this machine; first in a process that has never drawn it, then again.
+CPU and `script`: of a warm run of the page's script in a server of its own, asked for over the
+websocket as a browser does (benchmarks/load.py); median and 95th percentile of the rounds. The CPU
+time is that of the whole server process, so it includes what follows the script. `first`: of the
+first visit in this server, with empty caches. --browser adds the seconds from the address to a page
+that is drawn in a headless Chromium: in a server that has never drawn it, then again.
+
+Exits with 1 if the median CPU time of a page is above the budget (ms).
 """
 
 import argparse
+import asyncio
 import os
 import platform
-import statistics
+import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from tests.support.browsing import ROOT, browsing, serving, settle
+from tests.support.websocket import Cost, costs
+
+BUDGET_MS = 60
 
 
-def pages() -> list[str]:
-    return ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
-
-
-def script_ms(page: str, model: str, rounds: int) -> list[float]:
-    """Warm runs of a page's script, in milliseconds. Raises RuntimeError where the page fails."""
-    from streamlit.testing.v1 import AppTest
-
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
-    if model:
-        app.query_params["model"] = model
-    if page != "app.py":
-        app.switch_page(page)
-    for _ in range(2):
-        app.run()
-    if app.exception:
-        raise RuntimeError(f"{page}: {app.exception[0].message}")
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        app.run()
-        times.append(1000 * (time.perf_counter() - began))
-    return times
-
-
-def browser_s(model: str) -> dict[str, tuple[float, float]]:
+def browser_s(address: str, names: list[str], query: str) -> dict[str, tuple[float, float]]:
     """For each page the seconds until it is drawn: the first time and again, in new tabs."""
     found = {}
-    with serving({}) as server, browsing() as browser:
-        for page in pages():
-            name = "" if page == "app.py" else Path(page).stem
-            address = f"{server.address}/{name}" + (f"?model={model}" if model else "")
-            found[page] = (_draw(browser, address), _draw(browser, address))
+    with browsing() as browser:
+        for name in names:
+            page = address + "/" + ("" if name == "overview" else name) + (query and f"?{query}")
+            found[name] = (_draw(browser, page), _draw(browser, page))
     return found
 
 
@@ -64,24 +48,52 @@ def _draw(browser, address: str) -> float:
     return took
 
 
+def table(found: dict[str, Cost], drawn: dict[str, tuple[float, float]]) -> str:
+    """The figures as a table in markdown."""
+    lines = [
+        "| page | CPU median (ms) | CPU p95 (ms) | script median (ms) | first (s) | sent (KB) |"
+        + (" browser, first (s) | again (s) |" if drawn else "")
+    ]
+    lines.append("|---" * (lines[0].count("|") - 1) + "|")
+    for name, cost in found.items():
+        line = (
+            f"| {name} | {np.median(cost.cpu_ms):.0f} | {np.quantile(cost.cpu_ms, 0.95):.0f} "
+            f"| {np.median(cost.wall_ms):.0f} | {cost.first_s:.1f} | {cost.sent / 1000:.0f} |"
+        )
+        if drawn:
+            line += "".join(f" {seconds:.1f} |" for seconds in drawn[name])
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def above(found: dict[str, Cost], budget_ms: float) -> list[str]:
+    """The pages whose median CPU time is above the budget."""
+    return [name for name, cost in found.items() if np.median(cost.cpu_ms) > budget_ms]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="", help="name of a checkpoint; default: the app's own")
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--no-server", action="store_true", help="only the scripts")
-    asked = parser.parse_args()
-    drawn = {} if asked.no_server else browser_s(asked.model)
-    load = os.getloadavg()[0]
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, model {asked.model or '-'}"
-    )
-    print("\n| page | script, median (ms) | worst (ms) | first (s) | again (s) |")
-    print("|---|---|---|---|---|")
-    for page in pages():
-        times = script_ms(page, asked.model, asked.rounds)
-        first, again = (f"{each:.1f}" for each in drawn[page]) if page in drawn else ("-", "-")
-        middle = statistics.median(times)
-        print(f"| {page} | {middle:.0f} | {max(times):.0f} | {first} | {again} |", flush=True)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--budget", type=float, default=BUDGET_MS, help="CPU ms of a warm run")
+    parser.add_argument("--browser", action="store_true")
+    options = parser.parse_args()
+    query = f"model={options.model}" if options.model else ""
+    load, drawn = os.getloadavg()[0], {}
+    names = ["overview", *sorted(path.stem for path in (ROOT / "pages").glob("*.py"))]
+    with tempfile.TemporaryDirectory() as home:
+        places = {f"CONVAE_{n}_DIR": str(Path(home) / n.lower()) for n in ("RUNS", "CACHE")}
+        if options.browser:
+            with serving(places | {"CONVAE_CACHE_DIR": str(Path(home) / "other")}) as server:
+                drawn = browser_s(server.address, names, query)
+        with serving(places) as server:
+            pid = server.process.pid
+            found = asyncio.run(costs(server.address, pid, options.rounds, query))
+    model = options.model or "of the app"
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load before {load:.1f}, model {model}\n")
+    print(table(found, drawn))
+    if late := above(found, options.budget):
+        raise SystemExit(f"above the budget of {options.budget:g} ms: {', '.join(late)}")
 
 
 if __name__ == "__main__":

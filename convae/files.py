@@ -5,6 +5,7 @@ import os
 import threading
 import zipfile
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+@cache
 def app_root() -> Path:
     """The folder of app.py, pages/ and checkpoints/: the clone, or the copy inside a wheel."""
     package = Path(__file__).resolve().parent

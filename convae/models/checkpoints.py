@@ -157,7 +157,13 @@ def shipped() -> list[Entry]:
 
 
 def _shipped_cards() -> list[Path]:
-    return sorted(root().glob("*/card.json"))
+    shipped_root = root()
+    try:
+        with os.scandir(shipped_root) as folders:
+            names = sorted(folder.name for folder in folders if folder.is_dir())
+    except OSError:
+        return []
+    return [shipped_root / name / "card.json" for name in names]
 
 
 def survey() -> tuple[list[Entry], dict[str, str]]:

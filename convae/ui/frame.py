@@ -104,6 +104,7 @@ def steady() -> DeltaGenerator:
 
 
 def _menu() -> None:
+    choices = address.address(defaults=False)
     with st.container(key="menu", gap=None):
         st.html(BRAND)
         for section, section_entries in MENU.items():
@@ -111,22 +112,31 @@ def _menu() -> None:
             if entries:
                 st.caption(section)
             for path, label, icon, _ in entries:
-                link(path, label, icon, width="stretch")
+                link(path, label, icon, width="stretch", choices=choices)
 
 
-def link(path: str, label: str, icon: str | None = None, *, width: str = "content") -> None:
-    """A link to another page that keeps the chosen model and images."""
-    st.page_link(
-        path, label=label, icon=icon, width=width, query_params=address.address(defaults=False)
-    )
+def link(
+    path: str,
+    label: str,
+    icon: str | None = None,
+    *,
+    width: str = "content",
+    choices: Mapping[str, str] | None = None,
+) -> None:
+    """A link to another page that keeps the chosen model and images; choices: those of
+    `address.address`, for one who draws many links."""
+    if choices is None:
+        choices = address.address(defaults=False)
+    st.page_link(path, label=label, icon=icon, width=width, query_params=choices)
 
 
 def next_pages() -> None:
     """Links to all pages, with a description each."""
     entries = [entry for section in MENU.values() for entry in section]
+    choices = address.address(defaults=False)
     for path, label, icon, description in entries[1:]:
         if (ROOT / path).is_file():
-            link(path, f"**{label}**: {description}", icon)
+            link(path, f"**{label}**: {description}", icon, choices=choices)
 
 
 def section_links(section: str) -> None:

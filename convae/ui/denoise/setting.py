@@ -14,7 +14,7 @@ from convae.data.corruptions import CORRUPTIONS, Corruption
 from convae.models.checkpoints import Checkpoint
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER, Method, Quality
-from convae.ui import caches, frame, image_sources, pickers
+from convae.ui import caches, image_sources, long_work, pickers
 
 KEPT = dict(bind="query-params", persist_state="session")
 MEASURED = (32, 100, 500)
@@ -165,6 +165,7 @@ def _restored(
     return comparison.restored
 
 
+# not one cache with `_restored`: the images of 500 take 3 MB for each method and strength
 @st.cache_resource(max_entries=2_000, show_spinner=False)
 def _quality(
     name: str,
@@ -180,6 +181,17 @@ def _quality(
     return comparison.quality
 
 
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _slot_of_qualities(
+    keys: tuple[tuple[str, str], ...],
+    kind: str,
+    strengths: tuple[float, ...],
+    seed: int,
+    fingerprint: str,
+) -> long_work.Slot:
+    return long_work.Slot()
+
+
 def restored(setting: Setting, shown: ImageSet) -> dict[str, np.ndarray]:
     """The corrupted images and the result of each method: uint8 (N, 32, 32, 3) each."""
     rows: dict[str, np.ndarray] = {}
@@ -193,15 +205,24 @@ def qualities(
     setting: Setting, measured: ImageSet, strengths: list[float]
 ) -> list[dict[str, Quality]]:
     """PSNR and SSIM of every method at each strength, with a progress bar on the first call."""
-    total, results = len(strengths) * len(setting.by), []
-    with frame.progress("Restoring the images") as report:
+    total = len(strengths) * len(setting.by)
+
+    def measure(report: long_work.Report) -> list[dict[str, Quality]]:
+        results = []
         for place, strength in enumerate(strengths):
             row: dict[str, Quality] = {}
             for number, (name, method) in enumerate(setting.by.items()):
-                report(place * len(setting.by) + number, total)
+                report(place * len(setting.by) + number, total, "restoring the images")
                 row |= _quality(
                     name, setting.keys[name], setting.kind, strength, setting.seed,
                     measured.fingerprint, method, measured,
                 )  # fmt: skip
             results.append(row)
-    return results
+        return results
+
+    # one look-up in the cache for all: each takes almost a millisecond
+    keys = tuple((name, setting.keys[name]) for name in setting.by)
+    slot = _slot_of_qualities(
+        keys, setting.kind, tuple(strengths), setting.seed, measured.fingerprint
+    )
+    return long_work.fill(slot, measure)

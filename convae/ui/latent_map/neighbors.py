@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from convae.latent import neighbors
+from convae.ui import caches
 from convae.ui.components import clickable
 from convae.ui.latent_map import chart
 from convae.ui.latent_map.view import BOUND, View
@@ -36,10 +37,26 @@ def names(view: View, rows: np.ndarray) -> list[str]:
 
 def nearest(view: View, code: np.ndarray, leave_out: int = -1) -> tuple[np.ndarray, np.ndarray]:
     """The images whose codes are nearest: (distances, rows), as many as are chosen."""
-    result = neighbors.nearest_codes(view.codes, code[None], view.neighbors + 1, view.metric)
-    distances, rows = (item[0] for item in result)
+    distances, rows = _nearest(
+        view.checkpoint.sha256, view.images.fingerprint, caches.digest_of(code),
+        view.neighbors + 1, view.metric, view.codes, code,
+    )  # fmt: skip
     keep = np.flatnonzero(rows != leave_out)[: view.neighbors]
     return distances[keep], rows[keep]
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _nearest(
+    sha256: str,
+    fingerprint: str,
+    digest: str,
+    count: int,
+    metric: str,
+    _codes: np.ndarray,
+    _code: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    distances, rows = neighbors.nearest_codes(_codes, _code[None], count, metric)
+    return distances[0], rows[0]
 
 
 def listed(view: View, distances: np.ndarray, rows: np.ndarray, key: str) -> None:

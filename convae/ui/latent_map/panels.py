@@ -9,7 +9,7 @@ from convae.data import uploads as image_uploads
 from convae.evaluation import metrics
 from convae.latent import paths, typicality
 from convae.projection import umap_service
-from convae.ui import address, frame, pictures
+from convae.ui import address, caches, frame, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.latent_map import chart, umap_queries
 from convae.ui.latent_map import view as map_view
@@ -48,7 +48,7 @@ def marks_of_spot(at: np.ndarray) -> tuple[list[dict], list[dict]]:
 def point(view: View, chosen: int) -> None:
     """One image, its reconstruction, and the images nearest to it in code space."""
     image = view.images.images[chosen][None]
-    rebuilt = view.checkpoint.decode(view.codes[chosen][None])
+    rebuilt = caches.Remembered(view.checkpoint).decode(view.codes[chosen][None])
     chart.offer_selection(view)
     st.subheader(f"Image {chosen}: {plain(names(view, [chosen])[0])}", anchor=False)
     left, right = st.columns(2)
@@ -132,7 +132,9 @@ def walk(view: View, start: int | None, chosen: int) -> None:
         st.caption("Click two points, one after the other, to decode the codes between them.")
         return
     codes = paths.lerp(view.codes[start], view.codes[chosen], STEPS)
-    pictures.image_rows({"interpolation": view.checkpoint.decode(codes)}, columns=STEPS)
+    pictures.image_rows(
+        {"interpolation": caches.Remembered(view.checkpoint).decode(codes)}, columns=STEPS
+    )
     st.caption(
         f"From image {start} to image {chosen}, along a straight line in code space; the dotted "
         "line is its projection to the map."
