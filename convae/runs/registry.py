@@ -78,12 +78,15 @@ def claim(config: TrainConfig, name: str = "") -> Run:
     """Make the folder of a new run and write its settings; mkdir is the claim, so of several
     processes one succeeds.
 
-    Without a name one is made from architecture, latent_dim and a free number.
+    Without a name one is made from architecture, latent_dim, "noise" for a denoising run, and a
+    free number.
     """
     if name:
         check_name(name)
     root().mkdir(parents=True, exist_ok=True)
     base = f"{config.model.architecture}-{config.model.latent_dim}"
+    if config.noise_std:
+        base += "-noise"
     numbers = iter(range(1, 100_000))
     while True:
         run_id = name or f"{base}-{next(numbers)}"

@@ -2,7 +2,9 @@
 
 snapshots/ holds pinned.npz (images uint8 (8, 32, 32, 3), labels int64 (500,), mapped uint8
 (500, 32, 32, 3) and class_names; the last two not in older runs) and for every epoch
-NNNNN.npz (rebuilt uint8 (8, 32, 32, 3), points float32 (500, 2)). No torch here: pages read this.
+NNNNN.npz (rebuilt uint8 (8, 32, 32, 3), points float32 (500, 2)). A run with noise also keeps
+noisy uint8 (8, 32, 32, 3) in pinned.npz: rebuilt is then restored from these. Older runs with noise
+have none, there rebuilt is of the clean images. No torch here: pages read this.
 """
 
 import os
@@ -71,20 +73,28 @@ class Recorder:
     """Writes a snapshot after each epoch."""
 
     def __init__(
-        self, folder: Path, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str] = ()
-    ):
+        self, folder: Path, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str] = (),
+        corrupt: Callable[[np.ndarray], np.ndarray] | None = None,
+    ):  # fmt: skip
         """images uint8 (N, 32, 32, 3), labels (N,), indices into class_names: 500 of them, drawn
-        at random once, as a set may be sorted by class."""
+        at random once, as a set may be sorted by class. corrupt, for a denoising run, gives noisy
+        copies of the first 8, which are reconstructed in their place; the same at each call."""
         chosen = np.random.default_rng(0).permutation(len(images))[:MAPPED]
         self.folder, self.images = folder, images[chosen]
         self.previous: np.ndarray | None = None
         folder.mkdir(exist_ok=True)
-        before = pinned(folder)
-        if before is None or not np.array_equal(before[0], self.images[:PINNED]):
+        before, noisy_before = pinned(folder), noisy(folder)
+        self.inputs, extra = self.images[:PINNED], {}
+        if corrupt is not None:
+            self.inputs = corrupt(self.inputs)
+            extra["noisy"] = self.inputs
+        unchanged = before is not None and np.array_equal(before[0], self.images[:PINNED])
+        if not unchanged or not _same(noisy_before, extra.get("noisy")):
             forget_after(folder, 0)  # they show other images
         labels = np.asarray(labels)[chosen]
         np.savez(
             folder / "pinned.npz",
+            **extra,
             images=self.images[:PINNED],
             labels=labels,
             mapped=self.images,
@@ -96,7 +106,7 @@ class Recorder:
         is called after every 125 images; what it raises ends it with nothing written."""
         was_training = model.training
         model.eval()
-        rebuilt = model.reconstruct(self.images[:PINNED])
+        rebuilt = model.reconstruct(self.inputs)
         parts = []
         try:
             for start in range(0, len(self.images), 125):
@@ -115,6 +125,10 @@ class Recorder:
         os.replace(temporary, self.folder / f"{epoch:05d}.npz")
 
 
+def _same(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    return a is b if a is None or b is None else np.array_equal(a, b)
+
+
 def epochs(folder: Path) -> list[int]:
     """The epochs that have a snapshot, in order."""
     try:
@@ -127,6 +141,15 @@ def epochs(folder: Path) -> list[int]:
 def pinned(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """(images, labels) that all snapshots of this run are of; None where there are none."""
     return files.read_npz(folder / "pinned.npz", "images", "labels")
+
+
+def noisy(folder: Path) -> np.ndarray | None:
+    """The noisy copies of the images of ``pinned`` that a denoising run restores, uint8
+    (8, 32, 32, 3); None for a run without noise and for an older one, which kept none."""
+    result = files.read_npz(folder / "pinned.npz", "images", "noisy")
+    if result is None or result[1].shape != result[0].shape or result[1].dtype != np.uint8:
+        return None
+    return result[1]
 
 
 def mapped(folder: Path) -> np.ndarray | None:

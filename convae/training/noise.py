@@ -55,6 +55,21 @@ def validation_inputs(images: np.ndarray, config: TrainConfig) -> list[np.ndarra
     return [noisy(images, sigma, config.corruption) for sigma in levels] or [images]
 
 
+def shown_inputs(images: np.ndarray, config: TrainConfig) -> np.ndarray:
+    """Noisy copies of a few uint8 (N, 32, 32, 3) images, to be shown beside the restored ones.
+
+    The noise is the same at each call. With ``noise_range`` it becomes stronger from image to
+    image, up to ``noise_std``.
+    """
+    count = len(images)
+    shares = np.arange(1, count + 1) / count if config.noise_range else np.ones(count)
+    copies = [
+        noisy(image[None], config.noise_std * share, config.corruption, seed)
+        for seed, (image, share) in enumerate(zip(images, shares, strict=True))
+    ]
+    return np.concatenate(copies) if copies else images
+
+
 def noisy(images: np.ndarray, sigma: float, kind: str = "gaussian", seed: int = 0) -> np.ndarray:
     """uint8 (N, 32, 32, 3) with noise of this standard deviation (a share of the pixel range).
 

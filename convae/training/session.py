@@ -9,6 +9,7 @@ import math
 import signal
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from convae.evaluation import compare
 from convae.models import checkpoints
 from convae.models.devices import join_processes, world
 from convae.runs import forecast, snapshots
-from convae.training import initial_weights, run_card, run_levels
+from convae.training import initial_weights, noise, run_card, run_levels
 from convae.training.batches import shared_batch_size
 from convae.training.failures import failure_of
 from convae.training.loop import fit
@@ -105,8 +106,9 @@ class TrainingSession:
         if not self.rank:  # first of all: the page shows these images while the rest is prepared
             shown = test if test is not None and len(test) else validation
             recorder = snapshots.Recorder(
-                self.run.path / "snapshots", shown.images, shown.labels, shown.class_names
-            )
+                self.run.path / "snapshots", shown.images, shown.labels, shown.class_names,
+                partial(noise.shown_inputs, config=config) if config.noise_std else None,
+            )  # fmt: skip
         trainer = self._trainer(training, validation, recorder)
         images = test.images[: forecast.TEST_IMAGES] if test is not None else training.images[:0]
         trainer.test_images = len(images)

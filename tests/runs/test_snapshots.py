@@ -33,6 +33,27 @@ def test_an_older_run_has_a_map_without_names_and_images(tmp_path):
     assert snapshots.class_names(tmp_path) == [] and snapshots.mapped(tmp_path) is None
 
 
+def test_a_denoising_run_restores_the_same_noisy_copies_at_every_epoch(tmp_path):
+    recorder = snapshots.Recorder(
+        tmp_path, images(), np.arange(40), corrupt=lambda clean: 255 - clean
+    )
+    recorder.take(1, Mirror())
+    recorder.take(2, Mirror())
+    clean, noisy = snapshots.pinned(tmp_path)[0], snapshots.noisy(tmp_path)
+    assert np.array_equal(noisy, 255 - clean)
+    for epoch in (1, 2):
+        assert np.array_equal(snapshots.read(tmp_path, epoch).rebuilt, noisy)
+    snapshots.Recorder(tmp_path, images(), np.arange(40), corrupt=lambda clean: 255 - clean)
+    assert snapshots.epochs(tmp_path) == [1, 2], "a resumed run shows the same noise"
+
+
+def test_snapshots_of_clean_input_are_forgotten_by_a_run_that_shows_its_noise(tmp_path):
+    snapshots.Recorder(tmp_path, images(), np.arange(40)).take(1, Mirror())
+    assert snapshots.noisy(tmp_path) is None and snapshots.epochs(tmp_path) == [1]
+    snapshots.Recorder(tmp_path, images(), np.arange(40), corrupt=lambda clean: 255 - clean)
+    assert snapshots.epochs(tmp_path) == []
+
+
 def test_missing_and_damaged_snapshots_are_none(tmp_path):
     (tmp_path / "00003.npz").write_bytes(b"PK\x03\x04 cut short")
     assert snapshots.read(tmp_path, 3) is None and snapshots.read(tmp_path, 4) is None

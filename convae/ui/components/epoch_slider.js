@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   for (const f of data.frames) {
     const image = new Image();
     const points = Uint8Array.from(atob(f.points), (c) => c.charCodeAt(0));
-    me.frames.set(f.epoch, { image, points });
+    me.frames.set(f.epoch, { image, points, psnr: f.psnr });
     image.onload = () => { if (me.epoch === f.epoch) show(me.epoch, false); };
     image.src = f.image;
   }
@@ -40,11 +40,25 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       pen.clearRect(0, 0, W, H);
       pen.drawImage(image, line * W, 0, W, H, 0, 0, W, H);
       if (canvas.classList.contains("second")) {
-        const none = image.naturalWidth <= W;
+        const none = image.naturalWidth <= W || (name === "noisy" && !data.noisy);
         canvas.hidden = canvas.previousElementSibling.hidden = none;
       }
     });
   };
+  // a denoising run: noisy, restored, clean in place of original, rebuilt
+  root.classList.toggle("noise", !!data.noisy);
+  for (const [name, word] of Object.entries(
+    data.noisy ? { rebuilt: "restored", original: "clean" } : { rebuilt: "rebuilt", original: "original" },
+  )) root.querySelectorAll(`span.${name}`).forEach((span) => { span.textContent = word; });
+  if (!data.noisy) root.querySelectorAll(".noisy").forEach((node) => { node.hidden = true; });
+  else if (me.noisyUrl !== data.noisy) {
+    root.querySelectorAll(".noisy:not(.second)").forEach((node) => { node.hidden = false; });
+    me.noisyUrl = data.noisy;
+    me.noisy = new Image();
+    me.noisy.onload = () => strip("noisy", me.noisy);
+    me.noisy.src = data.noisy;
+  } else strip("noisy", me.noisy);
+  const figures = at(".figures");
   if (!me.original) {
     me.original = new Image();
     me.original.onload = () => strip("original", me.original);
@@ -144,6 +158,11 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     strip("rebuilt", frame.image);
     if (move) glide(frame.points); else dots(me.drawn || frame.points);
     label.textContent = "epoch " + epoch;
+    figures.hidden = !data.noisy || frame.psnr === undefined;
+    if (!figures.hidden) {
+      figures.textContent = `PSNR of these images: noisy ${data.noisy_psnr.toFixed(2)} dB, `
+        + `restored ${frame.psnr.toFixed(2)} dB`;
+    }
     root.dataset.epoch = epoch;
   };
   const sendEpoch = () => {

@@ -1,7 +1,8 @@
 """A slider through the epochs of a run: its reconstructions and its map at each epoch.
 
-The frame of each epoch is sent to the browser once, when it appears. Moving the slider then needs
-no server, except for the cursor of the charts.
+A denoising run shows three rows: noisy, restored from it at this epoch, and clean, with the PSNR of
+the first two. The frame of each epoch is sent to the browser once, when it appears. Moving the
+slider then needs no server, except for the cursor of the charts.
 """
 
 import base64
@@ -13,6 +14,7 @@ import streamlit as st
 from PIL import Image
 
 from convae import plots
+from convae.evaluation import metrics
 from convae.runs import Run, snapshots
 from convae.ui.components import component, map_overlay
 
@@ -35,16 +37,24 @@ def packed_points(points: np.ndarray) -> str:
     return base64.b64encode(cells.tobytes()).decode()
 
 
+def _psnr(images: np.ndarray, others: np.ndarray) -> float:
+    return round(min(metrics.set_psnr(images, others), metrics.EXACT_DB), 2)
+
+
 @st.cache_data(max_entries=2000, show_spinner=False)
 def _frame(folder: str, epoch: int, changed: int) -> dict | None:
     snapshot = snapshots.read(Path(folder), epoch)
     if snapshot is None or not len(snapshot.rebuilt):
         return None
-    return {
+    frame = {
         "epoch": epoch,
         "image": _strip(snapshot.rebuilt),
         "points": packed_points(snapshot.points),
     }
+    pinned = snapshots.pinned(Path(folder))
+    if snapshots.noisy(Path(folder)) is not None and pinned[0].shape == snapshot.rebuilt.shape:
+        frame["psnr"] = _psnr(pinned[0], snapshot.rebuilt)
+    return frame
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -54,7 +64,11 @@ def _pinned(folder: str, changed: int) -> dict | None:
         return None
     images, labels = pinned[0], np.asarray(pinned[1]).astype(int)
     names = [name[:40] for name in snapshots.class_names(Path(folder))][: labels.max(initial=0) + 1]
-    return {"original": _strip(images), "labels": labels.tolist(), "names": names}
+    shown = {"original": _strip(images), "labels": labels.tolist(), "names": names}
+    noisy = snapshots.noisy(Path(folder))
+    if noisy is not None:
+        shown |= {"noisy": _strip(noisy), "noisy_psnr": _psnr(images, noisy)}
+    return shown
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

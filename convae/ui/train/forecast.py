@@ -1,6 +1,5 @@
 """Size, compression and training time of a configuration, before it is started."""
 
-import numpy as np
 import streamlit as st
 
 from convae import data, runs
@@ -19,18 +18,11 @@ def preview(made: TrainConfig) -> None:
         return
     with frame.error_boundary():
         images = caches.sample(caches.image_set(spec, "test"), 8).images
-    rows = {"input": images, "target": images}
-    if made.noise_std:
-        strengths = np.full(len(images), made.noise_std)
-        if made.noise_range:
-            strengths = np.linspace(0, made.noise_std, len(images))
-        rows["input"] = np.concatenate(
-            [
-                noise.noisy(image[None], sigma, made.corruption, seed)
-                for seed, (image, sigma) in enumerate(zip(images, strengths, strict=True))
-            ]
-        )
-    pictures.image_rows(rows if made.noise_std else {"examples": images}, scale=2)
+    if not made.noise_std:
+        pictures.image_rows({"examples": images}, scale=2)
+        return
+    rows = {"noisy (input)": noise.shown_inputs(images, made), "clean (target)": images}
+    pictures.image_rows(rows, scale=2)
 
 
 def forecast(made: TrainConfig) -> None:

@@ -11,7 +11,7 @@ from convae import records, runs
 from convae.errors import ConvaeError
 from convae.plots import training
 from convae.records import Row
-from convae.runs import Run, RunStatus
+from convae.runs import Run, RunStatus, snapshots
 from convae.runs.history import Tail
 from convae.training import reference_levels
 from convae.ui import frame, pickers
@@ -118,9 +118,14 @@ def _watch(run: Run) -> None:
         return
     left, right = st.columns([10, 11], gap="medium")
     with right:
+        shown = (
+            "The same noisy test images, restored after every epoch, the clean ones below,"
+            if snapshots.noisy(run.path / "snapshots") is not None
+            else "The same test images after every epoch,"
+        )
         st.caption(
-            "The same test images after every epoch, and a map of the codes of 500 images, colored "
-            "by class. Drag the slider to see earlier epochs; epoch 0 is the model before training."
+            f"{shown} and a map of the codes of 500 images, colored by class. Drag the slider to "
+            "see earlier epochs; epoch 0 is the model before training."
         )
         with st.container(height="content" if history else WAITING_PX, border=False):
             epoch = epoch_slider(run)
