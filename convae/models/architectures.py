@@ -1,11 +1,14 @@
 """The three architectures. Readable top to bottom; one line per resolution."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from convae.config import ModelConfig
 from convae.models.ordered_codes import NODES
@@ -155,6 +158,8 @@ def residual(c: int, d: int, conditioned: bool = False) -> tuple[nn.Module, nn.M
     """A linear code between two image-to-image networks, see `autoencoder`. conditioned: the
     decoder is conditioned on the code length."""
     encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d, conditioned)
+    if encoder.linear.weight.is_meta:
+        return encoder, decoder
     directions = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
     start_linear(encoder, decoder, torch.full((VALUES,), 0.5), directions.T)
     return encoder, decoder
@@ -173,6 +178,27 @@ def start_linear(encoder: nn.Module, decoder: nn.Module, mean: Tensor, direction
 ARCHITECTURES = {"classic": classic, "strided": strided, "residual": residual}
 
 
+class _NoFirstValues(TorchFunctionMode):
+    FILL = (Tensor.uniform_, Tensor.normal_, Tensor.zero_, Tensor.fill_)
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        if func in self.FILL or getattr(func, "__module__", "") == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Networks made here have shapes but no values and take no memory, on the device "meta".
+
+    Random first values on that device would import sympy: 2 s and 150 MB (torch 2.14).
+    """
+    with torch.device("meta"), _NoFirstValues():
+        yield
+
+
 def is_conditioned(config: ModelConfig) -> bool:
     """Whether the decoder is conditioned on the code length."""
     return config.nested_dropout and config.architecture == "residual"
@@ -188,7 +214,7 @@ def halves(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
 @lru_cache(maxsize=256)
 def count_parameters(config: ModelConfig) -> int:
     """Number of trainable parameters, counted without allocating them."""
-    with torch.device("meta"):
+    with without_values():
         encoder, decoder = halves(config)
     d = config.latent_dim
     variance = d * d + d if config.variational else 0

@@ -19,7 +19,7 @@ from convae import files, processes, runs
 from convae.config import ModelConfig, TrainConfig
 from convae.errors import CheckpointError, ConvaeError
 from convae.models import weights_file
-from convae.models.architectures import MAX_PARAMETERS, count_parameters
+from convae.models.architectures import MAX_PARAMETERS, count_parameters, without_values
 from convae.models.autoencoder import ConvAutoencoder
 from convae.models.card import Card
 from convae.parsed_files import ParsedFiles
@@ -75,7 +75,7 @@ class Checkpoint:
         if steps == self.config.refinement_steps:
             return self
         config = replace(self.config, refinement_steps=steps)
-        with torch.device("meta"):
+        with without_values():
             model = ConvAutoencoder(config)
         weights = self.model.state_dict()
         model.code_mean = weights.get("code_mean")

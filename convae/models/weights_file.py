@@ -9,6 +9,7 @@ import torch
 
 from convae.config import ModelConfig
 from convae.errors import CheckpointError
+from convae.models.architectures import without_values
 from convae.models.autoencoder import ConvAutoencoder
 
 MAX_BYTES = 50 * 2**20
@@ -29,17 +30,19 @@ def dump(model: ConvAutoencoder, half: bool = False) -> bytes:
 def load(weights: bytes, config: ModelConfig) -> ConvAutoencoder:
     """The network of these settings with these weights; CheckpointError where they do not fit or
     are not finite."""
-    with torch.device("meta"):
-        expected = {k: tuple(t.shape) for k, t in ConvAutoencoder(config).state_dict().items()}
+    with without_values():
+        model = ConvAutoencoder(config)
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     check(weights, expected, {"code_mean": (config.latent_dim,)})
-    model = ConvAutoencoder(config)
-    tensors = safetensors.torch.load(weights)
-    if "code_mean" in tensors:
-        model.code_mean = torch.zeros(config.latent_dim)
+    tensors = {
+        name: tensor.float() if tensor.is_floating_point() else tensor.clone()
+        for name, tensor in safetensors.torch.load(weights).items()
+    }
+    model.code_mean = tensors.get("code_mean")
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"Tensor `{key}` holds values that are not finite numbers.")
-    model.load_state_dict(tensors, strict=True)
+    model.load_state_dict(tensors, strict=True, assign=True)
     return model
 
 

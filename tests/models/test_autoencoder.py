@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from convae.config import ModelConfig
 from convae.errors import ConvaeError
 from convae.evaluation import metrics
 from convae.models import autoencoder, checkpoints
-from convae.models.architectures import count_parameters
+from convae.models.architectures import count_parameters, without_values
 from convae.models.autoencoder import ConvAutoencoder
 
 
@@ -124,3 +126,39 @@ def test_wrong_images_and_codes_are_refused_with_both_shapes():
 def test_a_model_in_training_mode_refuses_to_reconstruct():
     with pytest.raises(RuntimeError, match="eval"):
         ConvAutoencoder(ModelConfig("classic", 4, base_channels=8)).reconstruct(images(1))
+
+
+def test_a_network_without_values_has_the_shapes_of_one_with_values():
+    for config in (
+        ModelConfig(architecture="classic", latent_dim=8, base_channels=8),
+        ModelConfig(architecture="strided", latent_dim=8, base_channels=8, variational=True),
+        ModelConfig(architecture="residual", latent_dim=8, base_channels=8, nested_dropout=True),
+    ):
+        with without_values():
+            bare = ConvAutoencoder(config)
+        full = ConvAutoencoder(config)
+        assert all(tensor.is_meta for tensor in bare.state_dict().values())
+        shapes = [
+            {name: tensor.shape for name, tensor in model.state_dict().items()}
+            for model in (bare, full)
+        ]
+        assert shapes[0] == shapes[1]
+        assert full.eval().encode(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 8)
+
+
+def test_loading_a_model_imports_no_sympy():
+    code = """
+import sys
+from convae.models import checkpoints
+checkpoints.load("checkpoints/shapes-16")
+checkpoints.load("checkpoints/classic-256").with_refinement_steps(1)
+print("sympy" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.strip() == "False", done.stderr
