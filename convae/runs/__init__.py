@@ -4,13 +4,14 @@ registry     all runs by id: list, find, claim
 run          one run folder: state, stop, delete
 launch       starts the training process
 status, settings_file: status.json and config.json, with their formats
+queue, queue_process  runs that wait until none trains, and the process that starts them
 history      the new lines of history.jsonl, read as they are written
 snapshots    images, reconstructions and a small map per epoch
 resuming     what is checked and written before a run is resumed
 forecast     the time that remains
 """
 
-from convae.runs.launch import start
+from convae.runs.launch import BusyError, start
 from convae.runs.registry import (
     ID,
     active,
@@ -31,6 +32,7 @@ __all__ = [
     "ENDED",
     "ID",
     "UPLOADED",
+    "BusyError",
     "Run",
     "RunStatus",
     "active",

@@ -12,6 +12,10 @@ from convae.runs.registry import active, claim, get, listing, root
 from convae.runs.run import Run
 
 
+class BusyError(RunError):
+    """Another run is training."""
+
+
 def start(
     config: TrainConfig | None,
     name: str = "",
@@ -23,10 +27,11 @@ def start(
 ) -> Run:
     """Start a training process that outlives this one and return its run at once.
 
-    Only one run trains at a time: RunError names it. The locks are taken here and inherited, so a
-    run counts as alive from the start. ``resume``: the id of a run to resume instead of a new one,
-    to ``epochs`` in all and at ``learning_rate`` where they are given; a diverged run needs a
-    smaller rate (RunError). The limits of this server apply (`convae.limits`)."""
+    Only one run trains at a time: BusyError names it, and `queue.add` waits for its end. The locks
+    are taken here and inherited, so a run counts as alive from the start. ``resume``: the id of a
+    run to resume instead of a new one, to ``epochs`` in all and at ``learning_rate`` where they are
+    given; a diverged run needs a smaller rate (RunError). The limits of this server apply
+    (`convae.limits`)."""
     limits.check_allowed()
     root().mkdir(parents=True, exist_ok=True)
     for run in listing():
@@ -36,9 +41,9 @@ def start(
         if slot is not None:
             os.close(slot)
         at_work = busy.id if slot is not None and busy else "Another run"
-        raise RunError(
-            f"{at_work} is already training; only one run at a time. Stop it or wait until it "
-            "finishes."
+        raise BusyError(
+            f"{at_work} is already training; only one run at a time. Stop it, wait until it "
+            "finishes, or add this one to the queue."
         )
     lock = None
     try:

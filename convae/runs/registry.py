@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from convae import files
@@ -84,15 +85,9 @@ def claim(config: TrainConfig, name: str = "") -> Run:
     if name:
         check_name(name)
     root().mkdir(parents=True, exist_ok=True)
-    base = f"{config.model.architecture}-{config.model.latent_dim}"
-    if config.noise_std:
-        base += "-noise"
-    numbers = iter(range(1, 100_000))
-    while True:
-        run_id = name or f"{base}-{next(numbers)}"
+    names = iter([name]) if name else free_names(config)
+    for run_id in names:
         path = root() / run_id
-        if not name and is_shipped(run_id):
-            continue
         try:
             os.mkdir(path)
             break
@@ -111,6 +106,17 @@ def claim(config: TrainConfig, name: str = "") -> Run:
         shutil.rmtree(path, ignore_errors=True)
         raise
     return Run(path)
+
+
+def free_names(config: TrainConfig) -> Iterator[str]:
+    """Names for a run with these settings that no run and no shipped model has now."""
+    base = f"{config.model.architecture}-{config.model.latent_dim}"
+    if config.noise_std:
+        base += "-noise"
+    for number in range(1, 100_000):
+        name = f"{base}-{number}"
+        if not is_shipped(name) and not os.path.lexists(root() / name):
+            yield name
 
 
 def launcher() -> str:

@@ -23,7 +23,7 @@ from convae.errors import ConvaeError
 from convae.evaluation import compare
 from convae.models import checkpoints
 from convae.models.devices import join_processes, world
-from convae.runs import forecast, snapshots
+from convae.runs import forecast, queue, snapshots
 from convae.training import initial_weights, noise, run_card, run_levels
 from convae.training.batches import shared_batch_size
 from convae.training.failures import failure_of
@@ -83,6 +83,9 @@ class TrainingSession:
             self.writer.write_status(state=failure.state, message=failure.message)
             if failure.unexpected:
                 raise
+        finally:
+            if not self.rank:
+                queue.ensure()
         return self.writer.status if self.rank else self.run.status()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
