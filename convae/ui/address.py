@@ -1,8 +1,10 @@
 """The model and the images that all pages share: kept in the session and in the address, so that a
-reload or a link shows the same view.
+reload, a link, and the browser's Back and Forward show the same view.
 
-Streamlit 1.67 keeps a bound value across pages only if it was chosen by a click, not if it came
-with the address. So links carry the choices, and `restore` sets them again on the next page.
+Their widgets are not bound to the address. On a change of page, Streamlit 1.67 removes parameters
+that a widget of the last page is bound to, and does so in the address that Back would return to. So
+`restore` and `keep` read and write these two parameters. The address decides on the first run after
+a change of page and after a step in the browser's history; a missing parameter means the default.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from convae.ui import tour
 
@@ -68,30 +71,58 @@ def spec_name(spec: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name[:MAX_NAME])
 
 
-def restore(key: str, options: Collection[str]) -> None:
-    """Set the choice made on the previous page; call it before the widget of this key."""
-    kept, page = st.session_state.get(f"{key}-kept", ("", ""))
-    if page != st.session_state["page"] and key not in st.query_params and kept in options:
-        st.session_state[key] = kept
+def enter(page: str) -> None:
+    """Note the page that is drawn; call it before anything reads the address."""
+    state = st.session_state
+    if state.get("page") != page or getattr(get_script_run_ctx(), "is_history_navigation", False):
+        state["address-decides"] = set(URL_TEXT)
+    state["page"] = page
+
+
+def _deciding() -> set[str]:
+    """The keys whose value the address decides in this run, until their widget is drawn."""
+    return st.session_state.setdefault("address-decides", set())
+
+
+def restore(key: str, options: Collection[str], default: str) -> None:
+    """Set the value of the widget of this key, which is drawn next."""
+    state, text = st.session_state, URL_TEXT[key]
+    kept = state.get(f"{key}-kept")
+    if key in _deciding():
+        written = st.query_params.get(key)
+        named = [option for option in options if text(option) == written]
+        # folders of the same name have the same text
+        state[key] = kept if kept in named else next(iter(named), default)
+    elif state.get(key) not in options:  # deleted, or the widget was missing in the last run
+        state[key] = kept if kept in options else default
+    if state.get(f"{key}-next") in options:
+        state[key] = state.pop(f"{key}-next")
+    state[f"{key}-default"] = default
 
 
 def keep(key: str, value: str) -> str:
-    """Store the value of the widget of this key for the next page; returns it."""
-    st.session_state[f"{key}-kept"] = (value, st.session_state["page"])
+    """Store the value of the widget of this key, in the session and in the address, where a default
+    is left out; returns it."""
+    _deciding().discard(key)
+    st.session_state[f"{key}-kept"] = value
+    text = URL_TEXT[key](value)
+    if st.query_params.get(key) != text:
+        if value != st.session_state[f"{key}-default"]:
+            st.query_params[key] = text
+        else:
+            st.query_params.pop(key, None)
     return value
 
 
 def address(defaults: bool = True) -> dict[str, str]:
-    """The choices, tour and presenter mode as query parameters of a link. Without `defaults`, a
-    choice that equals its default is left out, as each page has defaults of its own."""
-    parameters = tour.kept()
+    """The choices, tour and presenter mode as query parameters of a link. Without `defaults`, the
+    images are left out where they are the default, as each page has a default of its own."""
+    state, parameters = st.session_state, tour.kept()
     for key, text in URL_TEXT.items():
-        kept, _ = st.session_state.get(f"{key}-kept", ("", ""))
-        value = st.session_state.get(f"{key}-next") or st.session_state.get(key) or kept
-        if not defaults and value and value == st.session_state.get(f"{key}-default"):
-            continue
-        if value:
+        value = state.get(f"{key}-next") or state.get(key) or state.get(f"{key}-kept")
+        if key in _deciding() and f"{key}-next" not in state:
+            if key in st.query_params:
+                parameters[key] = st.query_params[key]
+        elif value and (defaults or key == "model" or value != state.get(f"{key}-default")):
             parameters[key] = text(value)
-        elif key in st.query_params:
-            parameters[key] = st.query_params[key]
     return parameters

@@ -14,6 +14,7 @@ from convae import files, runs
 from convae.data import cifar10_job
 from convae.errors import ConvaeError, os_sentence
 from convae.ui import address, query, tour
+from convae.ui.components import component
 from convae.ui.escape import plain, sentence
 
 ROOT = files.app_root()
@@ -62,11 +63,13 @@ def page(title: str) -> None:
         page_icon=ICON,
         layout="wide",
     )
+    address.enter(title)
     query.clean(title)
     _once_per_server()
     _freeze(len(sys.modules) // 250)
-    st.session_state["page"] = title
     st.html(STYLE)
+    with st.container(key="history"):
+        component("history")(key="page-history", height=1)
     with steady():
         if tour.presenting():
             st.html(PRESENTER)

@@ -55,19 +55,9 @@ def pick_checkpoint(key: str = "model") -> Checkpoint:
                 f"The model in the address is not available. Showing {plain(default)} instead.",
                 icon=":material/info:",
             )
-    address.restore(key, options)
-    if st.session_state.get(f"{key}-next") in options:
-        st.session_state[key] = st.session_state.pop(f"{key}-next")
-    if st.session_state.get(key, default) not in options:
-        st.session_state[key] = default  # the chosen model was deleted
+    address.restore(key, options, default)
     with st.sidebar:
-        name = st.selectbox(
-            "Model",
-            list(options),
-            index=list(options).index(default),
-            key=key,
-            **address.BOUND,
-        )
+        name = st.selectbox("Model", list(options), key=key)
         st.caption(plain(describe(options[address.keep(key, name)]), 300))
         with frame.steady():
             name_damaged(damaged)
@@ -91,13 +81,10 @@ def pick_source(checkpoint: Checkpoint, few: bool = False) -> str:
     entry = checkpoint_options().get(checkpoint.name)
     sources = sources_of(entry)
     default = default_source(entry, sources, few)
-    address.restore("data", sources)
     before = st.session_state.get("data-default")
-    if before is not None and before != default and st.session_state.get("data") == before:
+    if before != default and st.session_state.get("data") == before:
         st.session_state["data"] = default
-    if st.session_state.get("data", default) not in sources:
-        st.session_state["data"] = default
-    st.session_state["data-default"] = default
+    address.restore("data", sources, default)
     requested = st.query_params.get("data")
     with frame.steady():
         if requested is not None and requested not in [spec_name(source) for source in sources]:
@@ -109,10 +96,8 @@ def pick_source(checkpoint: Checkpoint, few: bool = False) -> str:
     chosen = st.selectbox(
         "Images",
         sources,
-        index=sources.index(default),
         format_func=spec_name,
         key="data",
-        **address.BOUND,
         help="\n".join(f"* {spec_name(spec)}: {text}" for spec, text in data.SPECS.items()),
     )
     return address.keep("data", chosen)

@@ -131,3 +131,32 @@ def test_old_names_give_way_to_present_ones(monkeypatch):
         "latent-color": ["PSNR"]
     }
     assert query.renamed({"latent-colours": ["x"]}) == {"latent-colours": ["x"]}
+
+
+def test_model_and_images_are_in_the_address_of_the_page_and_of_its_links(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", data="Digits"))
+    assert app.selectbox(key="data").value == "digits"
+    healthy(app.selectbox(key="data").set_value("photos").run())
+    assert app.query_params["data"] == "Photos"
+    healthy(app.run())  # the menu is drawn before the images are chosen
+    links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
+    assert "data=Photos" in links["Interpolate"] and "model=tiny" in links["Interpolate"]
+
+
+def test_a_default_is_left_out_of_the_address(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", data="Digits"))
+    healthy(app.selectbox(key="data").set_value("shapes").run())
+    assert "data" not in app.query_params
+
+
+def test_another_page_takes_model_and_images_from_its_address(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", data="Digits"))
+    app.switch_page("pages/interpolate.py")
+    app.query_params["data"] = "Photos"
+    assert healthy(app.run()).selectbox(key="data").value == "photos"
+
+
+def test_an_unknown_image_set_in_the_address_is_named_and_replaced(tiny_checkpoint):
+    app = healthy(visit("pages/reconstruct.py", data="nowhere"))
+    assert any("image set in the address is not available" in info.value for info in app.info)
+    assert app.selectbox(key="data").value == "shapes"

@@ -3,14 +3,9 @@ const TYPED = "input, textarea, select, [contenteditable=true], [role=slider], [
   "[role=tab], [role=combobox], [role=option]";
 const OPEN = "[data-baseweb=popover], [role=dialog]"; // Escape closes these first
 
-// On the same page as the browser's Back button does: Streamlit then takes every setting from the
-// address, and the default of those that it does not name. On a change of page Streamlit 1.67 drops
-// parameters that the last page used too (model, data), so another page is loaded anew.
+// As the browser's Back button does: Streamlit then takes every setting from the address, and the
+// default of those that it does not name.
 const visit = (url) => {
-  if (new URL(url, location.href).pathname !== location.pathname) {
-    location.assign(url);
-    return;
-  }
   history.pushState(null, "", url);
   dispatchEvent(new PopStateEvent("popstate", { state: null }));
   document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0);
