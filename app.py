@@ -28,13 +28,12 @@ test_psnr = ui.psnr_of(entry)
 ui.figures(
     {
         "Compression ratio": f"{image.size / config.latent_dim:.3g}:1",
-        "This image": f"{psnr:.1f} dB",
+        "PSNR of this image": f"{psnr:.1f} dB",
         "Test PSNR": "-" if test_psnr is None else f"{test_psnr:.1f} dB",
         "Trainable parameters": f"{checkpoint.model.parameter_count:,}",
     },
-    {"This image": "PSNR: 10 log10(1 / mean squared error). +1 dB means about 20 % lower error."},
 )
-st.caption(ui.plain(ui.provenance(checkpoint, images), 400))
+ui.caption(ui.provenance(checkpoint, images))
 
 models.show(checkpoint, images, chosen)
 
@@ -94,3 +93,4 @@ with onward:
 
 st.header("Available models", anchor=False)
 ui.models_table()
+ui.terms_on_page()

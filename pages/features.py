@@ -29,3 +29,5 @@ with ui.error_boundary():
         panels.dimensions(setting)
     if part == "Neighbors":
         panels.neighbors(setting)
+
+ui.terms_on_page()

@@ -26,3 +26,5 @@ with ui.error_boundary():
         panels.priors(setting, material, choice)
     if part == "Random walk":
         panels.walk(setting, material, choice)
+
+ui.terms_on_page()

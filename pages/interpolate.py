@@ -93,3 +93,4 @@ def sliders() -> None:
 
 
 {"Path": path, "Grid": grid, "Arithmetic": arithmetic, "Sliders": sliders}[part]()
+ui.terms_on_page()

@@ -50,3 +50,4 @@ with beside:
 panels.walk(view, start, chosen)
 fidelity.table(view)
 panels.downloads(view)
+ui.terms_on_page()

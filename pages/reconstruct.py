@@ -27,7 +27,7 @@ with ui.error_boundary():
 if part == "Images":
     shown, names = controls.pick_shown(sample, held)
     images.show_rows(held, shown, beside, names)
-    st.caption(ui.plain(ui.provenance(checkpoint, shown), 400))
+    ui.caption(ui.provenance(checkpoint, shown))
 
 if part == "One image":
     st.markdown("Click an image, then drag across it: original left, reconstruction right.")
@@ -56,7 +56,7 @@ if part == "Bits":
         "its range on training images, so that the code takes fewer bytes."
     )
     tables.show_bits(held, beside)
-    st.caption(
+    ui.caption(
         "PSNR over bytes: each model at 1 to 8 bits and float16; PCA with the best combination of "
         "components and bits for each size; JPEG and WebP at many qualities. Higher and further "
         "left is better. Measured on up to 200 images."
@@ -71,3 +71,5 @@ if part == "What is lost":
     )
     st.header("Why squared error misleads", anchor=False)
     images.show_misleading(held, sample)
+
+ui.terms_on_page()

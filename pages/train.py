@@ -79,3 +79,5 @@ def all_runs() -> None:
 
 with ui.error_boundary():
     {"New": new, "Watch": watch, "Runs": all_runs}[view]()
+
+ui.terms_on_page()

@@ -14,6 +14,7 @@
     charts         figures made once for the same content
     kept_texts     encoded images, kept in memory up to a size
     pictures       image_rows, large_image: enlarged images without smoothing
+    glossary       the terms that pages use: tooltips, and a list on each page
     escape         names and messages made safe for markdown
     components/    parts drawn by JavaScript; one folder for each page: train/, reconstruct/, ...
 
@@ -24,6 +25,7 @@ from convae.ui.caches import Remembered, codes_of, image_set, load_checkpoint
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
 from convae.ui.frame import error_boundary, figures, next_pages, page, section_links
+from convae.ui.glossary import caption, terms_on_page
 from convae.ui.model_cards import checkpoint_options, measured_on, models_table, provenance, psnr_of
 from convae.ui.pickers import many_images, pick_checkpoint, pick_images, pick_one, pick_set
 from convae.ui.pictures import error_picture, image_rows, large_image
@@ -31,6 +33,7 @@ from convae.ui.tour import start as tour_start
 
 __all__ = [
     "Remembered",
+    "caption",
     "checkpoint_options",
     "codes_of",
     "error_boundary",
@@ -54,5 +57,6 @@ __all__ = [
     "provenance",
     "psnr_of",
     "section_links",
+    "terms_on_page",
     "tour_start",
 ]

@@ -19,19 +19,20 @@ _CODE = re.compile(r"`([^`\n]+)`")
 
 def plain(text: str, most: int = MAX_NAME) -> str:
     """Text as markdown that shows exactly this text, in one line of at most `most` characters."""
-    return _escaped(_one_line(text, most))
+    return _escaped(one_line(text, most))
 
 
 def sentence(text: str, most: int = MAX_SENTENCE) -> str:
     """A message as markdown: like `plain`, but text between single backticks stays code."""
-    text = _one_line(text, most)
+    text = one_line(text, most)
     if "``" in text:
         return _escaped(text)
     parts = _CODE.split(text)  # odd items stood between backticks
     return "".join(f"`{part}`" if n % 2 else _escaped(part) for n, part in enumerate(parts))
 
 
-def _one_line(text: str, most: int) -> str:
+def one_line(text: str, most: int) -> str:
+    """Text without characters that cannot be printed, cut to `most` characters."""
     text = "".join(c if c.isprintable() else " " for c in text[: most + 1])
     return text if len(text) <= most else text[: most - 1] + "\u2026"
 

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from convae import files, runs
 from convae.data import cifar10_job
 from convae.errors import ConvaeError, os_sentence
-from convae.ui import address, query, tour
+from convae.ui import address, glossary, query, tour
 from convae.ui.components import component
 from convae.ui.escape import plain, sentence
 
@@ -183,12 +183,12 @@ def _training_now() -> None:
 
 
 def figures(values: Mapping[str, str], notes: Mapping[str, str] | None = None) -> None:
-    """Metrics side by side, two per line on a phone: label -> value; notes: label -> tooltip."""
+    """Metrics side by side, two per line on a phone: label -> value; notes: label -> tooltip, to
+    which `glossary` adds the term that the label contains."""
     with st.container(horizontal=True, key=f"figures-{'-'.join(values)}"):
         for label, value in values.items():
-            st.metric(
-                label, value, border=True, help=sentence((notes or {}).get(label, "")) or None
-            )
+            text = glossary.note(label, (notes or {}).get(label, "")) or ""
+            st.metric(label, value, border=True, help=sentence(text) or None)
 
 
 @contextmanager

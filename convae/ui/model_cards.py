@@ -6,6 +6,7 @@ import streamlit as st
 from convae.data import ImageSet
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint, Entry
+from convae.ui import glossary
 from convae.ui.address import NAMES, UPLOADS, spec_name
 
 SHOWN = {
@@ -83,7 +84,7 @@ def provenance(checkpoint: Checkpoint, images: ImageSet) -> str:
     shown = SHOWN.get(images.name, f"test images of {spec_name(images.name)}")
     line = f"Shown: {shown}. Model: trained on {known}"
     if entry and psnr_of(entry) is not None:
-        line += f", {psnr_of(entry):.1f} dB on {measured_on(entry)}"
+        line += f", PSNR {psnr_of(entry):.1f} dB on {measured_on(entry)}"
     line += "."
     if images.name == "digits":
         size = checkpoint.config.latent_dim
@@ -121,22 +122,25 @@ def models_table() -> None:
         }
         for entry in checkpoint_options().values()
     ]
+    formats = {
+        "Latent dimension": st.column_config.NumberColumn("Latent dim."),
+        "Test PSNR (dB)": st.column_config.NumberColumn(
+            format="%.2f", help="Of the images under Measured on, as one set."
+        ),
+        "Measured on": st.column_config.TextColumn(width="medium"),
+        "Parameters": st.column_config.NumberColumn(
+            format="localized", help="Trainable weights of encoder and decoder."
+        ),
+        "Epochs": st.column_config.NumberColumn(help="Models it started from included."),
+        "Training (min)": st.column_config.NumberColumn(
+            "Minutes",
+            format="%.0f",
+            help="Training time on the machine of each run, models it started from included.",
+        ),
+    }
     st.dataframe(
         rows,
         hide_index=True,
-        column_config={
-            "Latent dimension": st.column_config.NumberColumn("Latent dim."),
-            "Test PSNR (dB)": st.column_config.NumberColumn(
-                "PSNR (dB)", format="%.2f", help="PSNR of the images under Measured on, as one set."
-            ),
-            "Measured on": st.column_config.TextColumn(width="medium"),
-            "Parameters": st.column_config.NumberColumn(format="localized"),
-            "Epochs": st.column_config.NumberColumn(help="Models it started from included."),
-            "Training (min)": st.column_config.NumberColumn(
-                "Minutes",
-                format="%.0f",
-                help="Training time on the machine of each run, models it started from included.",
-            ),
-        },
+        column_config=glossary.columns(rows, formats),
         placeholder="-",
     )

@@ -1,6 +1,8 @@
 """A page run without a browser (AppTest), and what it shows."""
 
+import html
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,13 @@ def healthy(app: AppTest) -> AppTest:
 def shown(app: AppTest) -> str:
     """The markup of everything drawn with st.html."""
     return " ".join(element.proto.body for element in app.get("html"))
+
+
+def captions(app: AppTest) -> str:
+    """All captions as text; of one with dotted terms (`convae.ui.glossary`) what is always seen."""
+    drawn = re.findall(r'<p class="cv-caption-text">(.*?)</p>', shown(app), re.S)
+    seen = [re.sub(r'<span class="cv-note".*?</span>|<[^>]*>', "", text) for text in drawn]
+    return " ".join([*(item.value for item in app.caption), *map(html.unescape, seen)])
 
 
 def png(color: int = 200, size: int = 40) -> bytes:

@@ -45,7 +45,7 @@ def test_every_part_opens_from_its_address(part, data):
 def test_the_first_view_has_samples_their_nearest_images_and_figures():
     app = healthy(generate())
     assert "Sample, image 24" in shown(app) and "Nearest, image 24" in shown(app)
-    assert [metric.label for metric in app.metric] == list(panels.NOTES)
+    assert [metric.label for metric in app.metric] == [*panels.MERITS, "Near copies"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_first_view_has_samples_their_nearest_images_and_figures():
 def test_the_figures_are_those_of_the_command_line(query, capsys):
     app = healthy(generate(**query))
     found = printed(app, capsys)
-    words = [f"{found[name.lower()]:.2f}" for name in list(panels.NOTES)[:4]]
+    words = [f"{found[name.lower()]:.2f}" for name in panels.MERITS]
     assert [metric.value for metric in app.metric] == [*words, f"{found['nearest_copies']:,}"]
 
 
@@ -75,7 +75,7 @@ def test_the_table_is_that_of_the_command_line_to_the_last_digit(capsys):
     for kind in ("gmm", "gaussian", "jitter", "normal"):
         assert cli.main([*words, "--prior", kind]) == 0
         found, row = json.loads(capsys.readouterr().out), table.loc[generation.NAMES[kind]]
-        for name in panels.NOTES:
+        for name in (*panels.MERITS, "Near copies"):
             key = "nearest_copies" if name == "Near copies" else name.lower()
             assert row[name] == found[key], (kind, name)
 

@@ -16,6 +16,7 @@ from tests.support.visiting import PAGES, ROOT, WITH_MODEL, healthy, png, shown,
 def test_page_opens(page, tiny_checkpoint):
     app = healthy(visit(page))
     assert app.title[0].value
+    assert "Terms on this page" in [item.label for item in app.expander]
 
 
 @pytest.mark.parametrize("page", ["app.py", *PAGES])
@@ -206,7 +207,7 @@ def test_finished_run_is_chosen_on_every_page(add_checkpoint, tiny_weights):
     [
         (
             "sample",
-            "Shown: the first 20 CIFAR-10 test images. Model: trained on Shapes, 12.3 dB on",
+            "Shown: the first 20 CIFAR-10 test images. Model: trained on Shapes, PSNR 12.3 dB on",
         ),
         ("digits", "64 values each, not 3,072."),
     ],

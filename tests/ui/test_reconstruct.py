@@ -11,10 +11,9 @@ from convae import __main__ as cli
 from convae.data import ImageSet
 from convae.evaluation import compressors
 from convae.models import checkpoints
-from convae.ui.escape import plain
 from convae.ui.reconstruct import comparison
 from convae.ui.reconstruct.tables import cost_of_bits, how_made, same_on_the_command_line
-from tests.support.visiting import healthy, png, shown, visit
+from tests.support.visiting import captions, healthy, png, shown, visit
 
 PARTS = ("Images", "One image", "The whole set", "Code length", "Bits", "What is lost")
 BASELINES = ["PCA", "JPEG", "WebP"]
@@ -135,8 +134,7 @@ def test_the_layers_of_both_halves_are_shown(digits_model):
 
 def test_the_caption_names_the_images_that_pca_was_fitted_on(digits_model):
     app = open_at("The whole set")
-    captions = [caption.value for caption in healthy(app).caption]
-    assert any("PCA is fitted on digits, 1," in text for text in captions)
+    assert "PCA is fitted on digits, 1," in captions(healthy(app))
     assert np.isfinite(app.dataframe[0].value["PSNR (dB)"]).all()
 
 
@@ -179,9 +177,9 @@ def test_the_command_under_the_table_survives_a_shell(tiny_checkpoint):
 def test_baselines_of_single_images_say_what_they_were_made_on(tiny_checkpoint):
     app = healthy(visit("pages/reconstruct.py", **{"reconstruct-beside": "PCA"}))
     app.session_state["reconstruct-beside"] = ["PCA", "JPEG"]
-    captions = " ".join(caption.value for caption in healthy(app.run()).caption)
-    assert "PCA is fitted on Shapes" in captions or "PCA is fitted on shapes" in captions
-    assert "JPEG has quality" in captions and "images of Shapes together" in captions
+    text = captions(healthy(app.run()))
+    assert "PCA is fitted on Shapes" in text or "PCA is fitted on shapes" in text
+    assert "JPEG has quality" in text and "images of Shapes together" in text
 
 
 def test_one_image_is_reconstructed_by_the_chosen_method(add_checkpoint):
@@ -204,7 +202,7 @@ def test_the_line_below_the_table_shows_a_file_name_as_it_is():
         method=lambda name: made,
         checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),
     )
-    assert how_made(held).startswith(f"PCA is fitted on {plain(made.details)}; ")
+    assert how_made(held).startswith(f"PCA is fitted on {made.details}; ")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from convae import plots
 from convae.csv_export import to_csv
 from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import SCORES
-from convae.ui import caches, charts, frame, pickers, pictures
+from convae.ui import caches, charts, frame, glossary, pickers, pictures
 from convae.ui.anomalies.detection import KEPT, Detection
 from convae.ui.escape import plain, sentence
 
@@ -36,23 +36,17 @@ def show_table(detected: Detection) -> None:
     ]
     number = st.column_config.NumberColumn
     error = f"Standard error from {separation.RESAMPLES} bootstrap resamples of both groups."
+    formats = {
+        "Score": st.column_config.Column(width="medium"),
+        "AUROC (%)": number(format="%.1f"),
+        "AUROC SE": number(format="%.1f", help=error),
+        "Average precision (%)": number(format="%.1f"),
+        "AP SE": number(format="%.1f", help=error),
+    }
     st.dataframe(
         lines,
         hide_index=True,
-        column_config={
-            "Score": st.column_config.Column(width="medium"),
-            "AUROC (%)": number(
-                format="%.1f",
-                help="The probability that a suspect scores above a normal image. 50: chance "
-                "level; below 50: normal images score higher.",
-            ),
-            "AUROC SE": number(format="%.1f", help=error),
-            "Average precision (%)": number(
-                format="%.1f",
-                help="Area under the precision-recall curve; depends on the group sizes.",
-            ),
-            "AP SE": number(format="%.1f", help=error),
-        },
+        column_config=glossary.columns(lines, formats),
         placeholder="-",
         key="anomalies-table",
     )

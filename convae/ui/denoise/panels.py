@@ -10,7 +10,7 @@ from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER
-from convae.ui import caches, charts, frame, pickers, pictures
+from convae.ui import caches, charts, frame, glossary, pickers, pictures
 from convae.ui.denoise.setting import KEPT, Setting, qualities, restored
 from convae.ui.escape import plain, sentence
 
@@ -85,18 +85,15 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
         for name in ranked
     ]
     number = st.column_config.NumberColumn
+    formats = {
+        "PSNR (dB)": number(format="%.2f", help="Of the mean MSE over all images."),
+        "Gain (dB)": number(format="%+.2f", help="PSNR minus the PSNR of the corrupted images."),
+        "SSIM": number(format="%.4f", help="Mean over all images."),
+    }
     st.dataframe(
         lines,
         hide_index=True,
-        column_config={
-            "PSNR (dB)": number(
-                format="%.2f", help="10 log10(1 / MSE), with the mean MSE over all images."
-            ),
-            "Gain (dB)": number(
-                format="%+.2f", help="PSNR minus the PSNR of the corrupted images."
-            ),
-            "SSIM": number(format="%.4f", help="Structural similarity, mean over all images."),
-        },
+        column_config=glossary.columns(lines, formats),
         key="denoise-table",
     )
     st.caption(_measured_on(setting, measured))

@@ -10,7 +10,7 @@ from convae.csv_export import to_csv
 from convae.data import ImageSet
 from convae.tasks import dimensionality, features
 from convae.tasks.features import PROBES, SPACES, TITLES, LabelPoint
-from convae.ui import charts, frame, pickers, pictures
+from convae.ui import charts, frame, glossary, pickers, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.features import probing
 from convae.ui.features.probing import KEPT, Setting
@@ -19,7 +19,7 @@ PARTS = ("Accuracy", "Fewer labels", "Confusion", "Dimensions", "Neighbors")
 SHOWN = 8  # neighbors of an image
 OFFERED = 24  # test images to choose from
 HELP = (
-    f"Linear probe: logistic regression on standardized features, L2 penalty {features.PENALTY} "
+    f"Linear probe: {glossary.TERMS['Linear probe']} L2 penalty {features.PENALTY} "
     f"(scikit-learn's C). k nearest neighbors: majority vote of {features.NEIGHBORS}, or "
     "fewer where classes have fewer labels, by Euclidean distance."
 )
@@ -178,8 +178,7 @@ def dimensions(setting: Setting) -> None:
             "Dead dimensions": f"{len(codes.dead)}",
         },
         {
-            "Effective dimension": "Participation ratio of the codes: (sum of the variances)^2 / "
-            "sum of their squares, along principal directions. n equal variances give n.",
+            "Effective dimension": "Of the codes.",
             "Of the pixels": "The same for the pixels of the training images, from their PCA.",
             "Of a random encoder": "The same for the codes of a randomly initialized encoder.",
             "Dead dimensions": f"Dimensions whose standard deviation is less than "

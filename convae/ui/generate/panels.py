@@ -11,23 +11,14 @@ from convae.latent import interpolation, typicality
 from convae.tasks import generation, merits
 from convae.tasks.generation import BASELINES, CEILING, NAMES, Material, Samples
 from convae.tasks.merits import Figures
-from convae.ui import frame, pickers, pictures
+from convae.ui import frame, glossary, pickers, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.generate import sampling
 from convae.ui.generate.sampling import KEPT, Choice, Setting
 
 PARTS = ("Samples", "Priors compared", "Random walk")
 WALKS, FPS = 6, 12  # walks side by side in the GIF
-NOTES = {
-    "Precision": "Share of samples inside the estimated manifold of real images: within the ball "
-    f"around a real image whose radius is the distance to its {merits.K}th nearest real image.",
-    "Recall": "Share of real images inside the manifold of the samples, estimated in the same way.",
-    "Density": "Mean number of real balls that contain a sample, divided by k. Above 1 where "
-    "samples concentrate in dense regions of real images, as averages of images do.",
-    "Coverage": "Share of real images whose ball contains a sample.",
-    "Near copies": "Samples whose distance to the nearest training image is less than half the "
-    "mean distance to the next 50.",
-}
+MERITS = ("Precision", "Recall", "Density", "Coverage")
 
 
 def pick_part() -> str:
@@ -96,8 +87,8 @@ def _show_figures(setting: Setting, material: Material, choice: Choice, drawn: S
             icon=":material/info:",
         )
         return
-    values = {name: f"{value:.2f}" for name, value in zip(NOTES, figures[:4], strict=False)}
-    frame.figures(values | {"Near copies": f"{figures.nearest_copies:,}"}, NOTES)
+    values = {name: f"{value:.2f}" for name, value in zip(MERITS, figures[:4], strict=True)}
+    frame.figures(values | {"Near copies": f"{figures.nearest_copies:,}"})
     st.caption(f"{measured_on(setting)} {ceiling(sampling.ceiling_of(setting, material))}")
     if choice.kind == "normal" and not setting.variational:
         st.markdown(sampling.misfit(material))
@@ -144,25 +135,19 @@ def priors(setting: Setting, material: Material, choice: Choice) -> None:
         for name, row in merits.items()
     }
     st.plotly_chart(plots.merits(shown), key="generate-merits")
+    lines = [
+        {"Prior": name}
+        | {title: row[title.lower()] for title in MERITS}
+        | {"Near copies": row["nearest_copies"]}
+        for name, row in merits.items()
+    ]
+    number = st.column_config.NumberColumn
+    formats = dict.fromkeys(MERITS, number(format="%.3f"))
+    formats["Near copies"] = number(format="localized")
     st.dataframe(
-        [
-            {
-                "Prior": name,
-                "Precision": row["precision"],
-                "Recall": row["recall"],
-                "Density": row["density"],
-                "Coverage": row["coverage"],
-                "Near copies": row["nearest_copies"],
-            }
-            for name, row in merits.items()
-        ],
+        lines,
         hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(
-                format="localized" if name == "Near copies" else "%.3f", help=text
-            )
-            for name, text in NOTES.items()
-        },
+        column_config=glossary.columns(lines, formats),
         key="generate-table",
     )
     st.caption(

@@ -12,7 +12,7 @@ from convae.models.checkpoints import Checkpoint
 from convae.tasks import generation
 from convae.tasks.generation import Material, Sampler, Samples
 from convae.tasks.merits import Figures
-from convae.ui import caches, long_work, pickers
+from convae.ui import caches, glossary, long_work, pickers
 from convae.ui.escape import sentence
 
 KEPT = dict(bind="query-params", persist_state="session")
@@ -111,7 +111,7 @@ def _pick_kind(setting: Setting) -> str:
         format_func=generation.NAMES.get,
         key="generate-prior",
         width=170,
-        help="The distribution that new codes are drawn from.\n"
+        help=f"{glossary.TERMS['Prior']}\n"
         + "\n".join(f"* {generation.NAMES[kind]}: {generation.PRIORS[kind]}" for kind in kinds),
         **KEPT,
     )

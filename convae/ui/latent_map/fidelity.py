@@ -6,8 +6,11 @@ import streamlit as st
 from convae.projection import fidelity
 from convae.projection import maps as projection_maps
 from convae.projection.maps import Map, Settings
+from convae.ui import glossary
 from convae.ui.latent_map import view as map_view
 from convae.ui.latent_map.view import View
+
+MEASURES = ("Trustworthiness", "Neighborhood preservation", "15-NN accuracy")
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring how faithful the map is")
@@ -42,8 +45,6 @@ def table(view: View) -> None:
     lines += [[f"**{measure}**", *cells] for measure, cells in rows.items()]
     st.markdown("\n".join(f"|{'|'.join(cells)}|" for cells in lines))
     st.caption(
-        "Trustworthiness is 1 if all neighbors on the map are neighbors in code space. "
-        "Neighborhood preservation: the share of the k nearest codes that are among the k nearest "
-        "on the map. 15-NN accuracy: the share of images whose class is the majority class of "
-        "their 15 nearest neighbors. Measured on up to 1,000 images against all."
+        "".join(f"{term}: {glossary.TERMS[term]} " for term in MEASURES)
+        + "Measured on up to 1,000 images against all."
     )

@@ -11,7 +11,7 @@ from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.projection import maps, umap_job
 from convae.projection.maps import Map, Settings
-from convae.ui import caches, frame, pickers
+from convae.ui import caches, frame, glossary, pickers
 from convae.ui.escape import sentence
 from convae.ui.latent_map import address
 from convae.ui.latent_map.address import ISOLATED, PROJECTED, SELECTION, SPOT
@@ -93,8 +93,8 @@ def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
         default="UMAP" if ready else "PCA",
         key="latent-method",
         required=True,
-        help="PCA: linear projection, immediate. UMAP: non-linear embedding that preserves "
-        "neighborhoods; the first one takes about a minute.",
+        help=f"* PCA: {glossary.TERMS['PCA']} Immediate.\n"
+        f"* UMAP: {glossary.TERMS['UMAP']} The first one takes about a minute.",
         **BOUND,
     )
     dimensions = st.segmented_control(
@@ -208,9 +208,8 @@ def _color() -> str:
         COLORS,
         key="latent-color",
         width=190,
-        help="PSNR: of each reconstruction (dB). Mahalanobis distance: of each code from the mean "
-        "code, in standard deviations. Neighborhood preservation: the share of the 15 nearest "
-        "codes that are among the 15 nearest on the map. Cluster: ten groups found by k-means.",
+        help="\n".join(f"* {color}: {glossary.TERMS[color]}" for color in COLORS[1:4])
+        + "\n* Cluster: ten groups found by k-means.",
         **BOUND,
     )
 

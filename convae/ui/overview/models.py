@@ -11,9 +11,8 @@ from convae.evaluation import metrics
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.plots.code_length import psnr_over_length
-from convae.ui import caches, pictures
+from convae.ui import caches, glossary, pictures
 from convae.ui.address import BOUND, spec_name
-from convae.ui.escape import plain
 from convae.ui.image_sources import training_images
 from convae.ui.model_cards import trained_on
 
@@ -71,5 +70,5 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
     fitted = ""
     if reference is not None:
         fitted = f" PCA is fitted on {pca.fitted_on:,} training images of "
-        fitted += f"{plain(spec_name(reference.name))}."
-    st.caption(f"PSNR of this image over the number of values in the code.{fitted}")
+        fitted += f"{spec_name(reference.name)}."
+    glossary.caption(f"PSNR of this image over the number of values in the code.{fitted}")

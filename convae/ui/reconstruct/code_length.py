@@ -18,7 +18,7 @@ from convae.evaluation import compressors, metrics, quantization
 from convae.evaluation.pca import PCA
 from convae.models.checkpoints import Checkpoint
 from convae.plots.code_length import psnr_over_length
-from convae.ui import caches, frame, long_work, model_cards, pickers
+from convae.ui import caches, frame, glossary, long_work, model_cards, pickers
 from convae.ui.components.scrubber import Card, frame_scrubber
 from convae.ui.escape import plain
 from convae.ui.reconstruct.comparison import CURVE, Contest
@@ -76,7 +76,7 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
         ),
         key="reconstruct-length-curve",
     )
-    st.caption(_caption(held, some, image))
+    glossary.caption(_caption(held, some, image))
     _show_downloads(held, shown, place, lengths, frames, curves)
 
 
@@ -220,14 +220,14 @@ def _spans(lengths: Sequence[int], wanted: np.ndarray) -> str:
 def _caption(held: Contest, some: ImageSet, image: str) -> str:
     text = (
         f"PSNR of the first K values of a code, the others at their mean. Solid: {len(some):,} "
-        f"images of {plain(pickers.spec_name(some.name))} as one set. Dotted: {image}. Size in "
+        f"images of {pickers.spec_name(some.name)} as one set. Dotted: {image}. Size in "
         f"bytes: K x {held.bits} bits / 8."
     )
     if held.fitted_on is not None:
         fitted = caches.pca_of(held.fitted_on).fitted_on
         text += (
             f" PCA has K components on the same images and is fitted on {fitted:,} images of "
-            f"{plain(pickers.spec_name(held.fitted_on.name))}."
+            f"{pickers.spec_name(held.fitted_on.name)}."
         )
     if steps := held.checkpoint.config.refinement_steps:
         text += f" Codes are refined at full length ({steps} steps), then shortened."

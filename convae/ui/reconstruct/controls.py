@@ -9,7 +9,7 @@ from convae.data import uploads as image_uploads
 from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import ENCODER_ONLY, FLOAT
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, frame, model_cards, uploads
+from convae.ui import caches, frame, glossary, model_cards, uploads
 from convae.ui.address import BOUND, Setting
 from convae.ui.reconstruct.comparison import BASELINES, Contest, scores_of
 
@@ -78,10 +78,8 @@ def pick_refinement_steps(checkpoint: Checkpoint) -> Checkpoint:
         range(9),
         own,
         key=f"reconstruct-refinement-steps-{own}",
-        help="The encoder predicts the code in one forward pass. Each refinement step is a "
-        "conjugate-gradient step on the code that lowers the squared reconstruction error; the "
-        "weights do not change. Before quantization the error never increases; at few bits per "
-        f"value it can. The default of this model is {own}.",
+        help=f"{glossary.TERMS['Refinement steps']} Before quantization the error never increases; "
+        f"at few bits per value it can. The default of this model is {own}.",
         **BOUND,
     )
     return caches.refined(checkpoint, steps)

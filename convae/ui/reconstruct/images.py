@@ -10,10 +10,9 @@ from convae import images as pixels
 from convae.csv_export import to_csv
 from convae.evaluation import metrics, misleading
 from convae.models.checkpoints import Checkpoint
-from convae.ui import frame, pickers, pictures
+from convae.ui import frame, glossary, pickers, pictures
 from convae.ui.address import Setting, spec_name
 from convae.ui.components.before_after import before_after
-from convae.ui.escape import plain
 from convae.ui.reconstruct.comparison import (
     BASELINES,
     Contest,
@@ -43,7 +42,7 @@ def show_rows(
     for words, name in zip(captions, names or [], strict=False):
         words.insert(0, name)
     pictures.image_rows(rows, ["\n".join(words) for words in captions])
-    st.caption(
+    glossary.caption(
         "Captions: the PSNR of each image, higher is better. All error maps share one scale: dark "
         "is no error, white a mean color difference of half the range."
         + baselines_note(held, chosen)
@@ -68,7 +67,7 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
     "" without any baseline."""
     parts = []
     if "PCA" in names:
-        parts.append(f"PCA is fitted on {plain(held.method('PCA').details, 300)}.")
+        parts.append(f"PCA is fitted on {held.method('PCA').details}.")
     codecs = [name for name in BASELINES[1:] if name in names]
     if codecs:
         qualities = ", ".join(f"{name} has {held.method(name).details}" for name in codecs)
@@ -107,7 +106,9 @@ def show_one(held: Contest, shown: data.ImageSet) -> None:
         st.plotly_chart(plots.code_bars(code), key="reconstruct-code")
     with left:
         before_after(image, rebuilt, ("original", label(held, name)), key="reconstruct-slider")
-        st.caption(f"Drag across the image, or use the arrow keys.{baselines_note(held, [name])}")
+        glossary.caption(
+            f"Drag across the image, or use the arrow keys.{baselines_note(held, [name])}"
+        )
     st.subheader("Feature maps of each layer", anchor=False)
     half = st.segmented_control(
         "Half",

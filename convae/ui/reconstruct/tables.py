@@ -10,7 +10,7 @@ from convae import plots
 from convae.csv_export import to_csv
 from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import ENCODER_ONLY, FLOAT
-from convae.ui import frame, model_cards
+from convae.ui import frame, glossary, model_cards
 from convae.ui.address import BOUND, UPLOADS, Setting
 from convae.ui.escape import plain, sentence
 from convae.ui.reconstruct.comparison import (
@@ -31,36 +31,38 @@ def show_table(held: Contest) -> None:
     """All methods on the same images: the table, a verdict, downloads, the equal command."""
     chosen = held.chosen()
     rows = [row_of(method, held.measured) for method in chosen.values()]
+    shown = [
+        {
+            "Method": row.name,
+            "Values": row.values,
+            "Bytes": row.bytes_per_image,
+            "PSNR (dB)": row.psnr,
+            "Mean PSNR (dB)": row.psnr_mean,
+            "PSNR SD (dB)": row.psnr_spread,
+            "SSIM": row.ssim,
+            "SSIM SD": row.ssim_spread,
+            "MSE": row.mse,
+        }
+        for row in rows
+    ]
+    formats = {
+        "Bytes": _number("%.1f", "Per image; JPEG and WebP pack all into one file."),
+        "PSNR (dB)": _number("%.2f", "Of the whole set, from the mean MSE of all images."),
+        "Mean PSNR (dB)": _number("%.2f", "Mean over the images."),
+        "PSNR SD (dB)": _number("%.2f", "Standard deviation over the images."),
+        "SSIM": _number("%.4f", "Mean over the images."),
+        "SSIM SD": _number("%.4f", "Standard deviation over the images."),
+        "MSE": _number("%.6f", "Mean over the images."),
+    }
     st.dataframe(
-        [
-            {
-                "Method": row.name,
-                "Values": row.values,
-                "Bytes": row.bytes_per_image,
-                "PSNR (dB)": row.psnr,
-                "Mean PSNR (dB)": row.psnr_mean,
-                "PSNR SD (dB)": row.psnr_spread,
-                "SSIM": row.ssim,
-                "SSIM SD": row.ssim_spread,
-                "MSE": row.mse,
-            }
-            for row in rows
-        ],
+        shown,
         hide_index=True,
-        column_config={
-            "Bytes": _number("%.1f", "Per image; JPEG and WebP pack all into one file."),
-            "PSNR (dB)": _number("%.2f", "Of the whole set: 10 log10(1 / mean MSE)."),
-            "Mean PSNR (dB)": _number("%.2f", "Mean over the images."),
-            "PSNR SD (dB)": _number("%.2f", "Standard deviation over the images."),
-            "SSIM": _number("%.4f", "Structural similarity, mean over the images: 1 if equal."),
-            "SSIM SD": _number("%.4f", "Standard deviation over the images."),
-            "MSE": _number("%.6f", "Mean squared error, pixels in [0, 1]."),
-        },
+        column_config=glossary.columns(shown, formats),
         placeholder="-",
         key="reconstruct-table",
     )
     st.markdown(sentence(compare.verdict(rows)))
-    st.caption(how_made(held))
+    glossary.caption(how_made(held))
     with st.container(horizontal=True):
         frame.download(
             "Table (CSV)",
@@ -89,7 +91,7 @@ def how_made(held: Contest) -> str:
     parts = []
     for name in BASELINES:
         if name in held.names:
-            made = plain(held.method(name).details, 300)
+            made = held.method(name).details
             parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
         else:
             parts.append("No training images are available to fit PCA on")

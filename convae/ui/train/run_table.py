@@ -12,7 +12,7 @@ from convae.errors import ConvaeError
 from convae.models import bundle, checkpoints
 from convae.models.card import Card
 from convae.runs import Run, resuming
-from convae.ui import access, frame, pickers
+from convae.ui import access, frame, glossary, pickers
 from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast, form, watch
 
@@ -37,16 +37,19 @@ def table() -> list[Run]:
         key="train-table",
         on_select=chosen_by_click,
         selection_mode="multi-row",
-        column_config={
-            "Best PSNR": st.column_config.NumberColumn(
-                "Best PSNR (dB)",
-                format="%.2f",
-                help="On validation images. If Noise is given, it is the denoising PSNR at that "
-                "level: noisy input, clean target.",
-            ),  # fmt: skip
-            "Time": st.column_config.TextColumn("Time"),
-            "Curve": st.column_config.LineChartColumn("PSNR by epoch", width="small"),
-        },
+        column_config=glossary.columns(
+            rows,
+            {
+                "Best PSNR": st.column_config.NumberColumn(
+                    "Best PSNR (dB)",
+                    format="%.2f",
+                    help="On validation images. If Noise is given, it is the denoising PSNR at "
+                    "that level: noisy input, clean target.",
+                ),  # fmt: skip
+                "Time": st.column_config.TextColumn("Time"),
+                "Curve": st.column_config.LineChartColumn("PSNR by epoch", width="small"),
+            },
+        ),  # fmt: skip
         alt="All runs",
     )
     if "train-chosen-next" in st.session_state:

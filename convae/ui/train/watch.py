@@ -14,7 +14,7 @@ from convae.records import Row
 from convae.runs import Run, RunStatus, snapshots
 from convae.runs.history import Tail
 from convae.training import reference_levels
-from convae.ui import frame, pickers
+from convae.ui import frame, glossary, pickers
 from convae.ui.components.epoch_slider import epoch_slider
 from convae.ui.escape import plain, sentence
 from convae.ui.train import run_controls
@@ -212,10 +212,7 @@ def _facts(run: Run) -> str:
 def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="train-chart-options"):
         names = {"psnr": "PSNR", "loss": "Loss"}
-        explanation = (
-            "PSNR: 10 log10(1 / mean squared error), higher is better. "
-            "Loss: the quantity minimized."
-        )
+        explanation = f"PSNR: {glossary.TERMS['PSNR']} Loss: the quantity minimized."
         if any(row.get("train_kl") for row in history):
             names |= {"loss": "Reconstruction loss", "kl": "KL divergence"}
             explanation += " The loss of a variational model has two terms, one curve each."
