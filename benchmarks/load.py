@@ -93,7 +93,7 @@ async def series(address: str, sessions: int, pid: int) -> dict[str, float]:
 def training() -> Iterator[None]:
     """A training on all cores, in a process of its own, as the app starts it."""
     from convae import runs
-    from convae.config import from_flat
+    from convae.flat_config import from_flat
 
     run = runs.start(from_flat({"spec": "shapes", "latent_dim": 64, "epochs": 9999}), "load")
     try:

@@ -1,10 +1,13 @@
 """Settings of the whole process that several threads change at once, such as its number of BLAS
 threads: the first thread that needs it changes it, the last one restores it."""
 
+import ctypes
+import ctypes.util
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 
 class Shared:
@@ -58,3 +61,19 @@ def one_thread() -> Iterator[None]:
 
     with one_blas_thread, threadpool_limits(1, user_api="openmp"):
         yield
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    """This function of glibc; None where there is none (macOS, musl)."""
+    try:
+        return ctypes.CDLL(ctypes.util.find_library("c")).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        return None
+
+
+def give_memory_back() -> None:
+    """Return freed memory to the system after large work: glibc keeps it otherwise, 100 MB after
+    the pages of this app have been opened once. Takes a few milliseconds."""
+    if (trim := _malloc_trim()) is not None:
+        trim(0)

@@ -1,7 +1,10 @@
 """Two sessions that change one setting of the process leave it as it was."""
 
+import os
+import platform
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from convae.evaluation.pca import fit_pca
 from convae.latent import clustering, priors
-from convae.process_state import Shared, no_convergence_warnings, one_thread
+from convae.process_state import (
+    Shared,
+    give_memory_back,
+    no_convergence_warnings,
+    one_thread,
+)
 
 
 def blas_threads():
@@ -86,3 +94,17 @@ def test_work_that_begins_in_one_session_and_ends_in_another_restores_the_thread
     assert blas_threads() == {1}
     other.__exit__(None, None, None)
     assert blas_threads() == {2}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps freed memory")
+def test_freed_memory_is_given_back():
+    def resident_mb():
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    blocks = [bytearray(60_000) for _ in range(2_000)]  # 120 MB, below the size that has a map
+    last = bytearray(60_000)
+    full = resident_mb()
+    del blocks
+    give_memory_back()
+    assert len(last) and resident_mb() < full - 80

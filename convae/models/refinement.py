@@ -24,7 +24,10 @@ def slope(rebuilt: Tensor, z: Tensor, x: Tensor, keep: bool = False) -> Tensor:
     """Minus the gradient of half the squared error by z, (N, d); rebuilt = g(z), with its graph,
     which is kept where it is needed again."""
     error = (x - rebuilt).detach()
-    return torch.autograd.grad(rebuilt, z, error, retain_graph=keep)[0].float()
+    # of a scalar: with a gradient to start from, torch 2.14 imports sympy (1 s and 100 MB)
+    with torch.enable_grad():
+        product = (rebuilt * error).sum()
+    return torch.autograd.grad(product, z, retain_graph=keep)[0].float()
 
 
 @torch.no_grad()

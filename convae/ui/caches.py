@@ -4,7 +4,6 @@ Keys are digests, names and numbers, never arrays: Streamlit 1.67 hashes large a
 """
 
 import hashlib
-import threading
 import time
 from pathlib import Path
 
@@ -104,14 +103,14 @@ def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None)
     """
     count = len(images) if limit is None else min(limit, len(images))
     if count > MANY:
+
+        def encode(report: long_work.Report) -> np.ndarray:
+            codes = codes_for(checkpoint, images.images[:count], images.fingerprint, report)
+            codes.flags.writeable = False
+            return codes
+
         slot = _slot_of_codes(checkpoint.sha256, images.fingerprint, count)
-        # the bar's container exists in every run, so that the widgets below keep their position
-        with frame.progress() as report, slot.lock:
-            if slot.codes is None:
-                codes = codes_for(checkpoint, images.images[:count], images.fingerprint, report)
-                codes.flags.writeable = False
-                slot.codes = codes
-        return slot.codes
+        return long_work.fill(slot, encode)
     return _codes(checkpoint.sha256, images.fingerprint, count, checkpoint, images)
 
 
@@ -124,16 +123,9 @@ def _codes(
     return codes
 
 
-class _Slot:
-    """Holds codes that are computed outside a cached function, which must not draw a bar."""
-
-    def __init__(self) -> None:
-        self.lock, self.codes = threading.Lock(), None
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _slot_of_codes(sha256: str, fingerprint: str, count: int) -> _Slot:
-    return _Slot()
+def _slot_of_codes(sha256: str, fingerprint: str, count: int) -> long_work.Slot:
+    return long_work.Slot()
 
 
 def pca_of(images: ImageSet, components: int = 1024) -> PCA:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from convae.process_state import give_memory_back
 from convae.ui import frame
 
 Report = Callable[[int, int | None, str], None]  # (done, total, what)
@@ -30,4 +31,5 @@ def fill(slot: Slot, make: Callable[[Report], Any]) -> Any:
             with slot.lock:
                 if slot.value is None:
                     slot.value = make(report)
+                    give_memory_back()
     return slot.value

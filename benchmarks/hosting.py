@@ -1,0 +1,123 @@
+"""What a small host needs: `python -m benchmarks.hosting [--no-browser]` prints lines of JSON.
+
+cold_start_s  from the command to the first page drawn in a headless Chromium that is already open
+              (without a browser: to the end of its script); the server has been started on this
+              machine before, so its files are in the page cache
+visits        resident memory of the server (MB) after each page, visited in turn with empty caches,
+              and the seconds of each visit
+training      a training of two epochs on the built-in Shapes, as the app starts it: the largest
+              resident memory of its process, of the server meanwhile, and of both at one moment
+
+Resident memory counts the pages of shared libraries (`files_mb`): with the CUDA build of torch they
+are 200 MB more than with the CPU build. Folders of its own; nothing of yours is read.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import streamlit
+import torch
+
+from tests.support.browsing import browsing, serving, settle
+from tests.support.websocket import memory_mb, visiting
+
+EPOCHS = 2
+
+
+def cold_start_s(places: dict[str, str], browser) -> float:
+    """From the command to the first page, drawn."""
+    tab = browser.new_page(viewport={"width": 1440, "height": 900}) if browser else None
+    began = time.perf_counter()
+    with serving(places) as server:
+        if tab is None:
+            asyncio.run(_first_page(server.address))
+        else:
+            tab.goto(server.address)
+            settle(tab)
+        took = time.perf_counter() - began
+        if tab is not None:
+            tab.close()
+    return round(took, 2)
+
+
+async def _first_page(address: str) -> None:
+    async with visiting(address) as visitor:
+        await visitor.visit("")
+
+
+async def visits(address: str, pid: int) -> dict[str, dict[str, float]]:
+    """Every page once: {page: {"s": seconds, "mb": resident memory after it}}."""
+    found = {}
+    async with visiting(address) as visitor:
+        seconds = await visitor.visit("")
+        for name in list(visitor.pages):
+            if name:
+                seconds = await visitor.visit(name)
+            found[name or "overview"] = {"s": round(seconds, 2), "mb": round(memory_mb(pid))}
+        if visitor.errors:
+            raise RuntimeError(visitor.errors[0])
+    return found
+
+
+def files_mb(pid: int) -> float:
+    """The part of resident memory that is pages of files, such as libraries."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[2]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def training(address: str, pid: int) -> dict[str, float]:
+    """The largest resident memory (MB) of a training, of the server, and of both at one moment; a
+    visitor watches it."""
+    from convae import runs
+    from convae.flat_config import from_flat
+
+    run = runs.start(from_flat({"spec": "shapes", "latent_dim": 64, "epochs": EPOCHS}), "hosting")
+    most = {"training_mb": 0.0, "server_mb": 0.0, "both_mb": 0.0}
+    async with visiting(address) as visitor:
+        await visitor.visit("train", "train-view=Watch&train-run=hosting")
+        while run.locked():
+            try:
+                now = memory_mb(run.status().pid) if run.status().pid else 0.0
+            except OSError:  # it has just ended
+                break
+            server = memory_mb(pid)
+            for key, value in zip(most, (now, server, now + server), strict=True):
+                most[key] = max(most[key], value)
+            await asyncio.sleep(0.1)
+        if visitor.errors:
+            raise RuntimeError(visitor.errors[0])
+    if run.status().state != "done":
+        raise RuntimeError(f"the training ended as {run.status().state}: {run.status().message}")
+    return {key: round(value) for key, value in most.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--starts", type=int, default=3, help="number of cold starts")
+    parser.add_argument("--no-browser", action="store_true")
+    options = parser.parse_args()
+    print(json.dumps({"machine": platform.machine(), "cores": os.cpu_count(),
+                      "load": round(os.getloadavg()[0], 1), "python": platform.python_version(),
+                      "streamlit": streamlit.__version__, "torch": torch.__version__,
+                      "cuda": torch.version.cuda}), flush=True)  # fmt: skip
+    with tempfile.TemporaryDirectory() as home:
+        places = {f"CONVAE_{n}_DIR": str(Path(home) / n.lower()) for n in ("RUNS", "CACHE")}
+        os.environ.update(places)
+        with nullcontext() if options.no_browser else browsing() as browser:
+            starts = [cold_start_s(places, browser) for _ in range(options.starts)]
+        print(json.dumps({"cold_start_s": starts}), flush=True)
+        with serving(places) as server:
+            pid = server.process.pid
+            found = asyncio.run(visits(server.address, pid))
+            print(json.dumps({"visits": found, "files_mb": round(files_mb(pid))}), flush=True)
+            print(json.dumps({"training": asyncio.run(training(server.address, pid))}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
