@@ -13,7 +13,7 @@ import pytest
 
 from convae.data import builtin
 from convae.models import bundle, upload
-from tests.support.browsing import serving, settle
+from tests.support.browsing import PAGES, serving, settle
 from tests.support.server_runs import add_run
 
 HOSTILE = (
@@ -24,8 +24,6 @@ HOSTILE = (
     "\ud800",
 )
 SHOWN = (*HOSTILE[:4], "\ufffd")
-PAGES = ("", "train", "reconstruct", "interpolate", "latent_map", "denoise", "anomalies",
-         "generate", "features")  # fmt: skip
 
 
 @pytest.fixture(scope="session")

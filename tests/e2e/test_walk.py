@@ -1,15 +1,10 @@
 """A visitor's walk through the app, in a browser."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tests.support.browser_pages import assert_healthy, chosen, pixels
-from tests.support.browsing import settle
-
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["", *sorted(path.stem for path in (ROOT / "pages").glob("*.py"))]
+from tests.support.browsing import PAGES, settle
 
 
 @pytest.mark.parametrize("name", PAGES)
