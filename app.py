@@ -12,9 +12,10 @@ images = ui.pick_images(checkpoint, 12, key="overview", most=24)
 config = checkpoint.config
 entry = ui.checkpoint_options()[checkpoint.name]
 
+real = images.real_dimension
 st.markdown(
     "An interactive demo of a convolutional autoencoder, which compresses an image into a short "
-    f"code and reconstructs it from the code alone: 3,072 values from {config.latent_dim:,}."
+    f"code and reconstructs it from the code alone: {real:,} values from {config.latent_dim:,}."
 )
 ui.tour_start()
 editing.restore(len(images), "overview-one")
@@ -27,7 +28,7 @@ editing.edit_code(checkpoint, images, chosen, code[0], rebuilt[0])
 test_psnr = ui.psnr_of(entry)
 ui.figures(
     {
-        "Compression ratio": f"{image.size / config.latent_dim:.3g}:1",
+        "Compression ratio": f"{real / config.latent_dim:.3g}:1",
         "PSNR of this image": f"{psnr:.1f} dB",
         "Test PSNR": "-" if test_psnr is None else f"{test_psnr:.1f} dB",
         "Trainable parameters": f"{checkpoint.model.parameter_count:,}",

@@ -223,15 +223,6 @@ class TrainConfig:
                 "`noise_range` needs `noise_std` above 0: the highest spread of the noise."
             )
 
-    @property
-    def image_values(self) -> int:
-        return 32 * 32 * 3
-
-    @property
-    def compression(self) -> float:
-        """Compression ratio: values of an image divided by the latent dimension."""
-        return self.image_values / self.model.latent_dim
-
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 

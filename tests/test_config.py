@@ -52,10 +52,6 @@ def test_every_setting_has_help_and_a_default_inside_its_range():
     json.loads(TrainConfig().to_json())
 
 
-def test_compression_is_values_in_over_values_kept():
-    assert from_flat({"latent_dim": 128}).compression == 24.0
-
-
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"epochs": "ten"}'])
 def test_broken_json_is_one_sentence(text):
     with pytest.raises(ConfigError):

@@ -23,6 +23,7 @@ FAVORITE_HUE = {  # of 1; unevenly spaced, as the eye tells more yellows apart t
 }
 SHAPES = tuple(FAVORITE_HUE)
 SHAPE_COUNTS = {"train": 10_000, "test": 2_000}
+REAL_DIMENSION = {"digits": 8 * 8}  # numbers in an image, of sets enlarged from fewer than 3,072
 
 
 def shapes(

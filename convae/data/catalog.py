@@ -21,6 +21,7 @@ from convae.errors import DataError
 
 Progress = disk_cache.Progress
 SPLITS = ("train", "test")
+VALUES = 32 * 32 * 3  # of an image
 MAX_CLASSES = 10_000  # of an npz without class_names
 SPECS = {
     "sample": "The first 20 CIFAR-10 test images; they come with the app.",
@@ -55,6 +56,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def real_dimension(self) -> int:
+        """See `real_dimension`."""
+        return real_dimension(self.name)
+
     def take(self, indices: ArrayLike) -> "ImageSet":
         """The images at `indices` (integers or a mask, as numpy takes them), in that order."""
         chosen = np.arange(len(self))[indices]
@@ -76,6 +82,12 @@ class ImageSet:
     def sample_rows(self, limit: int) -> np.ndarray:
         """Where in this set the images of `sample` are: rising, int64."""
         return np.sort(np.random.default_rng(0).permutation(len(self))[:limit])
+
+
+def real_dimension(spec: str) -> int:
+    """How many numbers determine an image of this set: 3,072 (32x32 pixels, three channels), or
+    fewer where the images are enlarged."""
+    return builtin.REAL_DIMENSION.get(spec, VALUES)
 
 
 def check_spec(spec: str) -> None:

@@ -61,7 +61,9 @@ def stored_codes(
 
 
 def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT) -> Method:
-    """PCA with as many values and bits as the model, fitted on the images of `fitted_on`."""
+    """PCA with as many values and bits as the model, fitted on the images of `fitted_on`; with no
+    more values than determine such an image."""
+    wanted, latent_dim = latent_dim, min(latent_dim, fitted_on.real_dimension)
 
     def encode(images: np.ndarray) -> np.ndarray:
         return pca.encode(images, latent_dim)
@@ -73,6 +75,8 @@ def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT
         rebuild = _quantized(encode, pca.decode, fitted_on.sample(REFERENCE).images, bits)
     key = f"pca-{fitted_on.fingerprint}-{latent_dim}-{bits}"
     details = f"{fitted_on.name}, {pca.fitted_on:,} images"
+    if latent_dim < wanted:
+        details += f" of {latent_dim} values each, so with {latent_dim} components and not {wanted}"
     return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, details)
 
 

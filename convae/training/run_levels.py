@@ -28,8 +28,9 @@ def update(
         return
     report("Fitting the PCA baseline.")
     inputs = noise.validation_inputs(validation.images, config)
+    components = min(config.model.latent_dim, training.real_dimension)
     levels = reference_levels.measure(
-        config.loss, config.model.latent_dim, pca_for(training), validation.images, inputs
+        config.loss, components, pca_for(training), validation.images, inputs
     )
     for entry in checkpoints.shipped():
         if _has_another_purpose(entry.config, config):

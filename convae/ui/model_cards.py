@@ -1,8 +1,11 @@
 """What is known about each available model: its test figures, its training data, in a table."""
 
+import math
+
 import numpy as np
 import streamlit as st
 
+from convae import data
 from convae.data import ImageSet
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint, Entry
@@ -75,22 +78,41 @@ def trained_on(entry: Entry) -> str:
 
 
 def provenance(checkpoint: Checkpoint, images: ImageSet) -> str:
-    """Which images are shown, what the model was trained on and its test PSNR, as one line.
-
-    Digits are 8x8 images, enlarged: the line says how the latent dimension compares with 64.
-    """
+    """Which images are shown, what the model was trained on and its test PSNR, as one line."""
     entry = checkpoint_options().get(checkpoint.name)
     known = trained_on(entry) if entry else "unknown images"
     shown = SHOWN.get(images.name, f"test images of {spec_name(images.name)}")
     line = f"Shown: {shown}. Model: trained on {known}"
     if entry and psnr_of(entry) is not None:
         line += f", PSNR {psnr_of(entry):.1f} dB on {measured_on(entry)}"
-    line += "."
-    if images.name == "digits":
-        size = checkpoint.config.latent_dim
-        line += " Digits are 8x8 images enlarged to 32x32: 64 values each, not 3,072"
-        line += f"; this code has {size:,}, so it compresses nothing." if size >= 64 else "."
-    return line
+    return line + "."
+
+
+def enlarged_note(spec: str, latent_dim: int) -> str:
+    """What ratios and decibels mean for a set whose images are enlarged from fewer numbers; "" for
+    other sets."""
+    real = data.real_dimension(spec)
+    if real == data.VALUES:
+        return ""
+    side = math.isqrt(real)
+    note = (
+        f"{spec_name(spec)} are {side}x{side} images enlarged to 32x32: {real} numbers, not 3,072."
+    )
+    if latent_dim >= real:
+        return (
+            f"{note} A code of {latent_dim:,} values is as large as the data: it compresses "
+            "nothing, and a high PSNR proves nothing."
+        )
+    return (
+        f"{note} A code of {latent_dim:,} values compresses {real / latent_dim:.3g}:1. Enlarged "
+        "images are smooth, so PSNR is higher than on photographs, and PCA with "
+        f"{real} components is nearly exact."
+    )
+
+
+def compression_of(spec: str, latent_dim: int) -> float:
+    """The numbers that determine an image of this set, divided by the latent dimension."""
+    return data.real_dimension(spec) / latent_dim
 
 
 def describe(entry: Entry) -> str:
@@ -105,6 +127,10 @@ def checkpoint_options() -> dict[str, Entry]:
     return {entry.name: entry for entry in checkpoints.listing()}
 
 
+def _compression(entry: Entry) -> float:
+    return compression_of(entry.config.data.spec, entry.config.model.latent_dim)
+
+
 def models_table() -> None:
     """A table of all available models."""
     rows = [
@@ -112,7 +138,7 @@ def models_table() -> None:
             "Model": entry.name,
             "Architecture": entry.config.model.architecture,
             "Latent dimension": entry.config.model.latent_dim,
-            "Compression": f"{entry.config.compression:.3g}:1",
+            "Compression": f"{_compression(entry):.3g}:1",
             "Training data": trained_on(entry),
             "Test PSNR (dB)": psnr_of(entry),
             "Measured on": measured_on(entry) or None,

@@ -15,7 +15,7 @@ from convae.ui.address import UPLOADS, spec_name
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
 from convae.ui.image_sources import default_source, sources_of, without_cifar10
-from convae.ui.model_cards import checkpoint_options, describe, is_cifar10, psnr_of
+from convae.ui.model_cards import checkpoint_options, describe, enlarged_note, is_cifar10, psnr_of
 from convae.ui.uploads import pick_uploads, uploaded
 
 
@@ -73,6 +73,16 @@ def _no_model(damaged: Collection[str]) -> None:
     st.stop()
 
 
+def name_enlarged(spec: str, latent_dim: int) -> None:
+    """Say what the figures of an image set that is enlarged mean; a warning where the code is as
+    large as the data."""
+    if text := enlarged_note(spec, latent_dim):
+        if latent_dim >= data.real_dimension(spec):
+            st.warning(text, icon=":material/warning:")
+        else:
+            st.caption(text)
+
+
 def pick_source(checkpoint: Checkpoint, few: bool = False) -> str:
     """The chosen image set, a spec or UPLOADS; the default depends on the checkpoint.
 
@@ -114,6 +124,7 @@ def pick_set(checkpoint: Checkpoint, few: bool = False) -> ImageSet:
         if source == "cifar10" and not data.cifar10_present():
             source = without_cifar10(few)
             offer_cifar10(spec_name(source))
+        name_enlarged(source, checkpoint.config.latent_dim)
         with frame.error_boundary():
             return caches.image_set(source, "test")
 

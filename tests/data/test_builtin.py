@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from convae import data
 from convae.data import builtin, photographs
 
 
@@ -82,6 +83,16 @@ def test_colors_are_those_of_the_standard_library():
 
 def test_the_digits_are_all_there(sets):
     assert len(sets["digits", "train"][0]) + len(sets["digits", "test"][0]) == 1797
+
+
+def test_the_digits_have_64_numbers_an_image(sets):
+    """Which is declared as their real dimension: 64 components leave rounding errors only."""
+    assert data.real_dimension("digits") == 64 == data.load("digits").real_dimension
+    assert data.real_dimension("shapes") == data.VALUES == 3072
+    flat = sets["digits", "test"][0].reshape(360, -1).astype(float)
+    values = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False)
+    shares = np.cumsum(values**2) / np.sum(values**2)
+    assert shares[63] > 0.997 and shares[31] < 0.99
 
 
 def test_images_from_outside_are_images_and_the_last_is_shifted():

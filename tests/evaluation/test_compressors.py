@@ -46,6 +46,15 @@ def test_the_contenders_are_the_model_and_three_baselines_of_the_same_size(digit
             assert rebuilt.shape == test.images.shape and rebuilt.dtype == np.uint8
 
 
+def test_pca_has_no_more_components_than_an_image_has_numbers_and_says_so(digits):
+    train, test = digits
+    method = compressors.pca_method(fit_pca(train.images, 100), train, 100)
+    assert method.values == 64 and method.bytes_per_image == 128
+    assert "64 values each, so with 64 components and not 100" in method.details
+    capped = compressors.pca_method(fit_pca(train.images, 100), train, 64)
+    assert (method.rebuild(test.images) == capped.rebuild(test.images)).all()
+
+
 def test_without_images_to_fit_on_there_is_no_pca(digits):
     found = compressors.contenders(checkpoint(4), digits[1], None, 3)
     assert [each.name for each in found] == ["tiny", "JPEG", "WebP"]

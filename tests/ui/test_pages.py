@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from convae import data, runs
 from convae.config import TrainConfig
+from convae.data import builtin
 from convae.ui import caches, model_cards
 from tests.support.visiting import PAGES, ROOT, WITH_MODEL, healthy, png, shown, visit
 
@@ -202,18 +203,28 @@ def test_finished_run_is_chosen_on_every_page(add_checkpoint, tiny_weights):
     assert app.sidebar.selectbox(key="model").value == "mine"
 
 
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        (
-            "sample",
-            "Shown: the first 20 CIFAR-10 test images. Model: trained on Shapes, PSNR 12.3 dB on",
-        ),
-        ("digits", "64 values each, not 3,072."),
-    ],
-)
-def test_a_line_says_which_images_are_shown_and_what_the_model_was_trained_on(
-    tiny_checkpoint, spec, words
-):
-    shown_set = data.load(spec, "test").take([0, 1])
+def test_a_line_says_which_images_are_shown_and_what_the_model_was_trained_on(tiny_checkpoint):
+    shown_set = data.load("sample", "test").take([0, 1])
+    words = "Shown: the first 20 CIFAR-10 test images. Model: trained on Shapes, PSNR 12.3 dB on"
     assert words in model_cards.provenance(caches.load_checkpoint("tiny"), shown_set)
+
+
+def test_what_figures_mean_on_enlarged_images_is_said(tiny_checkpoint, monkeypatch):
+    query = {"data": "Digits"}
+    app = healthy(visit("pages/reconstruct.py", **query))
+    assert any("64 numbers, not 3,072. A code of 8 values" in item.value for item in app.caption)
+    assert not app.warning
+    monkeypatch.setitem(builtin.REAL_DIMENSION, "digits", 4)
+    app = healthy(visit("pages/reconstruct.py", **query))
+    assert "is as large as the data: it compresses nothing" in app.warning[0].value
+    assert not healthy(visit("pages/reconstruct.py", data="Shapes")).warning
+
+
+def test_the_compression_ratio_counts_the_numbers_that_an_image_has(add_checkpoint):
+    add_checkpoint("small", "digits")
+    assert model_cards.compression_of("digits", 8) == 8
+    assert model_cards.compression_of("shapes", 128) == 24
+    app = healthy(visit(model="small", data="Digits"))
+    assert {item.label: item.value for item in app.metric}["Compression ratio"] == "8:1"
+    assert app.dataframe[-1].value["Compression"].tolist() == ["8:1"]
+    assert any("64 values from 8." in item.value for item in app.markdown)

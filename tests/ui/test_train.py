@@ -147,6 +147,17 @@ def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
     assert figures["Expected time"] == "~ 40 s" and figures["Device"]
 
 
+def test_digits_get_a_small_code_and_a_ratio_of_their_own_numbers():
+    app = healthy(visit(PAGE))
+    app.number_input(key="train-latent_dim").set_value(128)
+    app.selectbox(key="train-spec").select("digits")
+    healthy(app.run())
+    assert app.number_input(key="train-latent_dim").value == 8 and not app.warning
+    assert {metric.label: metric.value for metric in app.metric}["Compression ratio"] == "8:1"
+    app.number_input(key="train-latent_dim").set_value(64)
+    assert "as large as the data" in healthy(app.run()).warning[0].value
+
+
 def test_momentum_is_shown_for_sgd_only_and_no_label_repeats_its_unit():
     app = healthy(visit(PAGE))
     labels = {field.key: field.label for field in app.number_input}

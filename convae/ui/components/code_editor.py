@@ -53,18 +53,19 @@ def state(key: str) -> Mapping[str, Any]:
 def code_editor(
     token: str, image: np.ndarray, code: np.ndarray, edits: Mapping[int, float],
     plain: tuple[np.ndarray, float], current: tuple[np.ndarray, float], frames: Frames | None,
-    *, name: str, scale: str, key: str,
+    *, size: int, name: str, scale: str, key: str,
 ) -> None:  # fmt: skip
     """Draw image, code and reconstruction.
 
     token: names image and model; with another one the browser drops its edits. image: uint8 (32,
     32, 3). code: standardized float (latent_dim,). plain, current: (reconstruction, PSNR in dB) of
-    the code as it was and with the edits. scale: what one standard deviation is.
+    the code as it was and with the edits. size: how many numbers determine the image. scale: what
+    one standard deviation is.
     """
     data = {
         "token": token,
         "original": pictures.data_url(image),
-        "size": f"{image.size:,} values",
+        "size": f"{size:,} values",
         "name": name,
         "scale": scale,
         "code": np.round(code.astype(float), 4).tolist(),

@@ -159,6 +159,7 @@ def _editor(
         current = (decoded, _psnr(image, decoded))
     code_editor.code_editor(
         token, image, spread.standardized(code), edits, plain, current, frames,
+        size=images.real_dimension,
         name=images.class_names[images.labels[place]] if images.class_names else "original image",
         scale="Standard deviations from the mean, of the codes of the chosen image set.",
         key=KEY,

@@ -48,7 +48,8 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
     reference = training_images(checkpoint, images.name)
     if reference is not None:
         pca = caches.pca_with_progress(reference)
-        for length in (item for item in lengths if item <= len(pca.components)):
+        most = min(len(pca.components), reference.real_dimension)
+        for length in (item for item in lengths if item <= most):
             rebuilt = pca.decode(pca.encode(image[None], length))[0]
             result[f"PCA, {length} values"] = (length, rebuilt)
     psnr = {
@@ -71,4 +72,6 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
     if reference is not None:
         fitted = f" PCA is fitted on {pca.fitted_on:,} training images of "
         fitted += f"{spec_name(reference.name)}."
+        if lengths[-1] > most:
+            fitted += f" It has at most {most:,} components."
     glossary.caption(f"PSNR of this image over the number of values in the code.{fitted}")

@@ -118,10 +118,12 @@ def _pca_frames(held: Contest, images: ImageSet, lengths: Sequence[int]) -> Fram
 def pca_codes(
     pca: PCA, fitted_on: ImageSet, images: np.ndarray, latent_dim: int, bits: int
 ) -> np.ndarray:
-    """PCA codes float32 (N, latent_dim) of images as they come back from `bits` bits a value.
+    """PCA codes float32 (N, latent_dim) of images as they come back from `bits` bits a value; with
+    no more values than determine such an image.
 
     Each value has a range of its own, so the first K are those of `compressors.pca_method` at K.
     """
+    latent_dim = min(latent_dim, fitted_on.real_dimension)
     codes = pca.encode(images, latent_dim)
     if bits == compressors.FLOAT:
         return codes

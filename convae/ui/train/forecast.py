@@ -8,7 +8,7 @@ from convae.errors import ConvaeError
 from convae.models import architectures
 from convae.models.devices import device_name
 from convae.training import noise, speed_probe
-from convae.ui import caches, frame, pictures
+from convae.ui import caches, frame, model_cards, pictures
 
 
 def preview(made: TrainConfig) -> None:
@@ -61,14 +61,15 @@ def _forecast(made: TrainConfig, waiting: bool) -> None:
             "Expected time": time,
             "Parameters": f"{architectures.count_parameters(made.model):,}",
             "Latent dimension": f"{code:,}",
-            "Compression ratio": f"{made.compression:.3g}:1",
+            "Compression ratio": f"{model_cards.compression_of(made.data.spec, code):.3g}:1",
             "Device": device_name(made.device),
         },
         {
             "Expected time": "From a measurement of about one second on this machine"
             + (", made when the current run has ended." if busy else ".")
             + (f" {speed:,.0f} images/s." if speed and speed == speed else ""),
-            "Compression ratio": f"An image has 3,072 values, its code {code:,}.",
+            "Compression ratio": f"An image has {data.real_dimension(made.data.spec):,} "
+            f"numbers, its code {code:,}.",
         },
     )
 

@@ -134,6 +134,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
             return None, name, str(error), place
         for note in notes:
             st.info(sentence(note), icon=":material/info:")
+        pickers.name_enlarged(made.data.spec, made.model.latent_dim)
         forecast.preview(made)
         forecast.forecast(made)
         return made, name, "", place
@@ -175,6 +176,7 @@ def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
         label += f" ({unit})"
     arguments = {"key": f"{key}-{f.name}", "help": meta["help"], "persist_state": "session"}
     if f.name == "spec":
+        arguments |= {"on_change": _fit_code, "args": (key,)}
         return _select(place, label, image_specs(), arguments, pickers.spec_name)
     if f.name == "init_from":
         names = ["", *pickers.checkpoint_options()]
@@ -195,6 +197,13 @@ def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
         format="%.5f" if small else "%.3f",
         **arguments,
     )
+
+
+def _fit_code(key: str) -> None:
+    """Where the code would be nearly as large as the chosen data: an eighth of the data."""
+    real = data.real_dimension(st.session_state[f"{key}-spec"])
+    if 2 * st.session_state[f"{key}-latent_dim"] >= real:
+        st.session_state[f"{key}-latent_dim"] = real // 8
 
 
 def _select(
