@@ -2,6 +2,9 @@
 
 CONVAE_TRAINING       off: training, uploads and deletion are disabled; on: every visitor may;
                       unset: visitors on the same machine may (convae/ui/access.py)
+CONVAE_UPLOADS        off: nobody adds images; on: every visitor may also keep them on this machine;
+                      unset: visitors on the same machine may keep them, others add them for
+                      their session (convae/ui/access.py)
 CONVAE_MAX_EPOCHS     maximum number of epochs of a run
 CONVAE_MAX_IMAGES     maximum number of training images of a run
 CONVAE_MAX_MINUTES    a run is stopped after this time; its model is kept
@@ -33,6 +36,16 @@ def training_allowed() -> bool:
 def training_set() -> bool:
     """Whether CONVAE_TRAINING allows training explicitly."""
     return os.environ.get("CONVAE_TRAINING", "").strip().lower() in ("on", "1", "yes", "true")
+
+
+def uploads_allowed() -> bool:
+    """Whether visitors may add images of their own."""
+    return os.environ.get("CONVAE_UPLOADS", "").strip().lower() not in ("off", "0", "no", "false")
+
+
+def uploads_set() -> bool:
+    """Whether CONVAE_UPLOADS allows every visitor to keep images on this machine."""
+    return os.environ.get("CONVAE_UPLOADS", "").strip().lower() in ("on", "1", "yes", "true")
 
 
 def check_allowed(what: str = "train") -> None:

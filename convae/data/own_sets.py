@@ -54,7 +54,7 @@ def arranged(images: np.ndarray, names: Sequence[str]) -> Arranged:
     kept = [n for n, name in enumerate(names) if name in placed]
     notes = []
     if left := len(names) - len(kept):
-        notes.append(f"{left} images beside the folders train and test were left out.")
+        notes.append(f"Left out, beside the folders train and test: {left} of {len(names)} images.")
     if len(class_names) > MAX_CLASSES:
         notes.append(
             f"There are {len(class_names):,} class folders; at most {MAX_CLASSES} are used as "
@@ -161,6 +161,16 @@ def check_trainable(spec: str) -> None:
             f"`{spec}` has {count} training images, at least {MIN_TRAINING} are needed: add a set "
             "with more images."
         )
+
+
+def few_images(spec: str) -> str | None:
+    """A sentence where this kept set has few training images; None if not, or for other specs."""
+    if not spec.startswith(KIND) or (count := training_count(spec)) >= FEW_TRAINING:
+        return None
+    return (
+        f"`{spec}` has only {count} training images: the model will mostly memorize them. A few "
+        "hundred or more give better results on new images."
+    )
 
 
 def training_count(spec: str) -> int:

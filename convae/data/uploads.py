@@ -90,7 +90,7 @@ def decode_uploads(files: Sequence[tuple[str, bytes]]) -> Decoded:
             problems.append(f"{name} {error}")
             work += getattr(error, "work", 0)
             continue
-        images[_unused(entry.path, images)] = image
+        images[unused(entry.path, images)] = image
         problems.extend(f"{name} {note}" for note in notes)
         work += cost
     stacked = np.stack(list(images.values())) if images else np.zeros((0, SIZE, SIZE, 3), np.uint8)
@@ -115,8 +115,8 @@ def shown_name(path: str) -> str:
     return f'"{clean}"'
 
 
-def _unused(path: str, taken: Container[str]) -> str:
-    """The path, or with a number in its last part where that is taken."""
+def unused(path: str, taken: Container[str]) -> str:
+    """The path, with a number in its last part where it is taken."""
     folder, slash, name = path.rpartition("/")
     number, result = 2, path
     while result in taken:
@@ -167,9 +167,10 @@ def _zip_entries(data: bytes, archive_name: str, problems: list[str]) -> Iterato
         raise DataError("holds no images; put PNG, JPEG, WebP, BMP or GIF files in it.")
     if len(pictures) < len(members):
         others = len(members) - len(pictures)
-        problems.append(
-            f"The zip {archive_name} also holds {others} files that are not images; left out."
+        kind = (
+            "1 file that is not an image" if others == 1 else f"{others} files that are no images"
         )
+        problems.append(f"The zip {archive_name} also holds {kind}; left out.")
     if len(pictures) > MAX_UPLOADS:
         problems.append(
             f"The zip {archive_name} holds {len(pictures):,} images; the first {MAX_UPLOADS:,} are "

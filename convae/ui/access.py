@@ -1,8 +1,12 @@
-"""Who may train, import and delete on this server.
+"""Who may train, import, delete and add images on this server.
 
 CONVAE_TRAINING=on allows every visitor, off nobody. Unset: visitors on the same machine, that is
 over the loopback interface and not through a reverse proxy; with CONVAE_ADMIN_TOKEN also a visitor
 who knows the token.
+
+CONVAE_UPLOADS=off forbids images of visitors. Unset: every visitor may add images for the session;
+visitors on the same machine, or with the token, may also keep them on disk, name a folder and
+delete a kept set. on: every visitor may keep images on disk.
 """
 
 import hmac
@@ -20,6 +24,39 @@ def may_train() -> bool:
     if not limits.training_allowed():
         return False
     return limits.training_set() or is_local() or st.session_state.get("admin", False)
+
+
+def may_upload() -> bool:
+    """Whether this visitor may add images for the session."""
+    return limits.uploads_allowed()
+
+
+def may_keep() -> bool:
+    """Whether this visitor may keep images on the disk of the server."""
+    return limits.uploads_allowed() and (limits.uploads_set() or _is_owner())
+
+
+def may_name_folder() -> bool:
+    """Whether this visitor may name a folder of the server to read images from."""
+    return limits.uploads_allowed() and _is_owner()
+
+
+def may_delete_sets() -> bool:
+    """Whether this visitor may delete sets of images that are kept."""
+    return limits.uploads_allowed() and _is_owner()
+
+
+def _is_owner() -> bool:
+    return is_local() or st.session_state.get("admin", False)
+
+
+def explain_uploads() -> None:
+    """Say that nothing can be uploaded."""
+    st.info(
+        "Uploads are disabled on this server. To use files of your own, run convae on your own "
+        "machine.",
+        icon=":material/lock:",
+    )
 
 
 def is_local() -> bool:

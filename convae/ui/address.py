@@ -67,6 +67,8 @@ def spec_name(spec: str) -> str:
     if spec in NAMES:
         return NAMES[spec]
     kind, _, path = spec.partition(":")
+    if kind == "own":
+        return path
     name = f"{kind} {path.rstrip('/').rsplit('/', 1)[-1]}"
     return "".join(c if c.isprintable() else "?" for c in name[:MAX_NAME])
 

@@ -8,16 +8,18 @@ from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import caches
 from convae.ui.address import UPLOADS
 from convae.ui.model_cards import checkpoint_options, is_cifar10
+from convae.ui.own_images import own_specs
 
 
 def sources_of(entry: Entry | None) -> list[str]:
-    """The image sets offered for this model: the built-in ones, and the folders and files that
-    local runs were trained on, those of this model first. Paths in other cards are ignored: a card
-    is untrusted input and may name any path.
+    """The image sets offered for this model: those that visitors have added, the built-in ones, and
+    the folders and files that local runs were trained on, those of this model first. Paths in other
+    cards are ignored: a card is untrusted input and may name any path.
     """
     entries = [*([entry] if entry is not None else []), *checkpoint_options().values()]
     local = [item.config.data.spec for item in entries if _trained_here(item)]
-    own = [spec for spec in dict.fromkeys(local) if spec not in data.SPECS and _exists(spec)]
+    named = dict.fromkeys([*local, *own_specs()])
+    own = [spec for spec in named if spec not in data.SPECS and _exists(spec)]
     return [*own, *data.SPECS, UPLOADS]
 
 
@@ -53,8 +55,8 @@ def without_cifar10(few: bool) -> str:
 
 def training_images(checkpoint: Checkpoint, shown: str) -> ImageSet | None:
     """The images that PCA is fitted on: the training images of the model if available (for CIFAR-10
-    also as `shipped_pca.stand_in`), else the training split of the set `shown` (a spec); None if
-    there is neither."""
+    also as `shipped_pca.stand_in`), else the training split of the set `shown` (a spec), else
+    `shipped_pca.stand_in`; None if there is none of them."""
     entry = checkpoint_options().get(checkpoint.name)
     own = entry.config.data.spec if entry else ""
     specs = [own if own in sources_of(entry) else ""]
@@ -71,4 +73,4 @@ def training_images(checkpoint: Checkpoint, shown: str) -> ImageSet | None:
             return caches.image_set(spec, "train")
         except ConvaeError:  # a set without a training split
             continue
-    return None
+    return shipped_pca.stand_in()

@@ -10,7 +10,7 @@ from convae import data
 from convae.data import ImageSet
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint, Entry
-from convae.ui import address, caches, frame, pictures
+from convae.ui import address, caches, frame, own_images, pictures
 from convae.ui.address import UPLOADS, spec_name
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
@@ -110,6 +110,8 @@ def pick_source(checkpoint: Checkpoint, few: bool = False) -> str:
         key="data",
         help="\n".join(f"* {spec_name(spec)}: {text}" for spec, text in data.SPECS.items()),
     )
+    own_images.add_button("data")
+    own_images.listen_for_paste("data")
     return address.keep("data", chosen)
 
 
@@ -145,8 +147,8 @@ def pick_rows(
 ) -> tuple[ImageSet, np.ndarray]:
     """Like `pick_images`, but returns the whole set and the rows of the sample in it."""
     whole = pick_set(checkpoint, few=True)
-    if whole.name == UPLOADS:
-        return whole, np.arange(min(most, len(whole)))
+    if whole.name == UPLOADS and len(whole) <= most:
+        return whole, np.arange(len(whole))
     with st.sidebar:
         label = None
         with frame.steady():

@@ -1,39 +1,82 @@
-"""Images that a visitor uploads."""
+"""Images of a visitor: kept in the memory of the session, never on disk unless the visitor says so.
+
+They are one set, "Your images", with labels from folder names. `own_images` has the dialog that
+adds or keeps them.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
-from convae.data import ImageSet, disk_cache
+from convae.data import ImageSet, disk_cache, own_sets
 from convae.data import uploads as image_uploads
+from convae.data.own_sets import Arranged
+from convae.data.uploads import Decoded
+from convae.ui import access
 from convae.ui.address import UPLOADS
 from convae.ui.escape import sentence
 
+TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"]
+SHOWN_PROBLEMS = 10
+
 
 def uploaded() -> ImageSet | None:
-    """The images that were uploaded in this session, if any."""
+    """All images that were added in this session, training and test images, if any."""
     return st.session_state.get("uploads-set")
 
 
+def arranged() -> Arranged | None:
+    """The same with labels and splits."""
+    return st.session_state.get("uploads-arranged")
+
+
+def split(name: str) -> ImageSet | None:
+    """The "train" or "test" images of `uploaded`; None if there are none."""
+    whole, parts = uploaded(), arranged()
+    if whole is None or parts is None:
+        return None
+    rows = parts.is_test if name == "test" else ~parts.is_test
+    return whole.take(np.flatnonzero(rows)) if rows.any() else None
+
+
+def accept(decoded: Decoded, add: bool = False) -> None:
+    """Make these the images of the session, or add them to those that it has."""
+    images, names, problems = decoded
+    if add and (before := st.session_state.get("uploads-decoded")) is not None:
+        room = max(image_uploads.MAX_UPLOADS - len(before.images), 0)
+        if room < len(images):
+            problems = [*problems, f"At most {image_uploads.MAX_UPLOADS:,} images are taken."]
+        names = [image_uploads.unused(name, before.names) for name in names]
+        images = np.concatenate([before.images, images[:room]])
+        names = [*before.names, *names[:room]]
+    parts = own_sets.arranged(images, names) if names else None
+    st.session_state["uploads-decoded"] = Decoded(images, names, [])
+    st.session_state["uploads-arranged"] = parts
+    st.session_state["uploads-problems"] = [*problems, *(parts.notes if parts else ())]
+    st.session_state["uploads-set"] = set_of(parts) if parts else None
+
+
 def pick_uploads() -> ImageSet:
-    """The uploaded images, kept for the session as 32x32 pixels; without any, ends the page."""
+    """The images of this session; without any, asks for some and ends the page."""
     kept = uploaded()
+    if not access.may_upload():
+        access.explain_uploads()
+        st.stop()
     with st.expander("Your images", expanded=kept is None, icon=":material/upload:"):
         files = st.file_uploader(
-            "Images or a zip of images; they are deleted when this session ends",
-            type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"],
+            "Images or a zip of images. They stay in the memory of this session and are not "
+            "written to disk.",
+            type=TYPES,
             accept_multiple_files=True,
             key="uploads-files",
         )
-        file_ids = tuple(file.file_id for file in files)
-        if file_ids and file_ids != st.session_state.get("uploads-ids"):
-            named = [(file.name, file.getvalue()) for file in files]
-            decoded, _, problems = image_uploads.decode_uploads(named)
-            st.session_state["uploads-ids"] = file_ids
-            st.session_state["uploads-problems"] = problems
-            kept = as_set(decoded) if len(decoded) else None
-            st.session_state["uploads-set"] = kept
-        for problem in st.session_state.get("uploads-problems", [])[:10]:
-            st.warning(sentence(problem), icon=":material/warning:")
+        if (decoded := newly_decoded(files, "uploads-ids")) is not None:
+            accept(decoded)
+            kept = uploaded()
+        if kept is not None:
+            st.caption(sentence(described(arranged())))
+    show_problems(st.session_state.get("uploads-problems", []))
     if kept is None:
         st.caption(
             "Each image is cropped to a square and resized to 32x32 pixels, the model input size."
@@ -42,8 +85,51 @@ def pick_uploads() -> ImageSet:
     return kept
 
 
+def newly_decoded(files: Sequence, ids_key: str) -> Decoded | None:
+    """The images of a file uploader's files, once for each choice of files; else None."""
+    file_ids = tuple(file.file_id for file in files)
+    if not file_ids or file_ids == st.session_state.get(ids_key):
+        return None
+    with st.spinner("Reading the images"):
+        decoded = image_uploads.decode_uploads([(file.name, file.getvalue()) for file in files])
+    st.session_state[ids_key] = file_ids
+    return decoded
+
+
+def show_problems(problems: Sequence[str]) -> None:
+    """A warning for each of the first problems, and how many more there are. Not in an expander:
+    a closed one would hide them."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        st.warning(sentence(problem), icon=":material/warning:")
+    if more := len(problems) - SHOWN_PROBLEMS:
+        if more > 0:
+            st.warning(f"{more:,} more files have problems.", icon=":material/warning:")
+
+
+def described(parts: Arranged) -> str:
+    """Counts and classes of a set in one sentence."""
+    count = len(parts.images)
+    text = f"{count:,} image{'s' * (count != 1)}"
+    if len(parts.class_names) > 1:
+        first = ", ".join(parts.class_names[:5])
+        more = ", ..." if len(parts.class_names) > 5 else ""
+        text += f" of {len(parts.class_names)} classes ({first}{more})"
+    if parts.training_count:
+        text += f": {parts.training_count:,} to train on, {parts.is_test.sum():,} to test on"
+    return text + "."
+
+
 def as_set(decoded: np.ndarray) -> ImageSet:
     """Images uint8 (N, 32, 32, 3) that belong to no set, as a private ImageSet."""
     labels = np.zeros(len(decoded), np.int64)
-    digest = disk_cache.fingerprint(decoded, labels, ("all",)) + disk_cache.PRIVATE
-    return ImageSet(decoded, labels, ("all",), "test", UPLOADS, digest)
+    return _private(decoded, labels, ("all",))
+
+
+def set_of(parts: Arranged) -> ImageSet:
+    """All images of an arranged set as one private ImageSet."""
+    return _private(parts.images, parts.labels, parts.class_names)
+
+
+def _private(images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> ImageSet:
+    digest = disk_cache.fingerprint(images, labels, class_names) + disk_cache.PRIVATE
+    return ImageSet(images, labels, class_names, "test", UPLOADS, digest)

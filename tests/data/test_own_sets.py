@@ -29,7 +29,7 @@ def test_train_and_test_folders_are_the_splits_and_the_rest_is_named():
     result = own_sets.arranged(images(4), names)
     assert result.is_test.tolist() == [False, False, True]
     assert result.labels.tolist() == [0, 1, 0] and result.class_names == ("a", "b")
-    assert result.notes == ("1 images beside the folders train and test were left out.",)
+    assert result.notes == ("Left out, beside the folders train and test: 1 of 4 images.",)
 
 
 def test_images_side_by_side_are_of_one_class():

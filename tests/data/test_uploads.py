@@ -181,7 +181,7 @@ def test_a_zip_among_images_is_unpacked_in_memory():
     )
     found, problems = decoded(plain(RED), archive)
     assert [tuple(image[0, 0]) for image in found] == [RED, GREEN, BLUE]
-    assert problems[0] == 'The zip "2.zip" also holds 1 files that are not images; left out.'
+    assert problems[0] == 'The zip "2.zip" also holds 1 file that is not an image; left out.'
     assert problems[1].startswith('"broken.jpg" in the zip "2.zip" is not an image')
     assert ".." not in " ".join(problems)
 

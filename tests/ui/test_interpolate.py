@@ -21,12 +21,18 @@ def group(app, key):
     return next(each for each in app.get("button_group") if each.key == key)
 
 
+def drawn(app):
+    """The components on the page, without the one that listens for pasted images."""
+    components = [element.proto for element in app.get("bidi_component")]
+    return [proto for proto in components if not proto.component_name.endswith("convae_paste")]
+
+
 def walked(app):
     """The data of the scrubber."""
     import json
 
-    (component,) = app.get("bidi_component")
-    return json.loads(component.proto.json)
+    (component,) = drawn(app)
+    return json.loads(component.json)
 
 
 def added(app, number, key=FRAMES):
@@ -45,7 +51,7 @@ def test_every_part_opens_from_its_address(part, data):
 
 def test_only_the_chosen_part_is_drawn():
     app = healthy(interpolate(part="Grid"))
-    assert not app.get("bidi_component") and not app.get("plotly_chart")
+    assert not drawn(app) and not app.get("plotly_chart")
 
 
 def test_the_inspector_is_drawn_where_it_is_opened():

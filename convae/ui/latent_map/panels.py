@@ -9,7 +9,7 @@ from convae.data import uploads as image_uploads
 from convae.evaluation import metrics
 from convae.latent import paths, typicality
 from convae.projection import umap_service
-from convae.ui import address, caches, frame, pictures
+from convae.ui import access, address, caches, frame, pictures
 from convae.ui.escape import plain, sentence
 from convae.ui.latent_map import chart, umap_queries
 from convae.ui.latent_map import view as map_view
@@ -152,6 +152,9 @@ def walk(view: View, start: int | None, chosen: int) -> None:
 def uploads(view: View) -> list[dict]:
     """Uploaded images, placed on the map; returns a ring for each."""
     with st.expander("Place your own images on the map", icon=":material/add_photo_alternate:"):
+        if not access.may_upload():
+            access.explain_uploads()
+            return []
         files = st.file_uploader(
             "Up to eight images; they stay in this session only",
             type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],

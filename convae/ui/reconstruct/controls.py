@@ -9,7 +9,7 @@ from convae.data import uploads as image_uploads
 from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import ENCODER_ONLY, FLOAT
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, frame, glossary, model_cards, uploads
+from convae.ui import access, caches, frame, glossary, model_cards, uploads
 from convae.ui.address import BOUND, Setting
 from convae.ui.reconstruct.comparison import BASELINES, Contest, scores_of
 
@@ -126,6 +126,9 @@ def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, lis
 
 
 def _camera() -> data.ImageSet:
+    if not access.may_upload():
+        access.explain_uploads()
+        st.stop()
     picture = st.camera_input(
         "Take a picture", key="reconstruct-camera", help="It is deleted when this session ends."
     )

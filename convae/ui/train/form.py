@@ -10,11 +10,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from convae import data, flat_config, limits, runs
 from convae.config import TrainConfig
+from convae.data import own_sets
 from convae.errors import ConvaeError, RunError
 from convae.models import architectures
 from convae.models.devices import device_name, gpu_count
-from convae.ui import pickers
-from convae.ui.escape import sentence
+from convae.ui import own_images, pickers
+from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast
 
 LABELS = {
@@ -95,7 +96,9 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
     def use_preset() -> None:
         chosen = options.get(st.session_state[f"{key}-preset"])
         if chosen:
-            fill(chosen.values)
+            spec = st.session_state.get(f"{key}-spec", "")
+            own = {"spec": spec} if ":" in spec else {}  # a preset keeps the user's own images
+            fill(chosen.values | own)
 
     if f"{key}-fill" in st.session_state:
         fill(st.session_state.pop(f"{key}-fill"))
@@ -118,7 +121,11 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
     with st.expander("Advanced", icon=":material/settings:"):
         values |= _widgets([f for f in fields if f.metadata["advanced"]], key)
     with above:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-data"):
+            own_images.add_button(f"{key}-spec", training=True)
+            st.markdown(f"Training data: **{plain(pickers.spec_name(values['spec']))}**")
         try:
+            own_sets.check_trainable(values["spec"])
             made, notes = limits.capped(flat_config.from_flat(values))
             if (count := architectures.count_parameters(made.model)) > architectures.MAX_PARAMETERS:
                 raise ConvaeError(
@@ -132,6 +139,8 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         except ConvaeError as error:
             st.error(sentence(str(error)), icon=":material/error:")
             return None, name, str(error), place
+        if (few := own_sets.few_images(values["spec"])) is not None:
+            notes = [*notes, few]
         for note in notes:
             st.info(sentence(note), icon=":material/info:")
         pickers.name_enlarged(made.data.spec, made.model.latent_dim)
@@ -146,7 +155,8 @@ def image_specs() -> list[str]:
     for run in runs.listing()[:50]:
         with suppress(RunError):  # a damaged run
             own += [] if run.uploaded else [run.config().data.spec]
-    candidates = [*data.TRAINING_SPECS, *sorted({spec for spec in own if spec not in data.SPECS})]
+    own = sorted({spec for spec in own if spec not in data.SPECS})
+    candidates = dict.fromkeys([*data.TRAINING_SPECS, *own_images.own_specs(), *own])
     kept = []
     for spec in candidates:
         try:
@@ -213,6 +223,8 @@ def _select(
     arguments: dict,
     name: Callable[[str], str],
 ) -> str:
+    if st.session_state.get(f"{arguments['key']}-next") in options:
+        st.session_state[arguments["key"]] = st.session_state.pop(f"{arguments['key']}-next")
     if st.session_state.get(arguments["key"]) not in options:
         st.session_state[arguments["key"]] = options[0]  # a folder or a model that no longer exists
     return place.selectbox(label, options, format_func=name, **arguments)

@@ -230,6 +230,9 @@ def upload() -> None:
     if not access.may_train():
         return
     with st.expander("Import a checkpoint", icon=":material/upload:"):
+        if not access.may_upload():
+            access.explain_uploads()
+            return
         file = st.file_uploader(
             "A zip made by Download, or a .safetensors file that contains its card; at most 50 MB",
             type=["zip", "safetensors"], key="train-upload",
