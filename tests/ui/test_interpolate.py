@@ -22,9 +22,9 @@ def group(app, key):
 
 
 def drawn(app):
-    """The components on the page, without the one that listens for pasted images."""
+    """The scrubbers on the page; other components listen to the keyboard and draw nothing."""
     components = [element.proto for element in app.get("bidi_component")]
-    return [proto for proto in components if not proto.component_name.endswith("convae_paste")]
+    return [proto for proto in components if "scrubber" in proto.component_name]
 
 
 def walked(app):

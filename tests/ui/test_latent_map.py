@@ -246,7 +246,7 @@ def test_an_upload_gets_its_neighbors_and_a_bad_one_a_sentence(tiny_checkpoint):
     )
     healthy(app.run())
     assert any("Nearest to the first image" in element.value for element in app.markdown)
-    assert "Image 2 is not an image" in app.warning[0].value
+    assert '"b.png" is not an image' in app.warning[0].value
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from convae.evaluation import metrics
 from convae.latent import paths, typicality
 from convae.projection import umap_service
 from convae.ui import access, address, caches, frame, pictures
-from convae.ui.escape import plain, sentence
+from convae.ui.escape import plain
 from convae.ui.latent_map import chart, umap_queries
 from convae.ui.latent_map import view as map_view
 from convae.ui.latent_map.neighbors import listed, names, nearest
 from convae.ui.latent_map.view import View
+from convae.ui.uploads import show_problems
 
 PLACED = ["among its nearest codes", "by UMAP's own transform"]
 INVERSES = ["Mean of nearby codes", "Inverse of the map"]
@@ -151,6 +152,7 @@ def walk(view: View, start: int | None, chosen: int) -> None:
 
 def uploads(view: View) -> list[dict]:
     """Uploaded images, placed on the map; returns a ring for each."""
+    warnings = st.container()  # a closed expander would hide them
     with st.expander("Place your own images on the map", icon=":material/add_photo_alternate:"):
         if not access.may_upload():
             access.explain_uploads()
@@ -165,8 +167,8 @@ def uploads(view: View) -> list[dict]:
             return []
         named = [(file.name, file.getvalue()) for file in files[:8]]
         given, _, problems = image_uploads.decode_uploads(named)
-        for problem in problems:
-            st.warning(sentence(problem), icon=":material/warning:")
+        with warnings:
+            show_problems(problems)
         if not len(given):
             return []
         codes = view.checkpoint.encode(given)
