@@ -4,14 +4,14 @@ import streamlit as st
 
 from convae import data, runs, ui
 from convae.ui import access
-from convae.ui.escape import plain, sentence
-from convae.ui.train import form, run_comparison, run_table
+from convae.ui.escape import plain
+from convae.ui.train import form, queue_list, run_comparison, run_table, starting, sweeps
 from convae.ui.train import watch as run_watch
 
 arrived = st.session_state.get("page") != "Train"
 ui.page("Train")
 
-VIEWS = ["New", "Watch", "Runs"]
+VIEWS = ["New", "Watch", "Runs", "Sweeps"]
 at_work = runs.active()
 if arrived and at_work is not None and "train-view" not in st.query_params:
     st.session_state["train-view-next"] = "Watch"
@@ -41,20 +41,10 @@ def new() -> None:
         return
     config, name, problem, place = form.settings_form()
     with place:
-        if config is None or at_work is not None:
-            blocked = problem or f"{at_work.id} is already training; only one run at a time."
-            st.button(
-                "Start", type="primary", disabled=True, key="train-start", help=sentence(blocked)
-            )
-            if not problem and st.button(f"Watch {plain(at_work.id)}", key="train-watch-active"):
-                run_table.show_run(at_work)
-            return
-        if config.data.spec == "cifar10" and not data.cifar10_present():
+        if config is not None and config.data.spec == "cifar10" and not data.cifar10_present():
             ui.offer_cifar10()
             return
-        processes = form.pick_processes(config)
-        if st.button("Start", type="primary", icon=":material/play_arrow:", key="train-start"):
-            run_table.show_run(runs.start(config, name, processes=processes))
+        starting.buttons(config, name, problem)
 
 
 def watch() -> None:
@@ -64,6 +54,11 @@ def watch() -> None:
         return
     if run.damage() or not run.status().alive:
         run_table.actions(run, watching=True)
+    if at_work is not None and at_work.id != run.id:
+        with st.container(horizontal=True, vertical_alignment="center", key="train-other"):
+            st.caption(f"{plain(at_work.id)} is training now.")
+            if st.button("Watch it", icon=":material/show_chart:", key="train-watch-other"):
+                run_table.show_run(at_work)
     run_watch.watch(run)
 
 
@@ -78,6 +73,7 @@ def all_runs() -> None:
 
 
 with ui.error_boundary():
-    {"New": new, "Watch": watch, "Runs": all_runs}[view]()
+    queue_list.show(expanded=view == "New")
+    {"New": new, "Watch": watch, "Runs": all_runs, "Sweeps": sweeps.show}[view]()
 
 ui.terms_on_page()

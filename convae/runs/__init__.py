@@ -5,6 +5,7 @@ run          one run folder: state, stop, delete
 launch       starts the training process
 status, settings_file: status.json and config.json, with their formats
 queue, queue_process  runs that wait until none trains, and the process that starts them
+sweep        the same settings with several latent dimensions, put into the queue
 history      the new lines of history.jsonl, read as they are written
 snapshots    images, reconstructions and a small map per epoch
 resuming     what is checked and written before a run is resumed

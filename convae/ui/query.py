@@ -13,6 +13,7 @@ import streamlit as st
 
 from convae import runs
 from convae.data.corruptions import CORRUPTIONS
+from convae.runs import sweep
 from convae.tasks.anomaly import SCORES
 from convae.tasks.features import PROBES, TITLES
 from convae.tasks.generation import NAMES, PRIORS
@@ -43,7 +44,8 @@ NUMBER = re.compile(
 OPTIONS: dict[str, Callable[[], Collection[str]]] = {
     tour.STEP: tour.labels,
     tour.PRESENT: lambda: ("1",),
-    "train-view": lambda: ("New", "Watch", "Runs"),
+    "train-view": lambda: ("New", "Watch", "Runs", "Sweeps"),
+    "train-sweep": lambda: {item.name for item in sweep.listing()},
     "train-run": lambda: {run.id for run in runs.listing()},
     "train-chosen": lambda: {run.id for run in runs.listing()},
     # as the address writes them: the labels of the widget's options

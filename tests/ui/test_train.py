@@ -169,16 +169,6 @@ def test_momentum_is_shown_for_sgd_only_and_no_label_repeats_its_unit():
     assert "train-momentum" in {field.key for field in app.number_input}
 
 
-def test_a_second_start_waits_politely(put_run):
-    with at_work(put_run("busy", "running")):
-        app = healthy(visit(PAGE, **{"train-view": "New"}))
-        assert app.button(key="train-start").disabled
-        assert "busy is already training" in app.button(key="train-start").help
-        app.button(key="train-watch-active").click()
-        healthy(app.run())
-        assert app.session_state["train-run"] == "busy"
-
-
 def test_two_tabs_starting_at_once_get_one_run_and_a_sentence(monkeypatch):
     def start(*_, **__):
         raise RunError("One training at a time: other is at work.")

@@ -1,5 +1,7 @@
 """Size, compression and training time of a configuration, before it is started."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from convae import data, runs
@@ -72,6 +74,32 @@ def _forecast(made: TrainConfig, waiting: bool) -> None:
             f"numbers, its code {code:,}.",
         },
     )
+
+
+def estimated_s(made: TrainConfig) -> float | None:
+    """Seconds that a run with these settings takes; None where the speed is not known.
+
+    The speed is that of a measurement, or else of the latest run with the same network and batches,
+    whatever its latent dimension.
+    """
+    speed = speed_of(made)
+    if speed is None:
+        speed = next((s for run in runs.listing()[:20] if (s := _speed_of_run(run, made))), None)
+    if speed is None or speed != speed:
+        return None
+    return speed_probe.estimate_s(made, image_count(made), speed, test_image_count(made))
+
+
+def _speed_of_run(run: runs.Run, made: TrainConfig) -> float:
+    """Training images/s of this run; 0 where its network or its batches differ."""
+    if run.damage() or run.uploaded:
+        return 0.0
+    other = run.config()
+    names = ("batch_size", "device", "precision")
+    alike = replace(other.model, latent_dim=made.model.latent_dim) == made.model
+    if not alike or any(getattr(other, name) != getattr(made, name) for name in names):
+        return 0.0
+    return run.status().images_per_s
 
 
 def image_count(made: TrainConfig) -> int:

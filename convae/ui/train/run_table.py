@@ -17,6 +17,7 @@ from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast, form, watch
 
 BEST, LAST = "best epoch", "last epoch"
+MOST_CHOSEN = 8  # runs that are compared at once
 SPARK = 40  # points of a sparkline
 
 
@@ -61,7 +62,7 @@ def table() -> list[Run]:
         st.session_state["train-chosen"] = [name for name in before if name in names]
     chosen = st.multiselect(
         "Selected runs", names, key="train-chosen",
-        bind="query-params", persist_state="session", max_selections=8,
+        bind="query-params", persist_state="session", max_selections=MOST_CHOSEN,
         placeholder="Choose runs here or in the table",
     )  # fmt: skip
     return [runs.Run(runs.root() / name) for name in chosen]

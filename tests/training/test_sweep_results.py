@@ -1,0 +1,49 @@
+"""What a sweep reports is what its runs and PCA reached on the same images."""
+
+import pytest
+
+from convae import runs
+from convae.csv_export import to_csv
+from convae.evaluation import metrics
+from convae.evaluation.pca import fit_pca
+from convae.flat_config import from_flat
+from convae.plots.sweep import psnr_over_dimension
+from convae.runs import queue, sweep
+from convae.training import session, splits, sweep_results
+
+
+def test_rows_name_the_best_psnr_and_that_of_pca_on_the_same_images(tiny_data, monkeypatch):
+    monkeypatch.setattr(queue, "ensure", lambda: None)
+    settings = dict(spec=tiny_data, architecture="strided", base_channels=8, batch_size=32)
+    made = sweep.start(from_flat(settings | {"epochs": 2}), [2, 4, 8])
+    assert [row.state for row in sweep_results.rows(made)] == ["queued"] * 3
+    for _ in range(2):
+        entry = queue.take()
+        run = runs.claim(entry.config, entry.name)
+        queue.drop(entry)
+        assert session.TrainingSession(run, "train").execute().state == "done"
+    queue.cancel(queue.entries()[0].id)
+    two, four, eight = sweep_results.rows(made)
+    assert (eight.state, eight.psnr) == ("deleted", None)
+    for row in (two, four):
+        assert row.psnr == max(e["val_psnr"] for e in runs.get(row.run).history())
+        _, kept, held = splits.load_images(runs.get(row.run).config())
+        pca = fit_pca(kept.images, row.dimension)
+        expected = metrics.set_psnr(held.images, pca.reconstruct(held.images, row.dimension))
+        assert row.pca_psnr == pytest.approx(expected, abs=1e-3)
+        assert row.test_psnr > 5 and row.ended and row.epoch == 2
+    lines = to_csv(sweep_results.table([two, four, eight])).splitlines()
+    assert lines[0].startswith("Latent dimension,Run,State,PSNR (dB),PCA (dB),Test PSNR (dB)")
+    assert lines[1].split(",")[:4] == ["2", "sweep-1-2", "done", str(two.psnr)]
+    assert lines[3].split(",")[3:6] == ["", "", ""]
+
+
+def test_a_sweep_with_noise_names_its_psnr():
+    row = sweep_results.SweepRow(4, "a", "done", 20.0, 19.0, None, 1, 2.0, 0.2, True)
+    assert "Denoising PSNR at noise 0.2 (dB)" in sweep_results.table([row])[0]
+
+
+def test_the_curve_has_a_point_for_each_dimension_that_was_measured():
+    figure = psnr_over_dimension([2, 4, 8], {"autoencoder": [10, None, 14], "PCA": [9, 10, 11]})
+    assert [list(line.x) for line in figure.data] == [[2, 8], [2, 4, 8]]
+    assert list(figure.layout.xaxis.ticktext) == ["2", "4", "8"]
