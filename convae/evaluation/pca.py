@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 from convae import cached_files, files
 from convae.data import ImageSet
@@ -139,6 +138,8 @@ def _from_inner_products(
 def _largest(matrix: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
     """The `keep` largest eigenvalues of a symmetric matrix, rising, and the vectors as columns."""
     size = len(matrix)
+    import scipy.linalg  # not at the top: every page imports this module
+
     return scipy.linalg.eigh(matrix, subset_by_index=(size - keep, size - 1), overwrite_a=True)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from convae import images as pixels
 from convae.codec import Codec
@@ -175,6 +174,8 @@ def heat_map(images: np.ndarray, rebuilt: np.ndarray, sigma: float = 1.0) -> np.
     [0, 1], so 0.5 is half of the pixel range.
     """
     error = ((images.astype(np.float32) - rebuilt) / 255) ** 2
+    from scipy import ndimage  # not at the top: every page imports this module
+
     smoothed = ndimage.gaussian_filter(error.mean(axis=3), (0, sigma, sigma))
     return np.sqrt(np.maximum(smoothed, 0)).astype(np.float32)
 

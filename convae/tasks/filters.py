@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from convae.data.corruptions import check_corruption
 from convae.evaluation.pca import PCA
@@ -64,6 +63,8 @@ def _bilateral(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _median(image: np.ndarray, size: int) -> np.ndarray:
+    from scipy import ndimage  # not at the top: every page imports this module
+
     return ndimage.median_filter(image, (int(size), int(size), 1))
 
 

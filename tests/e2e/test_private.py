@@ -68,6 +68,10 @@ def _zip(card: dict, weights: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def elsewhere(url):
+    return urlsplit(url).hostname not in ("127.0.0.1", "localhost", None)
+
+
 @pytest.fixture
 def watched(browser, hostile_server):
     """(page, addresses asked for outside this machine): a window that reports what leaves it."""
@@ -75,7 +79,7 @@ def watched(browser, hostile_server):
     outside = []
 
     def look(route):
-        if urlsplit(route.request.url).hostname not in ("127.0.0.1", "localhost", None):
+        if elsewhere(route.request.url):
             outside.append(route.request.url)
             return route.abort()
         return route.continue_()
@@ -83,6 +87,7 @@ def watched(browser, hostile_server):
     context.route("**/*", look)
     page = context.new_page()
     page.set_default_timeout(60_000)
+    page.on("websocket", lambda socket: outside.append(socket.url) if elsewhere(socket.url) else 0)
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     yield page, outside
