@@ -89,7 +89,7 @@ def provenance(checkpoint: Checkpoint, images: ImageSet) -> str:
 
 
 def enlarged_note(spec: str, latent_dim: int) -> str:
-    """What ratios and decibels mean for a set whose images are enlarged from fewer numbers; "" for
+    """What ratios and decibels mean for a set whose images are enlarged from smaller ones; "" for
     other sets."""
     real = data.real_dimension(spec)
     if real == data.VALUES:
