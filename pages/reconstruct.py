@@ -35,8 +35,9 @@ if part == "One image":
 
 if part == "The whole set":
     st.markdown(
-        f"The model, PCA, JPEG and WebP at the same size in bytes, on the same {len(measured):,} "
-        "images. PCA is the best linear code; JPEG and WebP are the usual image formats."
+        f"The model, PCA, JPEG and WebP on the same {len(measured):,} images, as far as possible "
+        "at the same size in bytes. PCA is the best linear code; JPEG and WebP are the usual image "
+        "formats."
     )
     tables.show_table(held)
     st.subheader("Distribution over the images", anchor=False)

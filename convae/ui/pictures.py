@@ -170,27 +170,8 @@ def _img(image: np.ndarray, alt: str, side: int) -> str:
     return f'<img class="cv-image" style="--side:{side}px" src="{data_url(image)}" alt="{alt}">'
 
 
+# blue below zero, red above
 NEGATIVE, NEUTRAL, POSITIVE = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
-
-
-def code_picture(code: np.ndarray) -> np.ndarray:
-    """A code, float32 (latent_dim,), as colored cells: uint8 (rows, columns, 3), taller than wide.
-
-    Blue is below zero, red above, full saturation at three times the RMS of the code.
-    """
-    columns = max(1, 2 ** round(math.log2(math.sqrt(len(code)) / 2)))
-    rows = math.ceil(len(code) / columns)
-    spread = 3 * float(np.sqrt(np.mean(np.square(code)))) or 1.0
-    strength = np.clip(np.asarray(code, float) / spread, -1, 1)[:, None]
-    colors = np.where(
-        strength < 0,
-        NEUTRAL + (NEUTRAL - NEGATIVE) * strength,
-        NEUTRAL + (POSITIVE - NEUTRAL) * strength,
-    )
-    cells = np.full((rows * columns, 3), 255.0)
-    cells[: len(code)] = colors
-    return cells.round().astype(np.uint8).reshape(rows, columns, 3)
-
 
 # black-body colors: dark means no error, white the largest
 HEAT = np.array([[10, 10, 20], [96, 12, 64], [214, 58, 38], [250, 170, 52], [255, 255, 235]], float)

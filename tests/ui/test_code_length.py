@@ -41,6 +41,8 @@ def test_the_verdict_says_where_the_model_is_above_pca():
     assert "above PCA at 1 to 2 values, level with PCA at 4 values, below PCA at 8" in mixed
     assert mixed.endswith("From 8 values on, PCA is better.")
     assert say(lengths, {"m": [1, 2, 3, 4]}) == ""
+    shown_figures = {"m": [20.006, 24.536], "PCA": [20.004, 24.246]}  # 20.01, 20.00
+    assert "(+0.01 dB at 1 value, +0.29 dB at 2)" in say([1, 2], shown_figures)
 
 
 def test_the_page_shows_the_figures_of_the_command_line(add_checkpoint):

@@ -12,6 +12,8 @@ from convae.data import ImageSet
 from convae.evaluation import compressors
 from convae.models import checkpoints
 from convae.ui.reconstruct import comparison
+from convae.ui.reconstruct.comparison import larger_codecs
+from convae.ui.reconstruct.controls import KINDS, kinds_for
 from convae.ui.reconstruct.tables import cost_of_bits, how_made, same_on_the_command_line
 from tests.support.visiting import captions, healthy, png, shown, visit
 
@@ -196,13 +198,35 @@ def test_one_image_is_reconstructed_by_the_chosen_method(add_checkpoint):
 
 
 def test_the_line_below_the_table_shows_a_file_name_as_it_is():
-    made = SimpleNamespace(details="npz:![x](host) $y$.npz, 64 images")
+    made = SimpleNamespace(details="npz:![x](host) $y$.npz, 64 images", bytes_per_image=16)
     held = SimpleNamespace(
         names=["PCA", "JPEG", "WebP"],
         method=lambda name: made,
+        model=made,
         checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),
     )
     assert how_made(held).startswith(f"PCA is fitted on {made.details}; ")
+
+
+def test_a_codec_that_cannot_be_as_small_as_a_code_is_named_with_its_bytes():
+    size = {"JPEG": 16.0, "WebP": 23.71}
+    held = SimpleNamespace(
+        model=SimpleNamespace(bytes_per_image=16),
+        method=lambda name: SimpleNamespace(bytes_per_image=size[name]),
+    )
+    text = larger_codecs(held, size)
+    assert text == " Even at the lowest quality WebP takes 23.7 bytes, more than the 16 of a code."
+    assert larger_codecs(held, ["JPEG"]) == ""
+
+
+def test_best_and_worst_are_offered_only_where_they_are_different_images(digits_model):
+    assert kinds_for(31, 16) == ["Sample", "Out of distribution", "Camera"]
+    assert kinds_for(32, 16) == list(KINDS)
+    app = healthy(
+        visit("pages/reconstruct.py", data="CIFAR-10 sample", **{"reconstruct-which": "Best"})
+    )
+    assert "rebuilt, image 16" in shown(app)
+    assert app.session_state["reconstruct-which"] == "Sample"
 
 
 @pytest.mark.parametrize(

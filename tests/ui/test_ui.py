@@ -70,21 +70,6 @@ def test_sheet_holds_the_rows_one_above_the_other():
     np.testing.assert_array_equal(placed, np.stack(expected))
 
 
-def test_code_picture_is_blue_below_zero_and_red_above():
-    picture = pictures.code_picture(np.array([-1.0, 0.0, 1.0, 0.0], np.float32))
-    blue, white, red, _ = picture.reshape(-1, 3).astype(int)
-    assert blue[2] > blue[0] and red[0] > red[2]
-    np.testing.assert_array_equal(white, pictures.NEUTRAL)
-
-
-@pytest.mark.parametrize("latent_dim", [2, 3, 16, 100, 128, 1000, 1024])
-def test_code_picture_has_a_cell_for_every_value(latent_dim):
-    picture = pictures.code_picture(np.zeros(latent_dim, np.float32))
-    height, width, _ = picture.shape
-    assert latent_dim <= height * width < latent_dim + width
-    assert height >= width
-
-
 def test_error_picture_is_dark_where_nothing_is_lost():
     some = images(2)
     assert (ui.error_picture(some, some) == pictures.HEAT[0]).all()

@@ -88,7 +88,7 @@ def frames_along(
 
 
 def _psnr(image: np.ndarray, rebuilt: np.ndarray) -> float:
-    return round(metrics.capped_psnr(float(metrics.mse(image[None], rebuilt[None])[0])), 3)
+    return metrics.capped_psnr(float(metrics.mse(image[None], rebuilt[None])[0]))
 
 
 def checked(edits: Any, latent_dim: int) -> dict[int, float]:

@@ -11,16 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from convae import images as pixels
-from convae.csv_export import to_csv
 from convae.data import ImageSet
 from convae.evaluation import compressors, metrics, quantization
 from convae.evaluation.pca import PCA
 from convae.models.checkpoints import Checkpoint
 from convae.plots.code_length import psnr_over_length
-from convae.ui import caches, frame, glossary, long_work, model_cards, pickers
+from convae.ui import caches, glossary, long_work, model_cards, pickers
 from convae.ui.components.scrubber import Card, frame_scrubber
 from convae.ui.escape import plain
+from convae.ui.reconstruct import length_downloads
 from convae.ui.reconstruct.comparison import CURVE, Contest
 
 COUNT = 24  # lengths from 1 to latent_dim
@@ -56,7 +55,8 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
     lengths = lengths_of(held.checkpoint.config.latent_dim)
     some = caches.sample(held.measured, CURVE)
     frames, curves = _both(held, shown, lengths), _both(held, some, lengths)
-    _show_slider(held, shown, place, lengths, frames, curves)
+    original = np.repeat(shown.images[place][None], len(lengths), axis=0)
+    _show_slider(held, shown, place, original, lengths, frames, curves)
     st.markdown(verdict(lengths, {name: item.psnr() for name, item in curves.items()}))
     if suggestion := _suggestion(held.checkpoint):
         st.caption(suggestion)
@@ -77,7 +77,8 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
         key="reconstruct-length-curve",
     )
     glossary.caption(_caption(held, some, image))
-    _show_downloads(held, shown, place, lengths, frames, curves)
+    strips = {name: item.images[:, place] for name, item in frames.items()}
+    length_downloads.show(original, strips, _numbers(held.bits, place, lengths, frames, curves))
 
 
 def _both(held: Contest, images: ImageSet, lengths: Sequence[int]) -> dict[str, Frames]:
@@ -150,11 +151,11 @@ def _show_slider(
     held: Contest,
     shown: ImageSet,
     place: int,
+    original: np.ndarray,
     lengths: Sequence[int],
     frames: Mapping[str, Frames],
     curves: Mapping[str, Frames],
 ) -> None:
-    original = np.repeat(shown.images[place][None], len(lengths), axis=0)
     cards = {"original": Card(original, [""] * len(lengths))}
     rows = {"original": shown.images[:BELOW]} if len(shown) > 1 else {}
     for name, item in frames.items():
@@ -186,7 +187,8 @@ def verdict(lengths: Sequence[int], psnr: Mapping[str, Sequence[float]]) -> str:
     if len(psnr) < 2:
         return ""
     (model, mine), (_, theirs) = psnr.items()
-    gain = np.asarray(mine) - np.asarray(theirs)
+    mine, theirs = ([round(float(value), 2) for value in values] for values in (mine, theirs))
+    gain = np.asarray(mine) - np.asarray(theirs)  # of the figures as they are shown
     signs = np.where(np.abs(gain) < LEVEL_DB, 0, np.sign(gain)).astype(int)
     name = f"**{plain(model)}**"
     by = f"({gain[0]:+.2f} dB at {_values(lengths[0])}, {gain[-1]:+.2f} dB at {lengths[-1]:,})"
@@ -197,7 +199,7 @@ def verdict(lengths: Sequence[int], psnr: Mapping[str, Sequence[float]]) -> str:
     parts = []
     for sign, word in ((1, "above PCA at"), (0, "level with PCA at"), (-1, "below PCA at")):
         if spans := _spans(lengths, signs == sign):
-            parts.append(f"{word} {spans} values")
+            parts.append(f"{word} {spans} value{'s' * (spans != '1')}")
     text = f"{name} is {', '.join(parts)} {by}."
     if signs[-1] < 0:
         first = len(signs) - int(np.argmax(signs[::-1] >= 0))
@@ -249,38 +251,20 @@ def _suggestion(checkpoint: Checkpoint) -> str:
     return text
 
 
-def _show_downloads(
-    held: Contest,
-    shown: ImageSet,
+def _numbers(
+    bits: int,
     place: int,
     lengths: Sequence[int],
     frames: Mapping[str, Frames],
     curves: Mapping[str, Frames],
-) -> None:
-    strips = [item.images[:, place] for item in frames.values()]
-
-    def sheet() -> bytes:
-        rows = np.concatenate(strips)
-        return pixels.png_bytes(pixels.contact_sheet(rows, len(lengths), 3, 2))
-
-    def film() -> bytes:
-        original = np.repeat(shown.images[place][None], len(lengths), axis=0)
-        return pixels.gif_bytes(np.concatenate([original, *strips], axis=2), 6, 4)
-
-    def numbers() -> str:
-        columns = {}
-        for name, item in frames.items():
-            columns[f"{name}_psnr_db"] = curves[name].psnr()
-            columns[f"{name}_image_{place + 1}_psnr_db"] = item.psnr(place)
-        return to_csv(
-            [
-                {"values": length, "bytes": compressors.code_bytes(length, held.bits)}
-                | {name: values[n] for name, values in columns.items()}
-                for n, length in enumerate(lengths)
-            ]
-        )
-
-    with st.container(horizontal=True):
-        frame.download("GIF", film, "code-length.gif", "image/gif")
-        frame.download("Images (PNG)", sheet, "code-length.png", "image/png")
-        frame.download("Numbers (CSV)", numbers, "code-length.csv", "text/csv")
+) -> list[dict[str, float]]:
+    """A row for each length: its bytes, and PSNR (dB) of the measured images and of the image."""
+    columns = {}
+    for name, item in frames.items():
+        columns[f"{name}_psnr_db"] = curves[name].psnr()
+        columns[f"{name}_image_{place + 1}_psnr_db"] = item.psnr(place)
+    return [
+        {"values": length, "bytes": compressors.code_bytes(length, bits)}
+        | {name: values[n] for name, values in columns.items()}
+        for n, length in enumerate(lengths)
+    ]

@@ -169,6 +169,21 @@ def _scores(
     return {"PSNR": metrics.psnr(*pair), "SSIM": metrics.ssim(*pair)}
 
 
+def larger_codecs(held: Contest, names: Iterable[str]) -> str:
+    """Which of these codecs take more bytes than a code even at their lowest quality; or ""."""
+    size = held.model.bytes_per_image
+    larger = [
+        f"{name} takes {held.method(name).bytes_per_image:,.1f} bytes"
+        for name in names
+        if held.method(name).bytes_per_image > size
+    ]
+    if not larger:
+        return ""
+    return (
+        f" Even at the lowest quality {' and '.join(larger)}, more than the {size:,.0f} of a code."
+    )
+
+
 def label(held: Contest, name: str) -> str:
     """The row label of the reconstructions by a method."""
     return "rebuilt" if name == held.checkpoint.name else name

@@ -65,7 +65,8 @@ def pick_bits() -> int:
         BITS.options,
         BITS.default,
         help="A code of 128 values takes 256 bytes as float16 and 80 bytes at 5 bits per value. "
-        "JPEG and WebP get the same number of bytes, PCA the same number of values and bits.",
+        "JPEG and WebP get no more bytes where their lowest quality allows, PCA the same number of "
+        "values and bits.",
         **BITS.bound,
     )
 
@@ -99,19 +100,30 @@ def pick_beside(checkpoint: Checkpoint) -> list[str]:
         key="reconstruct-beside",
         placeholder="PCA, JPEG, WebP or another model",
         max_selections=6,
-        help="Baselines get as many bytes as the code of this model; other models use their own.",
+        help="Baselines get the bytes of a code of this model, as far as they can; other models "
+        "use their own.",
         **BOUND,
     )
 
 
+def kinds_for(measured: int, shown: int) -> list[str]:
+    """The choices of images: the best, median and worst only of at least twice as many as are
+    shown, as they would be nearly the same images otherwise."""
+    ranked = {"Best", "Median", "Worst"} if measured < 2 * shown else set()
+    return [kind for kind in WHICH.options if kind not in ranked]
+
+
 def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, list[str] | None]:
     """The images to show, and their names if they have any."""
+    options = kinds_for(len(held.measured), len(sample))
+    if st.session_state.get(WHICH.key, WHICH.default) not in options:
+        st.session_state[WHICH.key] = WHICH.default
     kind = st.segmented_control(
         "Which images",
-        WHICH.options,
+        options,
         default=WHICH.default,
         required=True,
-        help="\n".join(f"* {name}: {text}" for name, text in KINDS.items()),
+        help="\n".join(f"* {name}: {KINDS[name]}" for name in options),
         **WHICH.bound,
     )
     if kind == "Out of distribution":

@@ -18,6 +18,7 @@ from convae.ui.reconstruct.comparison import (
     Contest,
     each_image,
     label,
+    larger_codecs,
     rebuilt_by,
     scores_of,
 )
@@ -73,8 +74,8 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
         qualities = ", ".join(f"{name} has {held.method(name).details}" for name in codecs)
         measured = f"{len(held.measured):,} images of {spec_name(held.measured.name)}"
         parts.append(
-            f"{qualities}: chosen so that {measured} together take as many bytes as their codes. A "
-            "single image can take more or fewer."
+            f"{qualities}: the highest at which {measured} together take no more bytes than their "
+            "codes. A single image can take more or fewer." + larger_codecs(held, codecs)
         )
     return " ".join(["", *parts])
 

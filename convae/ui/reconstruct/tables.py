@@ -19,6 +19,7 @@ from convae.ui.reconstruct.comparison import (
     curves,
     each_image,
     frequencies_of,
+    larger_codecs,
     rebuilt_by,
     row_of,
     scores_of,
@@ -100,6 +101,7 @@ def how_made(held: Contest) -> str:
     return (
         "; ".join(parts) + ". JPEG and WebP get the highest quality at which all images, packed "
         "into one file, take no more bytes than the codes; their headers are negligible."
+        + larger_codecs(held, BASELINES[1:])
     )
 
 
@@ -202,7 +204,7 @@ def cost_of_bits(curve: Mapping[int, tuple[float, float]], bits: int) -> str:
     unit = "bit" if bits == 1 else "bits"
     return text + (
         f"At **{bits} {unit}** per value a code takes **{size:,} bytes** instead of {full:,}; "
-        f"PSNR changes by **{quality - best:+.2f} dB**."
+        f"PSNR changes by **{round(quality, 2) - round(best, 2):+.2f} dB**."
     )
 
 
