@@ -4,7 +4,7 @@ import streamlit as st
 
 from convae import ui
 from convae.evaluation import metrics
-from convae.ui.overview import architecture, editing, models
+from convae.ui.overview import about, architecture, editing, models
 
 ui.page("What survives the bottleneck?")
 checkpoint = ui.pick_checkpoint()
@@ -17,6 +17,7 @@ st.markdown(
     "An interactive demo of a convolutional autoencoder, which compresses an image into a short "
     f"code and reconstructs it from the code alone: {real:,} values from {config.latent_dim:,}."
 )
+about.source()
 ui.tour_start()
 editing.restore(len(images), "overview-one")
 chosen = ui.pick_one(images, key="overview-one")
@@ -67,8 +68,8 @@ squared, entropy = st.columns(2, gap="medium")
 with squared:
     st.latex(r"L_{MSE} = \frac{1}{n}\sum_i (x_i - \hat{x}_i)^2")
     st.markdown(
-        "**Mean squared error**, for any continuous values. Many images share nearly the same "
-        "code; the output with the least squared error is their average: hence the blur."
+        "**Mean squared error**, for any continuous values. All images that share a code get one "
+        "output, and the output with the least squared error is their average: hence the blur."
     )
 with entropy:
     st.latex(r"L_{BCE} = -\frac{1}{n}\sum_i\,[x_i\ln\hat{x}_i+(1-x_i)\ln(1-\hat{x}_i)]")

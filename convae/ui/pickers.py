@@ -200,7 +200,14 @@ def pick_one(images: ImageSet, key: str = "one") -> int:
             range(len(images)),
             default=0,
             required=True,
-            format_func=lambda n: f"![image {n + 1}]({pictures.data_url(images.images[n])})",
+            format_func=lambda n: f"![{_named(images, n)}]({pictures.data_url(images.images[n])})",
             label_visibility="collapsed",
             key=key,
         )
+
+
+def _named(images: ImageSet, number: int) -> str:
+    """The accessible name of an image: its number, and its class where there are several."""
+    if len(images.class_names) < 2:
+        return f"image {number + 1}"
+    return f"image {number + 1}, {plain(images.class_names[images.labels[number]])}"
