@@ -13,7 +13,7 @@ from convae.evaluation.pca import fit_pca
 
 # Folders and files whose tests train, open pages or start processes: `make quick` omits them.
 SLOW = """
-e2e ui training runs
+e2e ui training runs drills
 test_cached_files.py test_cli.py test_generate_and_probe.py test_jobs.py test_package.py
 test_processes.py test_task_commands.py
 data/test_cifar10_job.py data/test_decoding.py data/test_disk_cache.py data/test_image_folder.py

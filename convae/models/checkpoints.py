@@ -18,14 +18,14 @@ import torch
 from convae import files, processes, runs
 from convae.config import ModelConfig, TrainConfig
 from convae.errors import CheckpointError, ConvaeError
-from convae.models import weights_file
+from convae.models import previous_weights, weights_file
 from convae.models.architectures import MAX_PARAMETERS, count_parameters, without_values
 from convae.models.autoencoder import ConvAutoencoder
 from convae.models.card import Card
+from convae.models.previous_weights import WEIGHTS
 from convae.parsed_files import ParsedFiles
 
 _cards = ParsedFiles(lambda path: Card.read(path.parent))
-WEIGHTS = "model.safetensors"
 READ_S = 3.0  # how long a reader waits for a run that has replaced its weights but not its card
 
 
@@ -106,18 +106,22 @@ def save(
 ) -> Card:
     """Write weights, then the card, then (if given) the state that resume needs.
 
-    Each replaces the old one atomically. The state comes last: where saving is interrupted, resume
-    continues from the epoch before and writes all three again. facts: what `Card.from_dict` reads.
+    Each replaces the old one atomically; until the card is replaced too, the weights that it
+    describes are kept under another name, so that an interrupted save leaves a whole checkpoint.
+    The state comes last: where saving is interrupted, resume continues from the epoch before and
+    writes all three again. facts: what `Card.from_dict` reads.
     Returns the card as written, with the sha256 of the weights. OSError on a full disk.
     """
     weights = weights_file.dump(model, half)
     card = Card.from_dict(facts).with_changes(
         weights="float16" if half else "float32", sha256=hashlib.sha256(weights).hexdigest()
     )
-    parts = [(folder / "model.safetensors", weights), (folder / "card.json", card.to_json())]
+    parts = [(folder / WEIGHTS, weights), (folder / "card.json", card.to_json())]
     if state is not None:
         parts.append((folder / "state.pt", state_bytes(state)))
+    previous_weights.keep(folder)
     files.replace_together(parts)
+    previous_weights.drop(folder)
     return card
 
 
@@ -227,7 +231,7 @@ def read_both(path: Path) -> tuple[bytes, Card]:
     while True:
         running = processes.is_locked(path / "lock")
         try:
-            weights = (path / "model.safetensors").read_bytes()
+            weights = (path / WEIGHTS).read_bytes()
             (path / "card.json").stat()
         except OSError:
             raise CheckpointError(
@@ -237,7 +241,11 @@ def read_both(path: Path) -> tuple[bytes, Card]:
         card = Card.read(path)
         seen = (digest := hashlib.sha256(weights).hexdigest(), card.sha256 or digest)
         settled = seen == before and not running
-        if seen[0] == seen[1] or settled or time.monotonic() > deadline:
+        if seen[0] == seen[1]:
+            return weights, card
+        if (kept := previous_weights.read(path, card.sha256)) is not None:
+            return kept, card
+        if settled or time.monotonic() > deadline:
             return weights, card
         before = seen
         time.sleep(0.02)

@@ -7,6 +7,7 @@ noisy uint8 (8, 32, 32, 3) in pinned.npz: rebuilt is then restored from these. O
 have none, there rebuilt is of the clean images. No torch here: pages read this.
 """
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -92,14 +93,17 @@ class Recorder:
         if not unchanged or not _same(noisy_before, extra.get("noisy")):
             forget_after(folder, 0)  # they show other images
         labels = np.asarray(labels)[chosen]
+        content = io.BytesIO()
         np.savez(
-            folder / "pinned.npz",
+            content,
             **extra,
             images=self.images[:PINNED],
             labels=labels,
             mapped=self.images,
             class_names=np.array(class_names, dtype=np.str_),
         )
+        # a damaged one would make the next session remove all snapshots
+        files.write_atomically(folder / "pinned.npz", content.getvalue())
 
     def take(self, epoch: int, model: Any, on_part: Callable[[], object] = lambda: None) -> None:
         """Write NNNNN.npz for this epoch; `model` encodes and reconstructs numpy images. `on_part`

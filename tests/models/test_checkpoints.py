@@ -225,3 +225,27 @@ def test_weights_saved_as_float16_load_as_float32_and_the_card_says_so(tiny_data
     assert torch.equal(  # resume goes on with all digits
         state["model"]["encoder.linear.weight"], full.model.state_dict()["encoder.linear.weight"]
     )
+
+
+def test_a_save_interrupted_between_weights_and_card_leaves_the_checkpoint_before(saved):
+    folder, model, card = saved
+    rename, calls = os.replace, []
+
+    def interrupted(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(5, "Input/output error")
+        rename(source, target)
+
+    other = ConvAutoencoder(CONFIG.model)
+    for _ in range(2):  # an interrupted save may follow another one
+        calls.clear()
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError):
+            patch.setattr(os, "replace", interrupted)
+            checkpoints.save(folder, other, {"config": asdict(CONFIG)})
+        loaded = checkpoints.load("mine")
+        assert loaded.sha256 == card.sha256
+        assert np.array_equal(loaded.reconstruct(image()), model.reconstruct(image()))
+    new = checkpoints.save(folder, other, {"config": asdict(CONFIG)})
+    assert checkpoints.load("mine").sha256 == new.sha256 != card.sha256
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.safetensors"]

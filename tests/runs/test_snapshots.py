@@ -1,4 +1,7 @@
+import os
+
 import numpy as np
+import pytest
 
 from convae.runs import snapshots
 from tests.support.models import Mirror
@@ -176,3 +179,13 @@ def test_kept_epochs_nest_and_hold_both_ends():
         assert len(kept) <= 62 and kept[:1] == [1][:count] and kept[-1:] == [count][:count]
     few, many = (set(snapshots.kept_epochs(list(range(1, n)))) for n in (100, 200))
     assert {e for e in many if e < 99} <= few
+
+
+def test_a_session_killed_while_it_begins_leaves_the_snapshots(tmp_path, monkeypatch):
+    recorder = snapshots.Recorder(tmp_path, images(), np.arange(40))
+    recorder.take(1, Mirror())
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError(5, "lost")))
+        snapshots.Recorder(tmp_path, images(), np.arange(40))
+    snapshots.Recorder(tmp_path, images(), np.arange(40))
+    assert snapshots.epochs(tmp_path) == [1] and snapshots.read(tmp_path, 1) is not None
