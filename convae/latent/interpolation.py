@@ -45,12 +45,15 @@ class RealCodes(NamedTuple):
     spread: float
 
 
-def real_codes(codes: np.ndarray) -> RealCodes:
-    """About half a second for 3,000 codes of 128 values: worth keeping. N at least 1."""
+def real_codes(codes: np.ndarray, fitted: Typicality | None = None) -> RealCodes:
+    """About half a second for 3,000 codes of 128 values: worth keeping. N at least 1.
+
+    fitted: what is typical of real codes where that is known; else it is fitted to these.
+    """
     graph = neighbors.neighbor_graph(codes, NEIGHBORS)
     center = codes.mean(axis=0)
     spread = float(np.sqrt(np.square(codes - center).sum(axis=1).mean()))
-    return RealCodes(codes, graph, typicality.fit(codes), center, spread)
+    return RealCodes(codes, graph, fitted or typicality.fit(codes), center, spread)
 
 
 class Walk(NamedTuple):

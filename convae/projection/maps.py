@@ -25,9 +25,8 @@ from numpy.typing import ArrayLike
 from convae import cached_files, files
 from convae.errors import ConvaeError
 from convae.latent import directions as latent_directions
-from convae.latent import neighbors, typicality
+from convae.latent import neighbors
 from convae.latent.neighbors import nearest_neighbors
-from convae.latent.typicality import Typicality
 from convae.settings import check, setting
 
 LIMIT = 10_000  # codes on one map
@@ -159,18 +158,11 @@ class Map:
         chosen = np.random.default_rng(0).permutation(len(self.points))[:1000]
         return nearest_neighbors(self.points, self.points[chosen], 2)[0][:, -1]
 
-    @cached_property
-    def typicality(self) -> Typicality:
-        """What is typical of the codes on this map."""
-        return typicality.fit(self.codes)
-
-    def support(self, code: np.ndarray, place: ArrayLike) -> tuple[float, float]:
-        """The off-manifold percentile of a code (d,) (see `Typicality.percentile`), and how empty
-        the map is at its place (2 or 3,): the percentage of points whose nearest point is not
-        farther away than that of the place."""
+    def emptiness(self, place: ArrayLike) -> float:
+        """How empty the map is at a place (2 or 3,): the percentage of points whose nearest point
+        is not farther away than that of the place."""
         away = nearest_neighbors(self.points, np.asarray(place)[None], 1)[0][:, 0]
-        on_map = neighbors.percentile_of_distance(away, self.gaps)
-        return float(self.typicality.percentile(code[None])[0]), float(on_map[0])
+        return float(neighbors.percentile_of_distance(away, self.gaps)[0])
 
 
 def pca_map(codes: np.ndarray, dimensions: int = 2) -> Map:

@@ -9,6 +9,7 @@
     uploads        images that a visitor uploads
     cifar10_download  the download of CIFAR-10: button, progress, cancel
     caches         models, image sets, codes and PCAs, read-only and shared by all sessions
+    real_codes     how far codes are from those of real images, the same on all pages
     tour           a tour of prepared views, and the presenter mode
     long_work      cached work with a progress bar
     charts         figures made once for the same content

@@ -69,19 +69,11 @@ def test_the_code_at_a_point_is_the_code_of_that_point(codes):
     assert np.allclose(found.code_at(found.points[7]), codes[0][7], atol=1e-3)
 
 
-def test_support_tells_the_middle_of_nowhere(codes):
+def test_a_place_away_from_all_points_is_empty(codes):
     found = maps.pca_map(codes[0])
     far = np.array([1e3, 1e3], np.float32)
-    assert found.support(found.inverse(far), far) == (100.0, 100.0)
-    typical = codes[0][np.argmin(found.typicality.percentile(codes[0]))]
-    assert found.support(typical, found.points[3])[0] < 1
-    assert found.support(typical, found.points[3])[1] < 5
-
-
-def test_support_puts_an_average_of_codes_off_the_manifold(codes):
-    """The mean of all codes has real codes nearby and yet is none."""
-    found = maps.pca_map(codes[0][codes[1] == 0])
-    assert found.support(found.codes.mean(axis=0), found.points[3])[0] > 95
+    assert found.emptiness(far) == 100
+    assert found.emptiness(found.points[3]) < 5
 
 
 def test_a_map_comes_back_from_disk_within_a_step_of_65536(codes, tmp_path):

@@ -146,7 +146,8 @@ def test_a_set_without_training_images_is_fitted_to_its_test_images(tmp_path):
     from convae.models import checkpoints
 
     images = data.load(f"npz:{path}", "test")
-    found = sampling.Setting(checkpoints.load("tiny"), images, images)
+    model = checkpoints.load("tiny")
+    found = sampling.Setting(model, images, images, model, images)
     assert not found.apart and "also fitted to" in panels.measured_on(found)
 
 

@@ -12,7 +12,7 @@ from convae.models.checkpoints import Checkpoint
 from convae.tasks import generation
 from convae.tasks.generation import Material, Sampler, Samples
 from convae.tasks.merits import Figures
-from convae.ui import caches, glossary, long_work, pickers
+from convae.ui import caches, glossary, long_work, pickers, real_codes
 from convae.ui.escape import sentence
 
 KEPT = dict(bind="query-params", persist_state="session")
@@ -33,15 +33,22 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """A model, the images that its priors are fitted to, and the real images to compare with."""
+    """A model without refinement, the images that its priors are fitted to, and the real images to
+    compare with; the model and the images as they were chosen."""
 
     checkpoint: Checkpoint
     train: ImageSet
     real: ImageSet
+    model: Checkpoint
+    images: ImageSet
 
     @property
     def key(self) -> tuple[str, str, str]:
         return self.checkpoint.sha256, self.train.fingerprint, self.real.fingerprint
+
+    def off_manifold(self, codes: np.ndarray) -> np.ndarray:
+        """The off-manifold percentiles of codes, as on all pages (`real_codes`)."""
+        return real_codes.off_manifold(self.model, self.images, codes)
 
     @property
     def variational(self) -> bool:
@@ -62,7 +69,7 @@ def setting(checkpoint: Checkpoint, images: ImageSet) -> Setting:
         except DataError:  # a set with test images only
             train = images
     train, real = caches.sample(train, generation.TRAINING), caches.sample(images, generation.COUNT)
-    return Setting(caches.refined(checkpoint, 0), train, real)
+    return Setting(caches.refined(checkpoint, 0), train, real, checkpoint, images)
 
 
 def pick_choice(setting: Setting, compare: bool = False) -> Choice:

@@ -58,6 +58,7 @@ def point(view: View, chosen: int) -> None:
     with right:
         psnr = metrics.psnr(image, rebuilt)[0]
         pictures.large_image(rebuilt[0], f"reconstruction, {psnr:.1f} dB", side=160)
+    st.caption(typicality.sentence(view.off_manifold(view.codes[chosen])), help=typicality.HELP)
     distances, rows = nearest(view, view.codes[chosen], chosen)
     if len(rows):
         st.markdown("**Nearest in code space**, with their distances; click one to choose it")
@@ -80,7 +81,8 @@ def spot(view: View, at: np.ndarray) -> None:
     if method == INVERSES[1]:
         code = _inverse(view, at, code)
     pictures.large_image(view.checkpoint.decode(code[None])[0], "decoded from that code", side=160)
-    in_space, on_map = view.map.support(code, at)
+    in_space = view.off_manifold(code)
+    on_map = view.map.emptiness(at)
     st.progress(on_map / 100, f"On the map: sparser than around {on_map:.0f} % of the images")
     st.progress(np.nan_to_num(in_space) / 100, typicality.sentence(in_space))
     st.caption(

@@ -11,7 +11,7 @@ from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.projection import maps, umap_job
 from convae.projection.maps import Map, Settings
-from convae.ui import caches, frame, glossary, pickers
+from convae.ui import caches, frame, glossary, pickers, real_codes
 from convae.ui.escape import sentence
 from convae.ui.latent_map import address
 from convae.ui.latent_map.address import ISOLATED, PROJECTED, SELECTION, SPOT
@@ -26,8 +26,8 @@ class View:
 
     key: the name the map is kept under. color: one of COLORS. shown: the rows that are drawn.
     places: where each row lies in the whole test split. whole: the images before anything was
-    isolated; rows: where each image lies in it. neighbors: how many are listed; metric: by which
-    distance, one of `metrics.METRICS`.
+    isolated; rows: where each image lies in it. chosen: the whole test split. neighbors: how many
+    are listed; metric: by which distance, one of `metrics.METRICS`.
     """
 
     checkpoint: Checkpoint
@@ -40,8 +40,13 @@ class View:
     places: np.ndarray
     whole: ImageSet
     rows: np.ndarray
+    chosen: ImageSet
     neighbors: int = 8
     metric: str = "Euclidean"
+
+    def off_manifold(self, code: np.ndarray) -> float:
+        """The off-manifold percentile of a code (d,)."""
+        return float(real_codes.off_manifold(self.checkpoint, self.chosen, code[None])[0])
 
     @property
     def codes(self) -> np.ndarray:
@@ -51,7 +56,7 @@ class View:
 def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     """The choices above the chart, and the map they make: PCA at once, UMAP where it is ready."""
     places = whole.sample_rows(maps.LIMIT)
-    whole = caches.sample(whole, maps.LIMIT)
+    picked, whole = whole, caches.sample(whole, maps.LIMIT)
     address.draw_fields()
     with frame.steady():
         rows, shown = _isolated(whole)
@@ -81,7 +86,9 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     if classes:
         chosen = [images.class_names.index(name) for name in classes]
         shown = shown[np.isin(images.labels[shown], chosen)]
-    return View(checkpoint, images, result, settings, key, color, shown, places[rows], whole, rows)
+    return View(
+        checkpoint, images, result, settings, key, color, shown, places[rows], whole, rows, picked
+    )
 
 
 def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:

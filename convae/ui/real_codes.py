@@ -1,0 +1,53 @@
+"""How far codes are from those of real images: one number for a code, the same on every page.
+
+Each page measures against the same sample of the chosen test images, encoded by the model as it is,
+with `typicality.Typicality.percentile`, and shows it as `typicality.sentence`.
+"""
+
+import numpy as np
+import streamlit as st
+
+from convae.data import ImageSet
+from convae.latent import typicality
+from convae.latent.typicality import Typicality
+from convae.models.checkpoints import Checkpoint
+from convae.ui import caches, frame, image_sources, model_cards
+from convae.ui.address import UPLOADS
+
+SAMPLE = 3_000  # real codes to compare with: 2 s to encode and index on one core
+
+
+def reference(checkpoint: Checkpoint, images: ImageSet) -> ImageSet:
+    """The real images to compare with: the test images chosen on the page; for uploads those of the
+    set that the model was trained on."""
+    if images.name != UPLOADS:
+        return images
+    entry = model_cards.checkpoint_options().get(checkpoint.name)
+    sources = [source for source in image_sources.sources_of(entry) if source != UPLOADS]
+    with frame.error_boundary():
+        return caches.image_set(image_sources.default_source(entry, sources), "test")
+
+
+def sample_of(checkpoint: Checkpoint, images: ImageSet) -> tuple[ImageSet, np.ndarray]:
+    """Up to SAMPLE of the real images, and their codes float32 (N, latent_dim)."""
+    sample = caches.sample(reference(checkpoint, images), SAMPLE)
+    return sample, caches.codes_of(checkpoint, sample)
+
+
+def typical(checkpoint: Checkpoint, images: ImageSet) -> Typicality:
+    """What is typical of the codes of the real images."""
+    sample, codes = sample_of(checkpoint, images)
+    return _fitted(checkpoint.sha256, sample.fingerprint, codes)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _fitted(sha256: str, fingerprint: str, _codes: np.ndarray) -> Typicality:
+    return typicality.fit(_codes)
+
+
+def off_manifold(checkpoint: Checkpoint, images: ImageSet, codes: np.ndarray) -> np.ndarray:
+    """The off-manifold percentiles float32 (M,) of codes (M, latent_dim); nan: too few real codes.
+
+    images: the whole set that is chosen on the page.
+    """
+    return typical(checkpoint, images).percentile(codes)

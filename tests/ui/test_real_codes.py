@@ -1,0 +1,79 @@
+"""The off-manifold percentile: one number for a code on Interpolate, Latent map and Generate."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from convae import data
+from convae.latent import typicality
+from convae.models import checkpoints
+from convae.ui import caches, real_codes
+from convae.ui.address import UPLOADS
+from convae.ui.generate import sampling
+from tests.support.visiting import healthy, visit
+
+IMAGE = 7
+
+
+@pytest.fixture
+def digits():
+    return data.load("digits", "test")
+
+
+@pytest.fixture
+def sentence(tiny_checkpoint, digits):
+    """What every page says of the untouched test image."""
+    model = checkpoints.load("tiny")
+    code = caches.codes_of(model, digits)[IMAGE]
+    return typicality.sentence(real_codes.off_manifold(model, digits, code[None])[0])
+
+
+def captions(app) -> list[str]:
+    return [element.value for element in app.caption]
+
+
+def test_sliders_path_and_map_say_the_same_of_an_untouched_test_image(sentence):
+    assert "%" in sentence
+    interpolate = {"data": "Digits", "interpolate-part": "Sliders"}
+    app = healthy(visit("pages/interpolate.py", **interpolate, **{"interpolate-start": f"{IMAGE}"}))
+    assert sentence in captions(app)
+    app = healthy(
+        visit("pages/interpolate.py", data="Digits", **{"interpolate-frames": f"{IMAGE},3"})
+    )
+    (scrubber,) = [
+        e.proto for e in app.get("bidi_component") if "scrubber" in e.proto.component_name
+    ]
+    walks = {walk["name"]: walk["words"][0] for walk in json.loads(scrubber.json)["walks"]}
+    assert len(walks) == 4 and set(walks.values()) == {sentence}
+    app = healthy(visit("pages/latent_map.py", data="Digits", **{"latent-point": f"{IMAGE}"}))
+    assert sentence in captions(app)
+
+
+def test_generate_measures_codes_as_the_other_pages_do(sentence, digits):
+    model = checkpoints.load("tiny")
+    setting = sampling.setting(model, digits)
+    code = caches.codes_of(model, digits)[IMAGE]
+    assert typicality.sentence(setting.off_manifold(code[None])[0]) == sentence
+
+
+def test_every_page_asks_the_one_function(monkeypatch, tiny_checkpoint):
+    asked = []
+    one = real_codes.typical
+    monkeypatch.setattr(real_codes, "typical", lambda *args: asked.append(args) or one(*args))
+    for page, query in (
+        ("interpolate", {"interpolate-part": "Path", "interpolate-steps": "5"}),
+        ("interpolate", {"interpolate-part": "Sliders"}),
+        ("latent_map", {}),
+        ("generate", {"generate-shown": "8"}),
+    ):
+        asked.clear()
+        healthy(visit(f"pages/{page}.py", data="Digits", **query))
+        assert {(model.name, images.name) for model, images in asked} == {("tiny", "digits")}, page
+
+
+def test_uploads_are_compared_with_the_images_of_the_model(tiny_checkpoint, digits):
+    model = checkpoints.load("tiny")
+    uploads = replace(digits, name=UPLOADS)
+    assert real_codes.reference(model, uploads).name == "shapes"
+    assert real_codes.reference(model, digits) is digits
