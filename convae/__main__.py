@@ -172,6 +172,8 @@ def run_session(run: runs.Run, quiet: bool, command: str, new: bool = False) -> 
         run.delete()
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""
+    if session.unmeasured:
+        where += f" `python -m convae evaluate {run.id}` measures the test images."
     print(
         f"{run.id}: {status.state}. {status.message}{where}",
         file=sys.stdout if good else sys.stderr,
@@ -254,7 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ConvaeError as error:
-        print(f"convae: {error}", file=sys.stderr)
+        print(f"convae: {' '.join(filter(None, (str(error), error.command)))}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"convae: {os_sentence(error)}", file=sys.stderr)

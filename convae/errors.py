@@ -4,7 +4,14 @@ The message is what the user reads: what was given, what is possible, what to do
 
 
 class ConvaeError(Exception):
-    """Base of every error that a user can cause and a user can mend."""
+    """Base of every error that a user can cause and a user can mend.
+
+    command: how the command line does what the message advises; only the command line shows it.
+    """
+
+    def __init__(self, message: str = "", command: str = "") -> None:
+        super().__init__(message)
+        self.command = command
 
 
 class ConfigError(ConvaeError):

@@ -193,7 +193,7 @@ class ConvAutoencoder(nn.Module):
         if self.code_mean is None:
             raise ConvaeError(
                 "The mean code of this model is not known, which `keep` needs: it was saved by an "
-                "older version. Resume its training, or start a new run from it with --init-from."
+                "older version. Resume its training, or start a new run with it as initial weights."
             )
         return lambda z: torch.full((len(z),), length, device=z.device)
 

@@ -6,6 +6,7 @@ Nothing in an upload is trusted: see `convae.models.upload` for what is read of 
 
 import hashlib
 import io
+import json
 import os
 import re
 import zipfile
@@ -27,7 +28,8 @@ from convae.models.checkpoints import find, read_both
 def accept(data: bytes) -> runs.Run:
     """Save an uploaded checkpoint as a finished run, so that every page lists it.
 
-    Its name comes from its card, reduced to a valid run id. CheckpointError, ConfigError or
+    Its name comes from its card, reduced to a valid run id; the history in the zip of a run is
+    kept. CheckpointError, ConfigError or
     RunError where it is damaged, or where this server accepts no uploads.
     """
     limits.check_allowed("upload a model")
@@ -52,6 +54,8 @@ def accept(data: bytes) -> runs.Run:
         (run.path / runs.UPLOADED).touch()
         epoch = card["training"]["epoch"] or 0
         run.write_status(state="done", message="Uploaded; trained elsewhere.", epoch=epoch)
+        lines = "".join(json.dumps(row) + "\n" for row in upload.history(data))
+        files.write_atomically(run.path / "history.jsonl", lines.encode())
         files.replace_together(
             [
                 (run.path / "model.safetensors", weights),

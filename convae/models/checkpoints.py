@@ -141,7 +141,7 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     except Exception as error:  # torch's message explains how to disable weights_only
         raise CheckpointError(
             f"The resume state of `{folder.name}` is damaged ({type(error).__name__}): "
-            "start a new run from its weights with --init-from."
+            "start a new run with it as initial weights."
         ) from None
 
 

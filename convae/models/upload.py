@@ -1,17 +1,21 @@
 """An uploaded checkpoint, taken apart: a zip or one .safetensors file.
 
-A zip holds card.json and model.safetensors, as `bundle.export` writes it; a single .safetensors
-holds its card in its metadata. Sizes are limited, members of a zip are never extracted to disk, and
-the card is written anew from its known values.
+A zip holds card.json, model.safetensors and, of a run, history.csv, as `bundle.export` writes it; a
+single .safetensors holds its card in its metadata. Sizes are limited, members of a zip are never
+extracted to disk, and the card is written anew from its known values.
 """
 
+import csv
 import io
+import itertools
 import json
 import math
 import zipfile
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from convae import records
 from convae.config import TrainConfig, from_dict
 from convae.data import zips
 from convae.errors import CheckpointError
@@ -20,7 +24,10 @@ from convae.models.architectures import count_parameters
 
 MAX_CARD = 2**20
 MAX_MEMBERS = 50
-WANTED = {"card.json": MAX_CARD, "model.safetensors": weights_file.MAX_BYTES}
+HISTORY = "history.csv"
+NEEDED = {"card.json": MAX_CARD, "model.safetensors": weights_file.MAX_BYTES}
+WANTED = NEEDED | {HISTORY: 2**22}
+MAX_EPOCHS = 20_000  # rows of a history that are read
 KNOWN_SETS = ("cifar10", "shapes", "digits", "photos")  # others are paths on another machine
 UNKNOWN_SET = "unknown"
 
@@ -33,6 +40,25 @@ def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
         parts = _members(data)
         return _object(parts["card.json"], "card.json"), parts["model.safetensors"]
     return _card_inside(data), data
+
+
+def history(data: bytes) -> list[records.Row]:
+    """The epochs of a run in the history.csv of its zip, as `bundle.export` writes it: the known
+    columns, damaged rows left out; [] where the file is no zip or has none."""
+    text = _members(data).get(HISTORY, b"") if data[:2] == b"PK" else b""
+    kinds = records.EPOCH | records.EPOCH_EXTRAS
+    rows = []
+    lines = csv.DictReader(io.StringIO(text.decode(errors="replace"), newline=""))
+    try:
+        for given in itertools.islice(lines, MAX_EPOCHS):
+            row = {}
+            for key, kind in kinds.items():
+                with suppress(ValueError, TypeError):  # a damaged cell, or a row that is too short
+                    row[key] = kind(given.get(key) or "")
+            rows.append(row)
+    except csv.Error:  # such as a field that is too long
+        return []
+    return records.history(rows)
 
 
 def _members(data: bytes) -> dict[str, bytes]:
@@ -69,7 +95,7 @@ def _members(data: bytes) -> dict[str, bytes]:
         raise
     except Exception:  # damaged zips raise a dozen kinds
         raise CheckpointError("The zip is damaged: download it again.") from None
-    missing = sorted(set(WANTED) - set(result))
+    missing = sorted(set(NEEDED) - set(result))
     if missing:
         raise CheckpointError(
             f"The zip has no {missing[0]}: upload the zip that the Train page exports."

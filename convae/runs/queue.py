@@ -14,7 +14,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,15 +91,23 @@ def _checked(items: Sequence[tuple[TrainConfig, str]], count: int) -> list[Entry
     begun = time.time_ns()
     for place, (config, name) in enumerate(items):
         if name:
-            registry.check_name(name)
-            if name in taken or os.path.lexists(registry.root() / name):
-                raise RunError(f"A run `{name}` exists or is in the queue: choose another name.")
+            check_free(name, taken)
         else:
             name = next(n for n in registry.free_names(config) if n not in taken)
         taken.add(name)
         entry_id = f"{begun + place:020d}-{name}"
         made.append(Entry(entry_id, name, limits.capped(config)[0], count))
     return made
+
+
+def check_free(name: str, taken: Collection[str] | None = None) -> None:
+    """RunError where this cannot name a new run, or a run or an entry has it. taken: the names of
+    the entries, read where they are not given."""
+    registry.check_name(name)
+    if taken is None:
+        taken = [entry.name for entry in entries()]
+    if name in taken or os.path.lexists(registry.root() / name):
+        raise RunError(f"A run `{name}` exists or is in the queue: choose another name.")
 
 
 def _write(made: list[Entry]) -> list[Entry]:

@@ -34,7 +34,8 @@ def get(name: str) -> Run:
     path = root() / name
     if path.is_symlink() or not (path / "config.json").is_file():
         raise RunError(
-            f"There is no run `{name}`; `python -m convae list` shows the available ones."
+            f"There is no run `{name}`: it was deleted, or its name is another one.",
+            "`python -m convae list` shows the available ones.",
         )
     return Run(path)
 
@@ -94,8 +95,8 @@ def claim(config: TrainConfig, name: str = "") -> Run:
         except FileExistsError:
             if name:
                 raise RunError(
-                    f"A run `{name}` exists: choose another name, "
-                    f"or `python -m convae resume {name}`."
+                    f"A run `{name}` exists: choose another name.",
+                    f"Or continue it: `python -m convae resume {name}`.",
                 ) from None
     try:
         if launcher():

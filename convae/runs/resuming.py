@@ -54,7 +54,8 @@ def prepare(
         raise RunError(
             f"{given}`{run.id}` diverged at step {run.status().step} with a learning rate of "
             f"{limit:g} and would diverge again; resume it with a smaller one, for example "
-            f"{example} (--learning-rate {example}, or the field under Resume)."
+            f"{example}.",
+            f"That is --learning-rate {example}.",
         )
     if longer is not None:
         settings_file.write(run.path, longer)

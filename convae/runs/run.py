@@ -98,7 +98,8 @@ class Run:
 
     @property
     def uploaded(self) -> bool:
-        """Whether it was trained elsewhere: it has no history and cannot be resumed."""
+        """Whether it was trained elsewhere: it cannot be resumed, and its history is what the
+        uploaded file held."""
         return (self.path / UPLOADED).exists()
 
     def check_resumable(self) -> None:
@@ -106,7 +107,8 @@ class Run:
         if self.uploaded:
             raise RunError(
                 f"`{self.id}` is an uploaded model: it has no training to resume. Start a new run "
-                f"from its weights instead: --init-from {self.id}, or Start from under New."
+                "with it as initial weights instead.",
+                f"That is `python -m convae train --init-from {self.id}`.",
             )
         self.config()
 

@@ -50,7 +50,8 @@ class Interrupted(Exception):
 class TrainingSession:
     """Trains a run in this process; ``execute`` returns the status that it ended in.
 
-    user_error: whether it failed by something that the user can correct.
+    user_error: whether it failed by something that the user can correct. unmeasured: whether it was
+    interrupted before the test images were measured.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class TrainingSession:
         `loop.fit`, then `Measuring`."""
         self.run, self.command, self.report = run, command, report
         self.rank, self.world = world()
-        self.user_error = False
+        self.user_error = self.unmeasured = False
         self.writer = RunWriter(run, self.rank)
 
     def execute(self) -> runs.RunStatus:
@@ -217,10 +218,10 @@ class TrainingSession:
                 recorder.take(without_snapshot, trainer.result, self._continue)
             self._measure(ended, images, trainer)
         except (Interrupted, MemoryError, torch.OutOfMemoryError) as reason:
+            self.unmeasured = True
             cause = "Interrupted" if isinstance(reason, Interrupted) else "Out of memory"
             return ended._replace(
-                message=f"{ended.message} {cause} before the test images were measured: "
-                f"`python -m convae evaluate {self.run.id}` does that."
+                message=f"{ended.message} {cause} before the test images were measured."
             )
         return ended
 

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import time
-from contextlib import ExitStack
 
 import pytest
 
@@ -12,31 +11,14 @@ from convae import runs
 from convae.flat_config import from_flat
 from convae.runs import snapshots
 from tests.support.browser_pages import assert_healthy, chosen, pixels
-from tests.support.browsing import free_port, serving, settle
+from tests.support.browsing import settle
+from tests.support.own_server import OwnServer
 from tests.support.waiting import wait_for
-
-
-class App:
-    """A server with folders of its own that can be killed and started again at its address."""
-
-    def __init__(self, home):
-        self.home, self.port, self.ends = home, free_port(), ExitStack()
-        self.address = f"http://127.0.0.1:{self.port}"
-
-    def start(self):
-        folders = {f"CONVAE_{n}_DIR": str(self.home / n.lower()) for n in
-                   ("RUNS", "CHECKPOINTS", "DATA", "CACHE")}  # fmt: skip
-        log = self.ends.enter_context(open(self.home / "log.txt", "ab"))
-        self.process = self.ends.enter_context(serving(folders, log=log, port=self.port)).process
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(20)
 
 
 @pytest.fixture
 def app(own_folders):
-    app = App(own_folders)
+    app = OwnServer(own_folders)
     with app.ends:
         app.start()
         yield app

@@ -41,8 +41,8 @@ def test_a_run_that_diverges_at_once_finishes_with_a_smaller_rate(tiny_data, cap
         assert resume(*options) == 1
         assert capsys.readouterr().err == (
             f"convae: {given}`a` diverged at step {status.step} with a learning rate of 100 and "
-            "would diverge again; resume it with a smaller one, for example 10 "
-            "(--learning-rate 10, or the field under Resume).\n"
+            "would diverge again; resume it with a smaller one, for example 10. "
+            "That is --learning-rate 10.\n"
         )
     assert runs.get("a").config().epochs == 3
     assert resume("--learning-rate", "0.01") == 0

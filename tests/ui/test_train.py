@@ -2,10 +2,12 @@
 
 import errno
 import fcntl
+import io
 import json
 import math
 import os
 import shutil
+import zipfile
 from contextlib import contextmanager
 
 import numpy as np
@@ -163,7 +165,14 @@ def test_momentum_is_shown_for_sgd_only_and_no_label_repeats_its_unit():
     labels = {field.key: field.label for field in app.number_input}
     assert "train-momentum" not in labels
     assert labels["train-epochs"] == "Epochs"
-    assert "0: all" in labels["train-limit"]
+    assert labels["train-limit"] == "Image limit"
+    app.pills(key="train-preset").set_value("Classic")
+    healthy(app.run())
+    limit = app.number_input(key="train-limit")
+    assert limit.value is None and limit.proto.placeholder == "all"
+    limit.set_value(300)
+    healthy(app.run())
+    assert app.number_input(key="train-limit").value == 300
     app.selectbox(key="train-optimizer").set_value("sgd")
     healthy(app.run())
     assert "train-momentum" in {field.key for field in app.number_input}
@@ -388,6 +397,26 @@ def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
     assert len(runs.listing()) == 2 and "can be chosen on every page" in words(app)
     healthy(app.run())
     assert len(runs.listing()) == 2, "taken in again by a rerun"
+    assert "was imported: its training history" not in words(app)
+    mine, taken = runs.get("mine"), next(run for run in runs.listing() if run.uploaded)
+    assert taken.history() == mine.history() and len(taken.history()) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"epoch\n1\n", b"\xff\x00,\n" + b"x" * 200_000])
+def test_a_model_from_elsewhere_with_no_or_a_damaged_history_is_taken_in_without_it(
+    put_run, content
+):
+    put_run("mine", epochs=1)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(bundle.export("mine"))) as given:
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name in ("card.json", "model.safetensors"):
+                archive.writestr(name, given.read(name))
+            if content:
+                archive.writestr("history.csv", content)
+    app = healthy(visit(PAGE, **{"train-view": "Runs"}))
+    app.file_uploader[0].set_value(("x.zip", packed.getvalue(), "application/zip"))
+    healthy(app.run())
     assert "was imported: its training history" in words(app)
 
 

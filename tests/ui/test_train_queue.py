@@ -62,14 +62,26 @@ def test_a_start_behind_waiting_runs_goes_into_the_queue():
     assert [entry.name for entry in queue.entries()] == ["first", "strided-8-1"]
 
 
-def test_a_name_in_the_queue_is_an_error_in_words_and_adds_nothing():
+@pytest.mark.parametrize(("name", "problem"), [
+    ("mine", "exists or is in the queue"), ("old", "exists or is in the queue"),
+    ("No!", "cannot name a run"),
+])  # fmt: skip
+def test_a_name_that_cannot_be_used_is_an_error_beside_the_name(name, problem):
     queue.add(from_flat(SMALL), "mine")
+    runs.claim(from_flat(SMALL), "old")
     app = healthy(visit(PAGE, **{"train-view": "New"}))
-    app.text_input(key="train-name").set_value("mine")
-    app.button(key="train-enqueue").click()
+    app.text_input(key="train-name").set_value(name)
     app.run()
-    assert not app.exception and "is in the queue" in app.error[0].value
-    assert len(queue.entries()) == 1
+    settings = next(box for box in app.expander if box.label == "Settings")
+    assert not app.exception and problem in settings.error[0].value and len(app.error) == 1
+    assert app.button(key="train-enqueue").disabled
+    assert any("Name, under Settings" in caption.value for caption in app.caption)
+    assert app.metric, "the forecast of the settings, which are good, stays"
+    app.text_input(key="train-name").set_value("new")
+    healthy(app.run())
+    app.button(key="train-enqueue").click()
+    healthy(app.run())
+    assert app.text_input(key="train-name").value == "" and len(queue.entries()) == 2
 
 
 def test_visitors_who_may_not_train_see_the_queue_and_cannot_change_it(monkeypatch):

@@ -14,13 +14,14 @@ from convae.data import own_sets
 from convae.errors import ConvaeError, RunError
 from convae.models import architectures
 from convae.models.devices import device_name, gpu_count
+from convae.runs import queue
 from convae.ui import own_images, pickers
 from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast
 
 LABELS = {
     "spec": "Training data",
-    "limit": "Image limit (0: all)",
+    "limit": "Image limit",
     "latent_dim": "Latent dimension",
     "base_channels": "Channels",
     "refinement_steps": "Refinement steps",
@@ -81,8 +82,8 @@ def duplicate(made: TrainConfig) -> None:
 
 
 def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any]:
-    """(settings, name, problem, place): settings are None if they are invalid, and problem says
-    why; place is the container for the Start button.
+    """(settings, name, problem, place): settings are None if they are invalid; problem says what is
+    wrong with them or with the name; place is the container for the Start button.
 
     No st.form: the forecast of size and time follows every change of a setting.
     """
@@ -91,7 +92,9 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
 
     def fill(values: dict[str, Any]) -> None:
         for f in fields:
-            st.session_state[f"{key}-{f.name}"] = values.get(f.name, f.default)
+            value = values.get(f.name, f.default)
+            # no limit: an empty field, which shows "all"
+            st.session_state[f"{key}-{f.name}"] = value if f.name != "limit" else value or None
 
     def use_preset() -> None:
         chosen = options.get(st.session_state[f"{key}-preset"])
@@ -114,10 +117,15 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
     above, place = st.container(), st.container()
     with st.expander("Settings", icon=":material/tune:"):
         values = _widgets([f for f in fields if not f.metadata["advanced"]], key)
+        if st.session_state.pop(f"{key}-name-used", False):
+            st.session_state[f"{key}-name"] = ""
         name = st.text_input(
             "Name", key=f"{key}-name", max_chars=64, persist_state="session",
             help="Name of the run and its model: a-z, 0-9, - and _. Empty: made from the settings.",
         )  # fmt: skip
+        wrong_name = _name_problem(name)
+        if wrong_name:
+            st.error(sentence(wrong_name), icon=":material/error:")
     with st.expander("Advanced", icon=":material/settings:"):
         values |= _widgets([f for f in fields if f.metadata["advanced"]], key)
     with above:
@@ -134,8 +142,6 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
                     "channels."
                 )
             device_name(made.device)
-            if name:
-                runs.check_name(name)
         except ConvaeError as error:
             st.error(sentence(str(error)), icon=":material/error:")
             return None, name, str(error), place
@@ -146,7 +152,22 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         pickers.name_enlarged(made.data.spec, made.model.latent_dim)
         forecast.preview(made)
         forecast.forecast(made)
-        return made, name, "", place
+        return made, name, wrong_name, place
+
+
+def _name_problem(name: str) -> str:
+    """Why this name cannot be that of a new run; "" where it can, or is empty."""
+    try:
+        if name:
+            queue.check_free(name)
+    except ConvaeError as error:
+        return str(error)
+    return ""
+
+
+def name_used(key: str = "train") -> None:
+    """Empty the name the next time the form is drawn: a run has it now."""
+    st.session_state[f"{key}-name-used"] = True
 
 
 def image_specs() -> list[str]:
@@ -182,7 +203,8 @@ def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
     meta = f.metadata
     label = LABELS.get(f.name, f.name.replace("_", " ").capitalize())
     unit = meta["unit"]  # not "Epochs (epochs)"; the values of a code need none
-    if unit and not meta["choices"] and unit != "values" and unit not in label.lower():
+    known = (unit.removesuffix("s") or unit) in label.lower() if unit else True
+    if not known and not meta["choices"] and unit != "values":
         label += f" ({unit})"
     arguments = {"key": f"{key}-{f.name}", "help": meta["help"], "persist_state": "session"}
     if f.name == "spec":
@@ -191,6 +213,10 @@ def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
     if f.name == "init_from":
         names = ["", *pickers.checkpoint_options()]
         return _select(place, label, names, arguments, lambda name: name or "from scratch")
+    if f.name == "limit":
+        return place.number_input(
+            label, meta["low"], meta["high"], step=1, placeholder="all", **arguments
+        ) or 0  # fmt: skip
     if meta["choices"]:
         return place.selectbox(label, meta["choices"], **arguments)
     if isinstance(f.default, bool):

@@ -4,7 +4,7 @@ import streamlit as st
 
 from convae.errors import ConvaeError
 from convae.runs import queue
-from convae.ui import access, pickers
+from convae.ui import access, frame, pickers
 from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast
 
@@ -15,8 +15,9 @@ def show(*, expanded: bool) -> None:
     """The waiting runs in their order; nothing where none waits. A run that could not be started
     is always in the open."""
     queue.ensure()
-    if queue.entries():
-        st.fragment(_show, run_every=TICK_S)(expanded)
+    with frame.steady():  # the boxes below it stay as they are when it appears
+        if queue.entries():
+            st.fragment(_show, run_every=TICK_S)(expanded)
 
 
 def _show(expanded: bool) -> None:

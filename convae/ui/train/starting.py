@@ -16,17 +16,22 @@ def buttons(config: TrainConfig | None, name: str, problem: str) -> None:
     waits = at_work is not None or any(not entry.problem for entry in queue.entries())
     label, icon = ("Add to queue", "playlist_add") if waits else ("Start", "play_arrow")
     key = "train-enqueue" if waits else "train-start"
-    if config is None:
+    if config is None or problem:
         st.button(label, type="primary", disabled=True, key=key, help=sentence(problem))
+        if config is not None:  # the settings are good, and the name is in a folded box
+            st.caption(f"Name, under Settings: {sentence(problem)}")
         return
     processes = form.pick_processes(config)
     with st.container(horizontal=True, vertical_alignment="center", key="train-start-row"):
         if st.button(label, type="primary", icon=f":material/{icon}:", key=key):
             if waits:
                 entry = queue.add(config, name, processes)
+                form.name_used()
                 st.toast(f"{plain(entry.name)} is in the queue.", icon=":material/queue:")
                 st.rerun()
-            run_table.show_run(runs.start(config, name, processes=processes))
+            run = runs.start(config, name, processes=processes)
+            form.name_used()
+            run_table.show_run(run)
         if at_work is not None and st.button(
             f"Watch {plain(at_work.id)}", icon=":material/show_chart:", key="train-watch-active"
         ):
@@ -55,5 +60,6 @@ def _sweep(config: TrainConfig, name: str, processes: int) -> None:
     count = f"{len(made)} {'run' if len(made) == 1 else 'runs'}"
     if st.button(f"Train {count}", type="primary", key="train-sweep-start"):
         started = sweep.start(config, list(made), name, processes)
+        form.name_used()
         sweeps.choose(started)
         run_table.show("Sweeps")
