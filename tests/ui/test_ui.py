@@ -1,16 +1,19 @@
 """The pieces of the frame, each on its own."""
 
 import os
+import sys
 import time
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from convae import ui
 from convae.models import checkpoints
-from convae.ui import image_sources, pictures
+from convae.ui import frame, image_sources, pictures
 from convae.ui.train import forecast
+from tests.support.visiting import healthy, visit
 
 
 def images(count, seed=0):
@@ -114,3 +117,14 @@ def test_codes_are_those_of_the_images_asked_for(tiny_checkpoint):
     assert ui.codes_of(checkpoint, shapes, limit=10) is codes
     other = shapes.take(np.arange(10, 20))
     np.testing.assert_array_equal(ui.codes_of(checkpoint, other), checkpoint.encode(other.images))
+
+
+def test_a_visit_makes_threads_take_turns_more_often():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)
+    try:
+        st.cache_resource.clear()
+        healthy(visit("pages/train.py"))
+        assert sys.getswitchinterval() == pytest.approx(frame.SWITCH_S)
+    finally:
+        sys.setswitchinterval(before)
