@@ -1,5 +1,6 @@
 """Everything Streamlit that pages share: the frame, the pickers, the caches, the pictures.
 
+    starting       a line while the server loads PyTorch; imported first
     frame          page, menu, error_boundary, download, progress: what surrounds every page
     address        choices shared by all pages, in the session and in the URL
     query          checks the URL before any widget reads it; names of older versions
@@ -22,6 +23,7 @@
 A page calls ``ui.page(...)`` first, then picks, then shows. No algorithm lives here.
 """
 
+from convae.ui import starting
 from convae.ui.caches import Remembered, codes_of, image_set, load_checkpoint
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
@@ -58,6 +60,7 @@ __all__ = [
     "provenance",
     "psnr_of",
     "section_links",
+    "starting",
     "terms_on_page",
     "tour_start",
 ]
