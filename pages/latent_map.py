@@ -37,7 +37,7 @@ with chart:
     place = st.container()
     guests = panels.uploads(view)
     with place:
-        map_chart.show(view, lines, dots + guests, event.get("ids"))
+        map_chart.show(view, lines, dots + guests)
 
 with beside:
     if event["kind"] == "spot":

@@ -194,12 +194,15 @@ def draw_around_the_middle(page, radius: int = 90) -> None:
     settle(page)
 
 
+SELECTED = (
+    "document.querySelector('.st-key-latent-chart .js-plotly-plot')?._fullData"
+    "?.reduce((sum, trace) => sum + (trace.selectedpoints || []).length, 0)"
+)
+
+
 def selected(page) -> int:
     """How many points the chart itself shows as selected."""
-    return page.evaluate(
-        """() => document.querySelector('.st-key-latent-chart .js-plotly-plot')._fullData
-        .reduce((sum, trace) => sum + (trace.selectedpoints || []).length, 0)"""
-    )
+    return page.evaluate(SELECTED)
 
 
 def test_a_selection_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page):
@@ -216,6 +219,24 @@ def test_a_selection_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page):
         "document.querySelector('.st-key-latent-chart .js-plotly-plot')?._fullData"
     )
     assert selected(other) == count
+
+
+def test_the_chart_and_the_panel_let_go_of_a_selection_together(latent_map):
+    page = latent_map()
+    draw_around_the_middle(page)
+    assert selected(page) > 0
+    page.get_by_role("button", name="close").click()
+    page.get_by_text("images selected").wait_for(state="detached")
+    settle(page)
+    page.wait_for_function(f"({SELECTED}) === 0")
+    assert "latent-selection" not in page.url
+    draw_around_the_middle(page)
+    box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
+    page.mouse.click(box["x"] + 6, box["y"] + 6)
+    page.get_by_text("An empty place on the map").wait_for()
+    settle(page)
+    page.wait_for_function(f"({SELECTED}) === 0")
+    page.wait_for_selector(".cv-marks circle.spot", state="attached")
 
 
 def test_a_blank_spot_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page):

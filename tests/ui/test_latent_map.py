@@ -289,3 +289,72 @@ def test_a_question_to_umap_shows_its_forecast_and_is_not_asked_again_once_cance
     app.button(key="latent-ask-anew").click()
     healthy(app.run())
     assert len(asked) > count
+
+
+@pytest.fixture
+def umap(tiny_checkpoint, digits):
+    """A UMAP of the digits with the default settings, kept beside the model."""
+    from convae.models import checkpoints
+
+    model = checkpoints.load("tiny")
+    key = maps.key(model.sha256, digits.fingerprint, Settings("UMAP"))
+    maps.save(tiny_checkpoint / "maps", key, maps.pca_map(model.encode(digits.images)).points)
+    return key
+
+
+def chart(app) -> tuple[str, str]:
+    """What the chart shows, in words, and its figure."""
+    (element,) = app.get("plotly_chart")
+    return element.proto.alt, element.proto.spec
+
+
+def texts(app) -> str:
+    return " ".join(element.value for element in app.markdown)
+
+
+def test_a_umap_that_is_not_ready_leaves_the_chart_as_it_is_and_says_so(umap):
+    app = healthy(visit(PAGE, data="Digits"))
+    before = chart(app)
+    assert "UMAP map of" in before[0] and "Until then" not in texts(app)
+    app.number_input(key="latent-n_neighbors").set_value(30)
+    healthy(app.run())
+    assert chart(app) == before
+    assert "Until then the chart shows the UMAP in 2 dimensions with N neighbors 15" in texts(app)
+    app.segmented_control(key="latent-dimensions").set_value(3)
+    healthy(app.run())
+    assert chart(app) == before and app.segmented_control(key="latent-method").value == "UMAP"
+    app.segmented_control(key="latent-method").set_value("PCA")
+    healthy(app.run())
+    assert "PCA map of" in chart(app)[0] and "Until then" not in texts(app)
+
+
+def test_umap_settings_stand_last_among_the_choices(tiny_checkpoint):
+    app = healthy(visit(PAGE, data="Digits"))
+    order = [element.key for element in app.main if getattr(element, "key", None)]
+    keys = ["latent-method", "latent-color", "latent-classes", "latent-n_neighbors"]
+    assert sorted(keys, key=order.index) == keys
+
+
+def test_a_panel_is_closed_by_its_button_and_the_chart_lets_go_of_the_selection(
+    tiny_checkpoint, digits
+):
+    selection = rows_text([1, 2, 5], digits)
+    app = healthy(visit(PAGE, data="Digits", **{"latent-selection": selection}))
+    assert "3 images selected" in headings(app) and "selectedpoints" in chart(app)[1]
+    app.button(key="latent-clear").click()
+    healthy(app.run())
+    assert "Image 0: " in headings(app)[0] and not any(address(app).values())
+    assert "selectedpoints" not in chart(app)[1]
+    spot = f"0.5~-0.25~{map_key(digits)[:8]}"
+    app = healthy(visit(PAGE, data="Digits", **{"latent-spot": spot}))
+    app.button(key="latent-clear").click()
+    assert "An empty place on the map" not in headings(healthy(app.run()))
+
+
+def test_a_selection_is_not_shown_beside_a_chart_that_cannot_show_it(tiny_checkpoint, digits):
+    selection = rows_text([1, 2, 5], digits)
+    query = {"latent-selection": selection, "latent-dimensions": "3"}
+    app = healthy(visit(PAGE, data="Digits", **query))
+    assert "Image 0: " in headings(app)[0]
+    app.segmented_control(key="latent-dimensions").set_value(2)
+    assert "3 images selected" in headings(healthy(app.run()))

@@ -19,6 +19,8 @@ from convae.ui.latent_map import address
 from convae.ui.latent_map.address import SELECTION, SPOT
 from convae.ui.latent_map.view import BOUND, View
 
+DRAWN = "latent-drawn"  # what the chart in the browser shows as selected
+
 
 def figure_of(view: View) -> go.Figure:
     """The figure as one keeps it: `show` changes what only a live one needs."""
@@ -40,28 +42,23 @@ def html_of(view: View) -> str:
     return hover_card.html_of(figure_of(view), sheet, view.shown)
 
 
-def show(
-    view: View, lines: Sequence[dict], dots: Sequence[dict], selection: np.ndarray | None = None
-) -> None:
-    """The chart, the thumbnails under the pointer, and the lines and rings drawn over it.
-
-    selection: rows to which the chart is restored where it is drawn for the first time.
-    """
+def show(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
+    """The chart, the thumbnails under the pointer, and the lines and rings drawn over it."""
     rows, flat = view.shown, view.settings.dimensions == 2
-    selected = _selected_first(view, selection) if flat else None
+    selection, number = _drawn(view) if flat else ("", 0)
     key = (
-        view.key, view.color, view.images.fingerprint, caches.digest_of(rows),
-        None if selected is None else caches.digest_of(np.asarray(selected)),
+        view.key, view.color, view.images.fingerprint, caches.digest_of(rows), selection, number,
     )  # fmt: skip
-    figure = charts.keyed(key, lambda: _live_figure(view, selected))
+    figure = charts.keyed(key, lambda: _live_figure(view, _ids_of(view, selection), number))
     what = f"{view.settings.method} map of {len(rows):,} codes, colored by {view.color.lower()}"
     map_overlay.chart(figure, what, flat)
     map_overlay.marks(list(lines), list(dots), partial(_happened, view))
     map_overlay.hover(_thumbnails(view.images.fingerprint, view.images))
 
 
-def _live_figure(view: View, selected: np.ndarray | None) -> go.Figure:
+def _live_figure(view: View, selected: np.ndarray | None, number: int) -> go.Figure:
     figure = figure_of(view)
+    figure.update_layout(meta={"number": number})  # another figure is drawn anew
     figure.update_traces(hoverinfo="none", hovertemplate=None)
     # below the chart: above it are plotly's own buttons
     figure.update_layout(legend=dict(y=-0.02, yanchor="top"), margin=dict(t=36))
@@ -76,14 +73,30 @@ def _live_figure(view: View, selected: np.ndarray | None) -> go.Figure:
     return figure
 
 
-def _selected_first(view: View, selection: np.ndarray | None) -> np.ndarray | None:
-    """The selection with which this figure was first drawn, which grays out the rest: the browser
-    does it from then on, and a figure that changed would lose zoom and hidden classes."""
-    identity = (view.key, view.color, view.shown.tobytes())
-    drawn = st.session_state.get("latent-drawn")
-    if drawn is None or drawn[0] != identity:
-        drawn = st.session_state["latent-drawn"] = (identity, selection)
-    return drawn[1]
+def _drawn(view: View) -> tuple[str, int]:
+    """The selection that the figure is made with, which grays out the rest, and how often it was
+    made anew for the sake of the selection.
+
+    A lasso grays out points in the browser, without a new figure: that would lose zoom and hidden
+    classes. Only where the browser shows another selection than the page is the figure new.
+    """
+    state, identity = st.session_state, (view.key, view.color, view.shown.tobytes())
+    wanted = state.get(SELECTION) or state.get("latent-before") or ""
+    if not wanted.endswith("~" + view.whole.fingerprint[:8]):
+        wanted = ""
+    drawn = state.get(DRAWN)
+    if drawn is None or drawn["identity"] != identity:
+        drawn = {"identity": identity, "figure": wanted, "browser": wanted, "number": 0}
+    elif drawn["browser"] != wanted:
+        drawn |= {"figure": wanted, "browser": wanted, "number": drawn["number"] + 1}
+    state[DRAWN] = drawn
+    return drawn["figure"], drawn["number"]
+
+
+def _ids_of(view: View, selection: str) -> np.ndarray | None:
+    """The images of a selection, as the address writes it; None without one."""
+    rows = address.unpack(selection.rpartition("~")[0], len(view.whole)) if selection else None
+    return None if rows is None else np.flatnonzero(np.isin(view.rows, rows))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -135,6 +148,8 @@ def _happened(view: View, event: dict) -> None:
         forget()
         if event["kind"] == "lasso":
             select(view, [n for n in event["ids"] if n is not None and 0 <= n < len(view.images)])
+        if DRAWN in st.session_state:
+            st.session_state[DRAWN]["browser"] = st.session_state.get(SELECTION) or ""
 
 
 def select(view: View, ids: Sequence[int]) -> None:
@@ -186,10 +201,22 @@ def happened(view: View) -> dict:
     with frame.steady():
         at = address.spot(view.key)
         result = address.rows(SELECTION, len(whole), whole.fingerprint)
-    if at is not None and view.settings.dimensions == 2:
+    if view.settings.dimensions != 2:  # the chart can show neither
+        return {"kind": "point"}
+    if at is not None:
         return {"kind": "spot", "at": at}
     ids = np.flatnonzero(np.isin(view.rows, [] if result is None else result))
     return {"kind": "lasso", "ids": ids} if len(ids) else {"kind": "point"}
+
+
+def heading(text: str) -> None:
+    """The heading of a panel, with a button that closes it."""
+    with st.container(horizontal=True, vertical_alignment="center", key="latent-heading"):
+        st.subheader(text, anchor=False)
+        st.button(
+            "", key="latent-clear", icon=":material/close:", type="tertiary", on_click=forget,
+            help="Clear the selection or the place and show the chosen image.",
+        )  # fmt: skip
 
 
 def pick_points(view: View) -> tuple[int, int | None]:

@@ -70,7 +70,7 @@ def point(view: View, chosen: int) -> None:
 
 def spot(view: View, at: np.ndarray) -> None:
     """An empty place: the code there, decoded, and how far off-manifold it is."""
-    st.subheader("An empty place on the map", anchor=False)
+    chart.heading("An empty place on the map")
     method = st.segmented_control(
         "Code of this place", INVERSES, default=INVERSES[0], required=True, key="latent-way",
         help="The mean weights the codes of the eight nearest points by 1 / distance\u00b2. The "

@@ -22,7 +22,7 @@ TALL = 12  # classes that are listed without a scroll bar
 def group(view: View, ids: np.ndarray) -> None:
     """A group: its mean image, its mean code decoded, its classes, and all its images."""
     result = view.images
-    st.subheader(f"{len(ids):,} images selected", anchor=False)
+    chart.heading(f"{len(ids):,} images selected")
     mean = result.images[ids].mean(axis=0).round().astype(np.uint8)
     decoded = view.checkpoint.decode(view.codes[ids].mean(axis=0, keepdims=True))[0]
     left, right = st.columns(2)

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from convae.data import ImageSet, disk_cache
+from convae.data import ImageSet
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
-from convae.projection import maps, umap_job
+from convae.projection import maps
 from convae.projection.maps import Map, Settings
 from convae.ui import caches, frame, glossary, pickers, real_codes
-from convae.ui.escape import sentence
-from convae.ui.latent_map import address
+from convae.ui.latent_map import address, making
 from convae.ui.latent_map.address import ISOLATED, PROJECTED, SELECTION, SPOT
+from convae.ui.latent_map.making import BOUND
 
 COLORS = ("Class", "PSNR", "Mahalanobis distance", "Neighborhood preservation", "Cluster")
-BOUND = dict(bind="query-params", persist_state="session")
+SHOWN = "latent-shown"  # the settings of the map that the session shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,27 +62,16 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
         rows, shown = _isolated(whole)
         images = whole.take(rows) if len(rows) < len(whole) else whole
         codes = caches.codes_of(checkpoint, images)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="latent-controls"):
-        settings = _settings(checkpoint, images)
-        color = _color()
-        classes = _classes(images)
+    settings, color, classes = _choices(checkpoint, images)
+    offer = frame.steady()
+    wanted, settings = settings, _available(checkpoint, images, codes, settings)
     key = maps.key(checkpoint.sha256, images.fingerprint, settings)
     result = map_of(checkpoint, key, codes, settings)
-    offer = frame.steady()
-    if result is None:
+    st.session_state[SHOWN] = settings
+    if settings != wanted:
         with offer:
-            if disk_cache.is_private(images.fingerprint):
-                st.info(
-                    "A UMAP is computed from files on the server's disk, where images of this "
-                    "session are never written: the PCA is shown. Keep your images on this "
-                    "machine to compute one.",
-                    icon=":material/info:",
-                )
-            else:
-                _make(key, codes, settings)
-        settings = Settings(dimensions=settings.dimensions)
-        key = maps.key(checkpoint.sha256, images.fingerprint, settings)
-        result = map_of(checkpoint, key, codes, settings)
+            name = maps.key(checkpoint.sha256, images.fingerprint, wanted)
+            making.offer(name, codes, wanted, images.fingerprint, making.named(settings))
     if classes:
         chosen = [images.class_names.index(name) for name in classes]
         shown = shown[np.isin(images.labels[shown], chosen)]
@@ -91,10 +80,42 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     )
 
 
-def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
-    made = _widgets_of_umap()
-    ready = _exists(checkpoint, images, Settings("UMAP", **made))
-    method = st.segmented_control(
+def _choices(checkpoint: Checkpoint, images: ImageSet) -> tuple[Settings, str, list[str]]:
+    """The settings of the map, what colors its points, and the classes that are drawn."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="latent-controls"):
+        method = _method(checkpoint, images)
+        dimensions = st.segmented_control(
+            "Dimensions",
+            [2, 3],
+            default=2,
+            key="latent-dimensions",
+            required=True,
+            help="A 3-D map can be rotated. Selections and empty places need 2 dimensions.",
+            **BOUND,
+        )
+        color = _color()
+        classes = _classes(images)
+        umap = making.pick_umap()
+    return Settings(method, dimensions, **(umap if method == "UMAP" else {})), color, classes
+
+
+def _available(
+    checkpoint: Checkpoint, images: ImageSet, codes: np.ndarray, wanted: Settings
+) -> Settings:
+    """The settings of the map to show: those wanted, else the ones shown before, else a PCA. So the
+    chart stays as it is until a UMAP is ready."""
+    pca = Settings(dimensions=wanted.dimensions)
+    for settings in (wanted, st.session_state.get(SHOWN, pca)):
+        key = maps.key(checkpoint.sha256, images.fingerprint, settings)
+        if map_of(checkpoint, key, codes, settings) is not None:
+            return settings
+    return pca
+
+
+def _method(checkpoint: Checkpoint, images: ImageSet) -> str:
+    # the default must not depend on other widgets: Streamlit would set the choice back
+    ready = _exists(checkpoint, images, Settings("UMAP"))
+    return st.segmented_control(
         "Map",
         ["PCA", "UMAP"],
         default="UMAP" if ready else "PCA",
@@ -104,33 +125,6 @@ def _settings(checkpoint: Checkpoint, images: ImageSet) -> Settings:
         f"* UMAP: {glossary.TERMS['UMAP']} The first one takes about a minute.",
         **BOUND,
     )
-    dimensions = st.segmented_control(
-        "Dimensions",
-        [2, 3],
-        default=2,
-        key="latent-dimensions",
-        required=True,
-        help="A 3-D map can be rotated. Selections and empty places need 2 dimensions.",
-        **BOUND,
-    )
-    return Settings(method, dimensions, **(made if method == "UMAP" else {}))
-
-
-def _widgets_of_umap() -> dict:
-    values = {}
-    with st.popover("UMAP settings", icon=":material/tune:"):
-        for f in maps.UMAP_FIELDS[1:]:  # the dimensions stand beside
-            meta, label = f.metadata, f.name.replace("_", " ").capitalize()
-            arguments = dict(key=f"latent-{f.name}", help=meta["help"], **BOUND)
-            if meta["choices"]:
-                values[f.name] = st.selectbox(label, meta["choices"], **arguments)
-            else:
-                step = 0.05 if isinstance(f.default, float) else 1
-                values[f.name] = st.number_input(
-                    label, meta["low"], meta["high"], f.default, step=step, **arguments
-                )
-        st.caption("Each combination of settings is a map of its own.")
-    return values
 
 
 def _classes(images: ImageSet) -> list[str]:
@@ -173,40 +167,6 @@ def _pca(key: str, dimensions: int, _codes: np.ndarray) -> Map:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _umap(key: str, _codes: np.ndarray, _points: np.ndarray) -> Map:
     return Map(_codes, _points)
-
-
-def _make(key: str, codes: np.ndarray, settings: Settings) -> None:
-    """A button that computes the UMAP, and its progress; the PCA is shown until then."""
-    status = umap_job.status(key)
-    if status.state == "working":
-        st.fragment(_follow, run_every=1)(key)
-        return
-    if status.state == "failed":
-        st.error(sentence(status.message), icon=":material/error:")
-    with st.container(horizontal=True, vertical_alignment="center", key="latent-offer"):
-        if st.button(
-            "Compute the UMAP", type="primary", key="latent-make", icon=":material/scatter_plot:"
-        ):
-            with frame.error_boundary():
-                umap_job.start(key, codes, settings)
-            st.rerun()
-        st.markdown(
-            f"There is no UMAP of these {len(codes):,} codes with these settings yet; it takes "
-            "about a minute in the background. Until then the PCA is shown."
-        )
-
-
-def _follow(key: str) -> None:
-    status = umap_job.status(key)
-    if status.state != "working":
-        st.rerun()
-    with st.container(horizontal=True, vertical_alignment="center", key="latent-making"):
-        left = f", {status.remaining_s:.0f} s left" if status.remaining_s else ""
-        message = f"UMAP: {status.stage.lower()}{left}. The PCA is shown until then."
-        st.progress(status.share, message)
-        if st.button("Cancel", key="latent-cancel", icon=":material/close:"):
-            umap_job.cancel(key)
-            st.rerun()
 
 
 def _color() -> str:
