@@ -86,9 +86,9 @@ class Run:
             return RunStatus("failed", str(error))
         return status
 
-    def write_status(self, **values: Any) -> None:
-        """Replace status.json by these fields of a `RunStatus`. OSError on a full disk."""
-        status_file.write(self.job, **values)
+    def write_status(self, *, in_place: bool = False, **values: Any) -> None:
+        """Replace status.json by these fields of a `RunStatus`, see `status.write`."""
+        status_file.write(self.job, in_place=in_place, **values)
 
     def history(self) -> list[dict[str, Any]]:
         return records.history(files.read_lines(self.path / "history.jsonl")[0])

@@ -53,8 +53,11 @@ def _parse(path: Path) -> RunStatus:
 _statuses = ParsedFiles(_parse)
 
 
-def write(job: Job, **values: Any) -> None:
-    """Replace status.json by these fields of a `RunStatus`. OSError on a full disk."""
+def write(job: Job, *, in_place: bool = False, **values: Any) -> None:
+    """Replace status.json by these fields of a `RunStatus`. OSError on a full disk.
+
+    in_place: overwrite the file that is there, which a full disk allows, too.
+    """
     if unknown := set(values) - {f.name for f in fields(RunStatus)}:
         raise TypeError(f"a run status has no {', '.join(sorted(unknown))}")
-    job.write_status(**values, format=FORMAT)
+    (job.overwrite_status if in_place else job.write_status)(**values, format=FORMAT)

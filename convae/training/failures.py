@@ -34,7 +34,11 @@ def failure_of(error: Exception, run_id: str) -> Failure:
             f"{run_id}.",
         )
     if isinstance(error, OSError):
-        return Failure("failed", f"The operating system reported an error: {error.strerror}.")
+        return Failure(
+            "failed",
+            f"Reading or writing failed ({error.strerror}). The last saved epoch is complete: "
+            f"check the disk, then resume {run_id}.",
+        )
     kind = "" if isinstance(error, RuntimeError) else f"{type(error).__name__}: "
     return Failure("failed", f"Training failed: {kind}{first_line}", unexpected=True)
 

@@ -40,6 +40,8 @@ class RunWriter:
         except OSError:
             if self._status.get("state") not in runs.ENDED:
                 raise
+            with suppress(OSError):
+                self.run.write_status(in_place=True, **self._status)
 
     def append(self, name: str, row: dict[str, Any]) -> None:
         """Add one line of JSON to this file."""

@@ -192,3 +192,18 @@ def test_no_run_takes_the_name_of_a_shipped_model(monkeypatch, tiny_checkpoint):
 def test_reading_runs_loads_no_torch():
     code = "import sys, convae.runs.registry; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_status_is_overwritten_in_place_where_nothing_else_can_be_written(monkeypatch):
+    run = runs.claim(config(), "full")
+    run.write_status(state="running", message="a long message " * 20, epoch=7)
+
+    def full(parts):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("convae.files.replace_together", full)
+    with pytest.raises(OSError):
+        run.write_status(state="disk full")
+    run.write_status(in_place=True, state="disk full", message="The disk is full.", epoch=7)
+    status = run.status()
+    assert (status.state, status.message, status.epoch) == ("disk full", "The disk is full.", 7)

@@ -77,7 +77,7 @@ def test_the_keys_of_history_are_those_that_are_read(tiny_data):
         (RuntimeError("CUDA out of memory. Tried"), "out of memory", "smaller batch", False),
         (OSError(errno.ENOSPC, "No space left"), "disk full", "resume a-run", False),
         (RuntimeError("PytorchStreamWriter failed"), "disk full", "resume a-run", False),
-        (OSError(errno.EIO, "I/O error"), "failed", "system reported an error: I/O", False),
+        (OSError(errno.EIO, "I/O error"), "failed", "failed (I/O error)", False),
         (RuntimeError("shapes\ndiffer"), "failed", "Training failed: shapes", True),
         (ZeroDivisionError("by zero"), "failed", "ZeroDivisionError: by zero", True),
     ],
