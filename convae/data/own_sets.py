@@ -24,6 +24,7 @@ MAX_CLASSES = 100  # of an uploaded set: a list of more cannot be chosen from
 MAX_KEPT = 50  # sets, at most 15 MB each
 MIN_TRAINING = 3  # images: one is split off for validation
 FEW_TRAINING = 200  # images; a model trained on fewer mostly memorizes them
+FEW_STEPS = 500  # as many as the preset Live demo trains for
 
 
 class Arranged(NamedTuple):
@@ -163,14 +164,23 @@ def check_trainable(spec: str) -> None:
         )
 
 
-def few_images(spec: str) -> str | None:
-    """A sentence where this kept set has few training images; None if not, or for other specs."""
-    if not spec.startswith(KIND) or (count := training_count(spec)) >= FEW_TRAINING:
+def training_note(spec: str, batch_size: int, epochs: int) -> str | None:
+    """A sentence where this kept set has few images or these settings give few training steps;
+    None if not, or for other specs."""
+    if not spec.startswith(KIND):
         return None
-    return (
-        f"`{spec}` has only {count} training images: the model will mostly memorize them. A few "
-        "hundred or more give better results on new images."
-    )
+    count, parts = training_count(spec), []
+    if count < FEW_TRAINING:
+        parts.append(
+            f"`{spec}` has only {count} training images: the model will mostly memorize them."
+        )
+    per_epoch = max(count // batch_size, 1)
+    if per_epoch * epochs < FEW_STEPS:
+        parts.append(
+            f"{epochs} epochs are only {per_epoch * epochs} training steps; "
+            f"{-(-FEW_STEPS // per_epoch)} epochs would be {FEW_STEPS} or more."
+        )
+    return " ".join(parts) or None
 
 
 def training_count(spec: str) -> int:

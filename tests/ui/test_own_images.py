@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from convae import data
 from convae.data import own_sets
+from convae.evaluation import shipped_pca
 from convae.ui import access, own_images, uploads
-from tests.support.visiting import healthy, png, visit
+from tests.support.visiting import healthy, png, shown, visit
 
 
 def zip_of(*names: str) -> bytes:
@@ -193,6 +194,28 @@ def test_what_the_browser_pastes_is_decoded_strictly(monkeypatch):
     paste.st.session_state["paste"]["pasted"] = base64.b64encode(b"bytes").decode()
     mounted["on_pasted_change"]()
     assert taken == [b"bytes"]
+
+
+def test_class_folders_of_the_session_are_classes_on_features(tiny_checkpoint):
+    app = visit("pages/features.py", data="Your images", **{"features-part": "Accuracy"})
+    app.file_uploader(key="uploads-files").set_value([("toys.zip", TOYS, "application/zip")])
+    healthy(app.run())
+    assert not app.code, "the command line has no images of the session"
+
+
+def test_images_of_the_session_are_compared_with_a_named_pca(tiny_checkpoint, tmp_path):
+    shipped_pca._load.cache_clear()
+    shipped_pca.path().parent.mkdir(parents=True, exist_ok=True)
+    shipped_pca.write(data.load("digits", "train").sample(300))
+    card = tiny_checkpoint / "card.json"
+    text = card.read_text()
+    assert '"spec": "shapes"' in text
+    card.write_text(text.replace('"spec": "shapes"', '"spec": "folder:/gone"'))
+    app = visit("pages/reconstruct.py", data="Your images", **{"reconstruct-beside": "PCA"})
+    app.file_uploader(key="uploads-files").set_value([("toys.zip", TOYS, "application/zip")])
+    healthy(app.run())
+    assert "is fitted on cifar10, 300 images" in shown(app)
+    shipped_pca._load.cache_clear()
 
 
 def test_a_preset_keeps_the_own_training_data(tiny_checkpoint):

@@ -74,8 +74,9 @@ def accuracy(setting: Setting, count: int) -> None:
             "sidebar for a better comparison."
         )
     frame.download("Table (CSV)", lambda: to_csv(rows), "accuracy.csv", "text/csv")
-    st.caption("The same figures on the command line:")
-    st.code(probing.command(setting, count), language="bash", wrap_lines=True)
+    if command := probing.command(setting, count):
+        st.caption("The same figures on the command line:")
+        st.code(command, language="bash", wrap_lines=True)
 
 
 def measured_on(setting: Setting) -> str:

@@ -14,7 +14,7 @@ from convae.models.checkpoints import Checkpoint
 from convae.tasks import dimensionality, features
 from convae.tasks.dimensionality import Dimensions
 from convae.tasks.features import Classified, LabelPoint
-from convae.ui import caches, long_work, pickers
+from convae.ui import caches, long_work, pickers, uploads
 
 KEPT = dict(bind="query-params", persist_state="session")
 COUNTS = (1_000, 2_000, 5_000, 10_000)
@@ -45,9 +45,12 @@ class Setting:
 
 def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
     """`count` training images of the chosen set and up to features.TESTED test images; for uploads
-    the training images of the data set of the model, where it is available."""
+    without classes the training images of the data set of the model, where it is available."""
     source = images.name
     if source == pickers.UPLOADS:
+        if len(images.class_names) > 1 and (train := uploads.split("train")) is not None:
+            test = caches.sample(uploads.split("test"), features.TESTED)
+            return Setting(caches.refined(checkpoint, 0), caches.sample(train, count), test)
         entry = pickers.checkpoint_options().get(checkpoint.name)
         source = pickers.default_source(entry, pickers.sources_of(entry))
     train = caches.sample(caches.image_set(source, "train"), count)
@@ -70,10 +73,11 @@ def pick_count() -> int:
 
 def check(setting: Setting) -> None:
     """DataError where the chosen images have fewer than two classes."""
-    if setting.test.name == pickers.UPLOADS:
+    if setting.test.name == pickers.UPLOADS and len(setting.test.class_names) < 2:
         raise DataError(
-            "Your images have no labels, so classifiers cannot be tested on them: choose a set "
-            "with classes in the sidebar. Dimensions and Neighbors work with your images."
+            "Your images have no labels, so classifiers cannot be tested on them: give a zip with "
+            "a folder for each class, or choose another set in the sidebar. Dimensions and "
+            "Neighbors work with your images."
         )
     features.check_labels(setting.train.labels, setting.test.labels)
 
@@ -155,7 +159,9 @@ def _slot_of_points(sha256: str, train: str, name: str) -> long_work.Slot:
 
 
 def command(setting: Setting, count: int) -> str:
-    """The command that prints the same accuracies."""
+    """The command that prints the same accuracies; "" for uploads, which it cannot read."""
+    if setting.test.name == pickers.UPLOADS:
+        return ""
     words = ["python", "-m", "convae", "probe", setting.checkpoint.name]
     words += ["--data", setting.test.name]
     return shlex.join(words + (["--limit", str(count)] if count != features.TRAINING else []))

@@ -145,8 +145,8 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         except ConvaeError as error:
             st.error(sentence(str(error)), icon=":material/error:")
             return None, name, str(error), place
-        if (few := own_sets.few_images(values["spec"])) is not None:
-            notes = [*notes, few]
+        few = own_sets.training_note(made.data.spec, made.batch_size, made.epochs)
+        notes += [few] if few else []
         for note in notes:
             st.info(sentence(note), icon=":material/info:")
         pickers.name_enlarged(made.data.spec, made.model.latent_dim)
