@@ -193,7 +193,7 @@ def _places(view: View, codes: np.ndarray) -> np.ndarray:
     method = st.segmented_control(
         "Placed", PLACED, default=PLACED[0], required=True, key="latent-placed",
         help="Among its nearest codes: the weighted mean of their places. UMAP's transform starts "
-        "there and optimizes the place.",
+        "there and optimizes the place; it gets the codes in a file that is then deleted.",
     )  # fmt: skip
     result = _by_umap(view, codes) if method == PLACED[1] else None
     return quick if result is None else result
