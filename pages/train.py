@@ -19,7 +19,8 @@ if arrived and at_work is not None and "train-view" not in st.query_params:
 if "train-view-next" in st.session_state:
     st.session_state["train-view"] = st.session_state.pop("train-view-next")
 if "train-view" not in st.session_state and st.query_params.get("train-view") not in VIEWS:
-    watching = at_work is not None or not access.may_train()
+    visitor = not access.may_train() and runs.listing()  # there are runs to look at
+    watching = at_work is not None or visitor
     st.session_state["train-view"] = "Watch" if watching else "New"
 view = st.segmented_control(
     "View",
@@ -33,12 +34,12 @@ view = st.segmented_control(
 
 
 def new() -> None:
-    st.markdown(
-        "Choose a preset or your own settings, press **Start**, and follow the training live."
-    )
     if not access.may_train():
         access.explain()
         return
+    st.markdown(
+        "Choose a preset or your own settings, press **Start**, and follow the training live."
+    )
     config, name, problem, place = form.settings_form()
     with place:
         if config is not None and config.data.spec == "cifar10" and not data.cifar10_present():

@@ -40,14 +40,15 @@ def serving(
     script: Path = ROOT / "app.py",
     log: IO | int = subprocess.DEVNULL,
     port: int = 0,
+    path: str = "",
 ) -> Iterator[Server]:
     """A Streamlit server of this script, ended at the end; RuntimeError if it does not start.
 
     places: further environment variables, such as CONVAE_RUNS_DIR. log: where its output goes.
-    port: 0 takes one that is free.
+    port: 0 takes one that is free. path: the prefix of all addresses, such as "convae".
     """
     port = port or free_port()
-    options = {"headless": "true", "address": "127.0.0.1", "port": str(port)}
+    options = {"headless": "true", "address": "127.0.0.1", "port": str(port), "baseUrlPath": path}
     flags = [part for name, value in options.items() for part in (f"--server.{name}", value)]
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(script), *flags],
@@ -55,7 +56,7 @@ def serving(
         stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
-        address = f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{port}/{path}".rstrip("/")
         _wait_for(address + "/_stcore/health", process)
         yield Server(address, process)
     finally:

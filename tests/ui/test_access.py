@@ -53,3 +53,9 @@ def test_the_token_unlocks_training_for_this_session_only(monkeypatch, remote, t
 def test_a_remote_visitor_can_change_nothing_on_the_runs_view(remote, tiny_checkpoint):
     app = healthy(visit("pages/train.py", **{"train-view": "Runs"}))
     assert not app.file_uploader
+
+
+def test_a_remote_visitor_without_runs_reads_why_nothing_can_be_trained(remote, tiny_checkpoint):
+    app = healthy(visit("pages/train.py"))
+    assert "disabled on this server" in app.info[0].value
+    assert not any("Start one" in item.value or "Start" in item.value for item in app.markdown)
