@@ -7,6 +7,7 @@ from convae.ui import access
 from convae.ui.escape import plain
 from convae.ui.train import form, queue_list, run_comparison, run_table, starting, sweeps
 from convae.ui.train import watch as run_watch
+from convae.ui.train.change_of_view import without_the_last
 
 arrived = st.session_state.get("page") != "Train"
 ui.page("Train")
@@ -73,8 +74,8 @@ def all_runs() -> None:
     run_table.upload()
 
 
-with ui.error_boundary():
-    queue_list.show(expanded=view == "New")
-    {"New": new, "Watch": watch, "Runs": all_runs, "Sweeps": sweeps.show}[view]()
-
-ui.terms_on_page()
+with without_the_last(view):
+    with ui.error_boundary():
+        queue_list.show(expanded=view == "New")
+        {"New": new, "Watch": watch, "Runs": all_runs, "Sweeps": sweeps.show}[view]()
+    ui.terms_on_page()

@@ -57,6 +57,26 @@ def _row(sweep: Sweep, dimension: int, waiting: set[str]) -> SweepRow:
     )  # fmt: skip
 
 
+def sentence(found: list[SweepRow]) -> str:
+    """How the ended runs compare with PCA; "" where none can be compared."""
+    ended = [
+        row for row in found if row.ended and row.psnr is not None and row.pca_psnr is not None
+    ]
+    if not ended:
+        return ""
+    above = [row for row in ended if row.psnr > row.pca_psnr]
+    if len(above) == len(ended):
+        least = min(row.psnr - row.pca_psnr for row in ended)
+        return f"Above PCA at every latent dimension measured, by at least {least:.2f} dB."
+    if not above:
+        least = min(row.pca_psnr - row.psnr for row in ended)
+        return (
+            f"Below PCA at every latent dimension measured, by at least {least:.2f} dB: more "
+            "epochs or a larger network may help."
+        )
+    return f"Above PCA at {', '.join(f'{row.dimension:,}' for row in above)}, not at the others."
+
+
 def table(found: list[SweepRow]) -> list[dict[str, str | float | int | None]]:
     """The rows with a title for each column, for a table or a CSV file."""
     noise = next((row.noise for row in found if row.noise), 0.0)

@@ -35,6 +35,20 @@ def setting(page, name, value):
     settle(page)
 
 
+SEEN = """() => {  // what is on the page, in every frame from now on
+  const shown = (selector) => [...document.querySelectorAll(selector)]
+    .some((node) => node.getClientRects().length > 0);
+  window.seen = [];
+  const look = () => {
+    window.seen.push({ run: shown(".st-key-train-headline"),
+      form: shown(".st-key-train-preset, .st-key-train-start"),
+      indicator: shown("[data-testid=stStatusWidget]") });
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
 def fill(page, **values):
     for title in ("Settings", "Advanced"):
         page.locator("summary").get_by_text(title, exact=True).click()
@@ -49,8 +63,15 @@ def test_queued_runs_start_without_a_page_and_a_sweep_draws_its_curve(server, br
     page.goto(f"{server.address}/train")
     settle(page)
     fill(page, epochs=5000, limit=100, name="long")
+    page.evaluate(SEEN)
     button(page, "Start").click()
     page.locator(".st-key-train-headline", has_text="long").wait_for()
+    settle(page)
+    seen = page.evaluate("window.seen")
+    assert any(frame["run"] for frame in seen) and any(frame["form"] for frame in seen)
+    both = [n for n, frame in enumerate(seen) if frame["run"] and frame["form"]]
+    assert not both, f"the form is under the run in frames {both} of {len(seen)}"
+    assert not any(frame["indicator"] for frame in seen), "it looks like the training's"
 
     page.goto(f"{server.address}/train?train-view=New")
     settle(page)

@@ -43,6 +43,21 @@ def test_a_sweep_with_noise_names_its_psnr():
     assert "Denoising PSNR at noise 0.2 (dB)" in sweep_results.table([row])[0]
 
 
+@pytest.mark.parametrize(("psnrs", "words"), [
+    ([], ""), ([(12.0, 10.0), (13.0, 12.5)], "Above PCA at every latent dimension measured, by at "
+     "least 0.50 dB."), ([(9.0, 10.0), (10.0, 12.5)], "Below PCA at every latent dimension"),
+    ([(12.0, 10.0), (10.0, 12.5)], "Above PCA at 2, not at the others."),
+])  # fmt: skip
+def test_the_sentence_follows_the_figures(psnrs, words):
+    rows = [
+        sweep_results.SweepRow(2 * n, "a", "done", mine, pca, ended=True)
+        for n, (mine, pca) in enumerate(psnrs, 1)
+    ]
+    queued = sweep_results.SweepRow(64, "a", "queued")
+    assert sweep_results.sentence([*rows, queued]).startswith(words)
+    assert bool(words) == bool(sweep_results.sentence([*rows, queued]))
+
+
 def test_the_curve_has_a_point_for_each_dimension_that_was_measured():
     figure = psnr_over_dimension([2, 4, 8], {"autoencoder": [10, None, 14], "PCA": [9, 10, 11]})
     assert [list(line.x) for line in figure.data] == [[2, 8], [2, 4, 8]]

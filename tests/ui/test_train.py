@@ -308,6 +308,18 @@ def test_a_run_whose_last_epoch_is_the_best_asks_nothing(put_run):
     assert not app.radio and "Kept: epoch" not in words(app)
 
 
+def test_events_on_the_chart_are_listed_below_it_by_their_numbers(put_run):
+    run = put_run()
+    event = {"epoch": 3, "step": 25, "what": "paused"}
+    with open(run.path / "events.jsonl", "a") as file:
+        file.write(json.dumps(event) + "\n")
+    app = healthy(visit(PAGE, **{"train-view": "Watch"}))
+    listed = next(box for box in app.expander if box.label == "Events on the chart: 2")
+    lines = listed.markdown[0].value.splitlines()
+    assert [line.split()[0] for line in lines] == ["1.", "2."]
+    assert "learning rate 0.001" in lines[0] and "paused" in lines[1]
+
+
 def test_a_denoiser_names_its_noise(put_run):
     put_run("a", "done", noise_std=0.2)
     assert "noise 0.2" in words(healthy(visit(PAGE, **{"train-view": "Watch"})))

@@ -61,6 +61,7 @@ def _show(chosen: sweep.Sweep, was_unfinished: bool) -> None:
             psnr_over_dimension([row.dimension for row in shown], curves, title),
             key="train-sweep-chart",
         )
+        st.markdown(sweep_results.sentence(rows))
         st.caption(
             "Best epoch of each run and PCA with as many values, both on the same validation "
             "images."
