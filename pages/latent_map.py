@@ -24,6 +24,14 @@ with beside, st.container(horizontal=True, vertical_alignment="bottom", key="lat
     view = neighbors.pick(view)
 
 event = map_chart.happened(view)
+with chart:
+    place, codes, marks = st.container(), st.container(), st.container()
+    if map_chart.needs_codes(view):
+        view.load(codes)
+    with place:
+        map_chart.show(view)
+    view.load(codes)  # after a chart that does without them
+
 if event["kind"] == "spot":
     lines, dots = panels.marks_of_spot(event["at"])
 elif event["kind"] == "lasso":
@@ -34,10 +42,9 @@ else:
     lines, dots = lines + path, dots + first
 
 with chart:
-    place = st.container()
     guests = panels.uploads(view)
-    with place:
-        map_chart.show(view, lines, dots + guests)
+    with marks:
+        map_chart.mark(view, lines, dots + guests)
 
 with beside:
     if event["kind"] == "spot":

@@ -27,7 +27,7 @@ def figure_of(view: View) -> go.Figure:
     labels, names, values, message = _colored(view)
     rows = view.shown
     return plots.latent_scatter(
-        view.map.points[rows],
+        view.points[rows],
         None if labels is None else labels[rows],
         names,
         rows,
@@ -42,8 +42,13 @@ def html_of(view: View) -> str:
     return hover_card.html_of(figure_of(view), sheet, view.shown)
 
 
-def show(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
-    """The chart, the thumbnails under the pointer, and the lines and rings drawn over it."""
+def needs_codes(view: View) -> bool:
+    """Whether the chart is made from codes, and not from a UMAP that is kept and from classes."""
+    return view.made is None or view.color != "Class"
+
+
+def show(view: View) -> None:
+    """The chart and the thumbnails under the pointer."""
     rows, flat = view.shown, view.settings.dimensions == 2
     selection, number = _drawn(view) if flat else ("", 0)
     key = (
@@ -52,8 +57,12 @@ def show(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
     figure = charts.keyed(key, lambda: _live_figure(view, _ids_of(view, selection), number))
     what = f"{view.settings.method} map of {len(rows):,} codes, colored by {view.color.lower()}"
     map_overlay.chart(figure, what, flat)
-    map_overlay.marks(list(lines), list(dots), partial(_happened, view))
     map_overlay.hover(_thumbnails(view.images.fingerprint, view.images))
+
+
+def mark(view: View, lines: Sequence[dict], dots: Sequence[dict]) -> None:
+    """Lines and rings over the chart, and what is done on it."""
+    map_overlay.marks(list(lines), list(dots), partial(_happened, view))
 
 
 def _live_figure(view: View, selected: np.ndarray | None, number: int) -> go.Figure:

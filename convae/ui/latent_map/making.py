@@ -1,12 +1,12 @@
 """Settings of a UMAP on the Latent map page, and its computation in the background."""
 
-import numpy as np
 import streamlit as st
 
-from convae.data import disk_cache
+from convae.data import ImageSet, disk_cache
+from convae.models.checkpoints import Checkpoint
 from convae.projection import maps, umap_job
 from convae.projection.maps import Settings
-from convae.ui import frame
+from convae.ui import caches, frame
 from convae.ui.escape import sentence
 
 BOUND = dict(bind="query-params", persist_state="session")
@@ -42,10 +42,12 @@ def named(settings: Settings) -> str:
     return f"the UMAP in {settings.dimensions} dimensions with {', '.join(values)}"
 
 
-def offer(key: str, codes: np.ndarray, settings: Settings, fingerprint: str, shown: str) -> None:
+def offer(
+    key: str, checkpoint: Checkpoint, images: ImageSet, settings: Settings, shown: str
+) -> None:
     """A button that computes the UMAP, and its progress. shown: the map that is shown until then,
     in words."""
-    if disk_cache.is_private(fingerprint):
+    if disk_cache.is_private(images.fingerprint):
         st.info(
             "A UMAP is computed from files on the server's disk, where images of this session are "
             f"never written: this is {shown}. Keep your images on this machine to compute one.",
@@ -63,10 +65,10 @@ def offer(key: str, codes: np.ndarray, settings: Settings, fingerprint: str, sho
             "Compute the UMAP", type="primary", key="latent-make", icon=":material/scatter_plot:"
         ):
             with frame.error_boundary():
-                umap_job.start(key, codes, settings)
+                umap_job.start(key, caches.codes_of(checkpoint, images), settings)
             st.rerun()
         st.markdown(
-            f"There is no UMAP of these {len(codes):,} codes with these settings yet; it takes "
+            f"There is no UMAP of these {len(images):,} codes with these settings yet; it takes "
             f"about a minute in the background. **Until then the chart shows {shown}.**"
         )
 

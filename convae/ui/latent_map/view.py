@@ -1,10 +1,12 @@
 """What is on the latent map: the choices above the chart, and the map they make."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from convae.data import ImageSet
 from convae.models import checkpoints
@@ -24,15 +26,18 @@ SHOWN = "latent-shown"  # the settings of the map that the session shows
 class View:
     """What is on the map: a model, images, their codes (N, d) and points, and how it was made.
 
-    key: the name the map is kept under. color: one of COLORS. shown: the rows that are drawn.
-    places: where each row lies in the whole test split. whole: the images before anything was
-    isolated; rows: where each image lies in it. chosen: the whole test split. neighbors: how many
-    are listed; metric: by which distance, one of `metrics.METRICS`.
+    The codes are computed where they are first used: a UMAP that is kept is drawn without them.
+
+    made: the points of such a UMAP, else None. key: the name the map is kept under. color: one of
+    COLORS. shown: the rows that are drawn. places: where each row lies in the whole test split.
+    whole: the images before anything was isolated; rows: where each image lies in it. chosen: the
+    whole test split. neighbors: how many are listed; metric: by which distance, one of
+    `metrics.METRICS`.
     """
 
     checkpoint: Checkpoint
     images: ImageSet
-    map: Map
+    made: np.ndarray | None
     settings: Settings
     key: str
     color: str
@@ -48,9 +53,26 @@ class View:
         """The off-manifold percentile of a code (d,)."""
         return float(real_codes.off_manifold(self.checkpoint, self.chosen, code[None])[0])
 
-    @property
+    @cached_property
     def codes(self) -> np.ndarray:
-        return self.map.codes
+        """With a progress bar where they are first used: see `load`."""
+        return caches.codes_of(self.checkpoint, self.images)
+
+    def load(self, place: DeltaGenerator) -> None:
+        """Compute the codes, with their progress bar at this place."""
+        if "codes" not in vars(self):
+            with place, frame.error_boundary():
+                self.codes  # noqa: B018
+
+    @cached_property
+    def map(self) -> Map:
+        if self.made is None:
+            return map_of(self.checkpoint, self.key, self.codes, self.settings)
+        return _umap(self.key, self.codes, self.made)
+
+    @property
+    def points(self) -> np.ndarray:
+        return self.map.points if self.made is None else self.made
 
 
 def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
@@ -61,22 +83,21 @@ def pick_view(checkpoint: Checkpoint, whole: ImageSet) -> View:
     with frame.steady():
         rows, shown = _isolated(whole)
         images = whole.take(rows) if len(rows) < len(whole) else whole
-        codes = caches.codes_of(checkpoint, images)
     settings, color, classes = _choices(checkpoint, images)
     offer = frame.steady()
-    wanted, settings = settings, _available(checkpoint, images, codes, settings)
+    wanted, settings = settings, _available(checkpoint, images, settings)
     key = maps.key(checkpoint.sha256, images.fingerprint, settings)
-    result = map_of(checkpoint, key, codes, settings)
+    made = _made(checkpoint, key, len(images)) if settings.method == "UMAP" else None
     st.session_state[SHOWN] = settings
     if settings != wanted:
         with offer:
             name = maps.key(checkpoint.sha256, images.fingerprint, wanted)
-            making.offer(name, codes, wanted, images.fingerprint, making.named(settings))
+            making.offer(name, checkpoint, images, wanted, making.named(settings))
     if classes:
         chosen = [images.class_names.index(name) for name in classes]
         shown = shown[np.isin(images.labels[shown], chosen)]
     return View(
-        checkpoint, images, result, settings, key, color, shown, places[rows], whole, rows, picked
+        checkpoint, images, made, settings, key, color, shown, places[rows], whole, rows, picked
     )
 
 
@@ -99,15 +120,13 @@ def _choices(checkpoint: Checkpoint, images: ImageSet) -> tuple[Settings, str, l
     return Settings(method, dimensions, **(umap if method == "UMAP" else {})), color, classes
 
 
-def _available(
-    checkpoint: Checkpoint, images: ImageSet, codes: np.ndarray, wanted: Settings
-) -> Settings:
+def _available(checkpoint: Checkpoint, images: ImageSet, wanted: Settings) -> Settings:
     """The settings of the map to show: those wanted, else the ones shown before, else a PCA. So the
     chart stays as it is until a UMAP is ready."""
     pca = Settings(dimensions=wanted.dimensions)
     for settings in (wanted, st.session_state.get(SHOWN, pca)):
         key = maps.key(checkpoint.sha256, images.fingerprint, settings)
-        if map_of(checkpoint, key, codes, settings) is not None:
+        if settings.method == "PCA" or _made(checkpoint, key, len(images)) is not None:
             return settings
     return pca
 
@@ -155,8 +174,14 @@ def map_of(checkpoint: Checkpoint, key: str, codes: np.ndarray, settings: Settin
     """The map of this key; None for a UMAP that has not been computed yet."""
     if settings.method == "PCA":
         return _pca(key, settings.dimensions, codes)
+    points = _made(checkpoint, key, len(codes))
+    return None if points is None else _umap(key, codes, points)
+
+
+def _made(checkpoint: Checkpoint, key: str, count: int) -> np.ndarray | None:
+    """The points of a UMAP of so many images that was computed before; None without one."""
     points = maps.load(key, _shipped(checkpoint))
-    return None if points is None or len(points) != len(codes) else _umap(key, codes, points)
+    return None if points is None or len(points) != count else points
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
