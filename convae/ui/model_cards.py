@@ -104,9 +104,9 @@ def enlarged_note(spec: str, latent_dim: int) -> str:
             "nothing, and a high PSNR proves nothing."
         )
     return (
-        f"{note} A code of {latent_dim:,} values compresses {real / latent_dim:.3g}:1. Enlarged "
-        "images are smooth, so PSNR is higher than on photographs, and PCA with "
-        f"{real} components is nearly exact."
+        f"{note} A code of {latent_dim:,} values compresses {real / latent_dim:.3g}:1, and "
+        f"PCA with {real} components fitted on them is nearly exact: decibels do not compare with "
+        "those of photographs."
     )
 
 

@@ -35,7 +35,8 @@ def _texts(path: Path) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in documents:
+            setting = node.value.isidentifier() and node.value.islower()  # such as "precision"
+            if id(node) not in documents and not setting:
                 yield node.value
 
 

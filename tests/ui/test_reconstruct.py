@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from convae import __main__ as cli
+from convae import data
 from convae.data import ImageSet
 from convae.evaluation import compressors
 from convae.models import checkpoints
 from convae.ui.reconstruct import comparison
-from convae.ui.reconstruct.comparison import larger_codecs
+from convae.ui.reconstruct.comparison import codec_note
 from convae.ui.reconstruct.controls import KINDS, kinds_for
 from convae.ui.reconstruct.tables import cost_of_bits, how_made, same_on_the_command_line
 from tests.support.visiting import captions, healthy, png, shown, visit
@@ -181,7 +182,7 @@ def test_baselines_of_single_images_say_what_they_were_made_on(tiny_checkpoint):
     app.session_state["reconstruct-beside"] = ["PCA", "JPEG"]
     text = captions(healthy(app.run()))
     assert "PCA is fitted on Shapes" in text or "PCA is fitted on shapes" in text
-    assert "JPEG has quality" in text and "images of Shapes together" in text
+    assert "JPEG has quality" in text and "more than the 16 of a code" in text
 
 
 def test_one_image_is_reconstructed_by_the_chosen_method(add_checkpoint):
@@ -203,20 +204,25 @@ def test_the_line_below_the_table_shows_a_file_name_as_it_is():
         names=["PCA", "JPEG", "WebP"],
         method=lambda name: made,
         model=made,
+        measured=data.load("digits").take([0]),
         checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),
     )
     assert how_made(held).startswith(f"PCA is fitted on {made.details}; ")
 
 
 def test_a_codec_that_cannot_be_as_small_as_a_code_is_named_with_its_bytes():
-    size = {"JPEG": 16.0, "WebP": 23.71}
+    size = {"JPEG": 15.9, "WebP": 23.71}
     held = SimpleNamespace(
         model=SimpleNamespace(bytes_per_image=16),
         method=lambda name: SimpleNamespace(bytes_per_image=size[name]),
+        measured=data.load("digits").take([0, 1]),
     )
-    text = larger_codecs(held, size)
-    assert text == " Even at the lowest quality WebP takes 23.7 bytes, more than the 16 of a code."
-    assert larger_codecs(held, ["JPEG"]) == ""
+    fits, larger = codec_note(held, ["JPEG"]), codec_note(held, ["WebP"])
+    assert fits.startswith("JPEG: the highest quality at which 2 images of Digits together")
+    assert larger == (
+        "Even at the lowest quality WebP takes 23.7 bytes an image, more than the 16 of a code."
+    )
+    assert codec_note(held, size) == f"{fits} {larger}" and codec_note(held, []) == ""
 
 
 def test_best_and_worst_are_offered_only_where_they_are_different_images(digits_model):

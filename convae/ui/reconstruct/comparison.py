@@ -17,6 +17,7 @@ from convae.evaluation.pca import PCA
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, image_sources, model_cards
+from convae.ui.address import spec_name
 
 CURVE = 200  # images that a rate-distortion curve is measured on; each is decoded at 9 sizes
 BASELINES = ("PCA", "JPEG", "WebP")
@@ -169,19 +170,26 @@ def _scores(
     return {"PSNR": metrics.psnr(*pair), "SSIM": metrics.ssim(*pair)}
 
 
-def larger_codecs(held: Contest, names: Iterable[str]) -> str:
-    """Which of these codecs take more bytes than a code even at their lowest quality; or ""."""
+def codec_note(held: Contest, names: Iterable[str]) -> str:
+    """How the quality of these codecs was chosen, and which of them take more bytes than a code
+    even at their lowest quality."""
     size = held.model.bytes_per_image
-    larger = [
-        f"{name} takes {held.method(name).bytes_per_image:,.1f} bytes"
-        for name in names
-        if held.method(name).bytes_per_image > size
-    ]
-    if not larger:
-        return ""
-    return (
-        f" Even at the lowest quality {' and '.join(larger)}, more than the {size:,.0f} of a code."
-    )
+    each = {name: held.method(name).bytes_per_image for name in names}
+    fitting = [name for name, needed in each.items() if needed <= size]
+    larger = [f"{name} takes {needed:,.1f} bytes" for name, needed in each.items() if needed > size]
+    parts = []
+    if fitting:
+        parts.append(
+            f"{' and '.join(fitting)}: the highest quality at which {len(held.measured):,} images "
+            f"of {spec_name(held.measured.name)} together, packed into one file, take no more "
+            "bytes than their codes; a single image can take more or fewer."
+        )
+    if larger:
+        parts.append(
+            f"Even at the lowest quality {' and '.join(larger)} an image, more than the "
+            f"{size:,.0f} of a code."
+        )
+    return " ".join(parts)
 
 
 def label(held: Contest, name: str) -> str:

@@ -11,14 +11,14 @@ from convae.csv_export import to_csv
 from convae.evaluation import metrics, misleading
 from convae.models.checkpoints import Checkpoint
 from convae.ui import frame, glossary, pickers, pictures
-from convae.ui.address import Setting, spec_name
+from convae.ui.address import Setting
 from convae.ui.components.before_after import before_after
 from convae.ui.reconstruct.comparison import (
     BASELINES,
     Contest,
+    codec_note,
     each_image,
     label,
-    larger_codecs,
     rebuilt_by,
     scores_of,
 )
@@ -72,11 +72,7 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
     codecs = [name for name in BASELINES[1:] if name in names]
     if codecs:
         qualities = ", ".join(f"{name} has {held.method(name).details}" for name in codecs)
-        measured = f"{len(held.measured):,} images of {spec_name(held.measured.name)}"
-        parts.append(
-            f"{qualities}: the highest at which {measured} together take no more bytes than their "
-            "codes. A single image can take more or fewer." + larger_codecs(held, codecs)
-        )
+        parts.append(f"{qualities}. {codec_note(held, codecs)}")
     return " ".join(["", *parts])
 
 

@@ -16,10 +16,10 @@ from convae.ui.escape import plain, sentence
 from convae.ui.reconstruct.comparison import (
     BASELINES,
     Contest,
+    codec_note,
     curves,
     each_image,
     frequencies_of,
-    larger_codecs,
     rebuilt_by,
     row_of,
     scores_of,
@@ -98,11 +98,7 @@ def how_made(held: Contest) -> str:
             parts.append("No training images are available to fit PCA on")
     if held.checkpoint.config.refinement_steps:
         parts.append(f"{ENCODER_ONLY}: the code before refinement")
-    return (
-        "; ".join(parts) + ". JPEG and WebP get the highest quality at which all images, packed "
-        "into one file, take no more bytes than the codes; their headers are negligible."
-        + larger_codecs(held, BASELINES[1:])
-    )
+    return f"{'; '.join(parts)}. {codec_note(held, BASELINES[1:])} Headers are negligible."
 
 
 def same_on_the_command_line(held: Contest) -> str:

@@ -7,7 +7,7 @@ from convae.plots.sweep import psnr_over_dimension
 from convae.records import psnr_title
 from convae.runs import sweep
 from convae.training import sweep_results
-from convae.ui import access, frame
+from convae.ui import access, frame, glossary
 from convae.ui.train import run_table, watch
 
 TICK_S = 2.0
@@ -75,10 +75,10 @@ def _show(chosen: sweep.Sweep, was_unfinished: bool) -> None:
         hide_index=True,
         key="train-sweep-table",
         placeholder="",
-        column_config={
+        column_config=glossary.columns(table, {
             name: st.column_config.NumberColumn(format="%.2f")
             for name in table[0] if name.endswith("(dB)")
-        },
+        }),
     )  # fmt: skip
     with st.container(horizontal=True, key="train-sweep-actions"):
         frame.download("Download CSV", to_csv(table), f"{chosen.name}.csv", "text/csv",
