@@ -7,7 +7,9 @@
     pickers        pick_checkpoint, pick_images, pick_one: widgets that all pages share
     model_cards    test figures and training data of each available model; the table of models
     image_sources  which image sets can be chosen for a model
-    uploads        images that a visitor uploads
+    uploads        images that a visitor uploads, in the memory of the session
+    own_images     the dialog that adds images, for the session or kept on this machine
+    access         who may train, delete and add images
     cifar10_download  the download of CIFAR-10: button, progress, cancel
     caches         models, image sets, codes and PCAs, read-only and shared by all sessions
     real_codes     how far codes are from those of real images, the same on all pages

@@ -227,3 +227,12 @@ def test_a_preset_keeps_the_own_training_data(tiny_checkpoint):
     app.pills(key="train-preset").set_value("Denoiser").run()
     assert healthy(app).selectbox(key="train-spec").value == "own:toys"
     assert any("has only 18 training images" in info.value for info in app.info)
+
+
+def test_kept_sets_can_be_suspects(tiny_checkpoint):
+    own_sets.keep(
+        "toys", own_sets.arranged(data.load("sample").images, list("abcdefghijklmnopqrst"))
+    )
+    app = healthy(visit("pages/anomalies.py", data="Digits"))
+    (suspects,) = [box for box in app.selectbox if (box.key or "").startswith("anomalies-suspects")]
+    assert "toys" in suspects.options

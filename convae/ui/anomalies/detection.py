@@ -15,7 +15,7 @@ from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import Detector
 from convae.tasks.anomaly_groups import GENERATED, Choice, Groups, groups
 from convae.tasks.separation import Measured
-from convae.ui import caches, frame, long_work, pickers, uploads
+from convae.ui import caches, frame, long_work, own_images, pickers, uploads
 from convae.ui.escape import plain
 
 KEPT = dict(bind="query-params", persist_state="session")
@@ -74,7 +74,8 @@ def pick_suspects(normal: Choice) -> Choice:
     """Another set, some of its classes, generated images, or the other classes of the same set."""
     specs = [spec for spec in data.SPECS if spec != "cifar10" or data.cifar10_present()]
     options = [OTHERS] if normal.classes else []
-    options += [spec for spec in [*specs, *GENERATED] if spec != normal.spec]
+    own = own_images.own_specs()
+    options += [spec for spec in [*own, *specs, *GENERATED] if spec != normal.spec]
     if normal.spec != pickers.UPLOADS:
         options.append(pickers.UPLOADS)
     spec = st.selectbox(
