@@ -13,7 +13,7 @@ import pytest
 
 from convae import __main__ as cli
 from convae import data, runs
-from convae.data import cifar10, download
+from convae.data import cifar10, download, own_sets
 from convae.errors import ConvaeError
 from convae.evaluation import compare
 from convae.flat_config import from_flat
@@ -90,6 +90,18 @@ def test_a_model_that_starts_from_another_says_so(tiny_data, capsys):
     wrong = [*more[:-1], "--latent-dim", "5", "--name", "c"]
     assert cli.main(["train", "--data", tiny_data, *wrong]) == 1
     assert "holds" in capsys.readouterr().err
+
+
+def test_a_set_kept_in_the_app_is_trained_on_and_measured(tiny_data, capsys):
+    whole = data.load(tiny_data, "train")
+    names = [f"{whole.class_names[label]}/{n}.png" for n, label in enumerate(whole.labels)]
+    spec = own_sets.keep("mine", own_sets.arranged(whole.images, names))
+    assert cli.main(["train", "--data", spec, "--epochs", "1", "--name", "a", *SMALL]) == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", "a", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["name"] == spec
+    assert cli.main(["train", "--data", "own:other", "--name", "b", *SMALL]) != 0
+    assert "No set `other` is kept on this machine; kept are: mine" in capsys.readouterr().err
 
 
 def test_pca_is_null_where_no_training_split_is_at_hand(tiny_data, capsys, tmp_path):

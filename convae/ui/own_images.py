@@ -200,9 +200,7 @@ def _forget() -> None:
 
 def _preview(parts: Arranged) -> None:
     some = ImageSet.sample(uploads.set_of(parts), PREVIEW)
-    pictures.image_rows(
-        {"examples": some.images}, [plain(some.class_names[n], 12) for n in some.labels]
-    )
+    pictures.image_rows({"examples": some.images}, [some.class_names[n][:16] for n in some.labels])
 
 
 def _kept_sets() -> None:

@@ -99,6 +99,14 @@ def test_problems_name_the_file_and_stand_in_the_open():
     assert not app.expander
 
 
+def test_class_names_of_a_zip_are_text_and_no_markup():
+    hostile = "<img src=x onerror=alert(1)>**b**"
+    app = healthy(given(opened(), zip_of(f"{hostile}/1.png", "under_line/2.png", "c/3.png")))
+    assert "<img src=x" not in shown(app) and "under_line" in shown(app)
+    assert "&lt;img src=x" in shown(app)
+    assert "\\*\\*b" in app.markdown[0].value
+
+
 def test_files_without_a_single_image_are_one_error():
     app = given(opened(), zip_of())
     assert "None of these files can be used" in app.error[0].value
