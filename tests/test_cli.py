@@ -99,7 +99,7 @@ def test_a_set_kept_in_the_app_is_trained_on_and_measured(tiny_data, capsys):
     assert cli.main(["train", "--data", spec, "--epochs", "1", "--name", "a", *SMALL]) == 0
     capsys.readouterr()
     assert cli.main(["evaluate", "a", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["data"]["name"] == spec
+    assert json.loads(capsys.readouterr().out)["data"] == spec
     assert cli.main(["train", "--data", "own:other", "--name", "b", *SMALL]) != 0
     assert "No set `other` is kept on this machine; kept are: mine" in capsys.readouterr().err
 
