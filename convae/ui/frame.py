@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from convae import files, runs
 from convae.data import cifar10_job
 from convae.errors import ConvaeError, os_sentence
+from convae.process_state import give_memory_back
 from convae.ui import address, glossary, query, tour
 from convae.ui.components import component
 from convae.ui.escape import plain, sentence
@@ -101,7 +102,7 @@ def _once_per_server() -> bool:
 def _freeze(modules: int) -> bool:
     """Take the objects that exist now out of the garbage collection: with torch loaded a full one
     takes 0.3 s. Again after a lazy import of many modules, such as scikit-learn."""
-    gc.collect()
+    give_memory_back()
     gc.freeze()
     return True
 
