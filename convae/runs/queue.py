@@ -6,8 +6,9 @@
 
 A detached process (`convae.runs.queue_process`) waits until no run is locked, starts the first
 entry and ends with the last one. Whether a run trains is decided by the lock, so one that was
-killed does not block the queue. `ensure` starts this process again where it was killed itself: the
-app calls it on every page, and a training session at its end.
+killed does not block the queue. `ensure` starts this process again where it was killed itself: a
+training session calls it at its end, the app at the start of the server and on the Train page. A
+paused run has its lock, so the queue waits for it.
 """
 
 import json

@@ -11,14 +11,14 @@ from convae.models.card import Card
 from convae.runs.sweep import Sweep
 from convae.training import reference_levels
 
-QUEUED, DELETED = "queued", "deleted"
+QUEUED, REMOVED = "queued", "removed"
 
 
 class SweepRow(NamedTuple):
     """One latent dimension. psnr: best validation PSNR so far, pca_psnr: of PCA with as many
     values, on the same images; test_psnr: on the test images; all in dB, None until measured.
-    state: QUEUED, DELETED (or canceled), or that of the run. noise: standard deviation of the noise
-    on the validation input."""
+    state: QUEUED, REMOVED (canceled or deleted), or that of the run. noise: standard deviation of
+    the noise on the validation input."""
 
     dimension: int
     run: str
@@ -41,7 +41,7 @@ def rows(sweep: Sweep) -> list[SweepRow]:
 def _row(sweep: Sweep, dimension: int, waiting: set[str]) -> SweepRow:
     name, run = sweep.run_name(dimension), sweep.run(dimension)
     if run is None:
-        return SweepRow(dimension, name, QUEUED if name in waiting else DELETED)
+        return SweepRow(dimension, name, QUEUED if name in waiting else REMOVED)
     status, history = run.status(), run.history()
     compared = records.comparable(history)
     level = reference_levels.read(run.path).get(f"PCA, {dimension} values", {})

@@ -119,6 +119,20 @@ def test_an_interrupted_start_is_repeated_unless_its_run_exists(still):
     assert names() == ["b"]
 
 
+def test_no_process_is_started_without_work_or_where_training_is_disabled(monkeypatch):
+    started = []
+    monkeypatch.setattr("convae.jobs.Job.spawn", lambda job, *_: started.append(job))
+    queue.ensure()
+    queue.add(config(), "a")
+    assert started == [queue.job()]
+    monkeypatch.setenv("CONVAE_TRAINING", "off")
+    queue.ensure()
+    monkeypatch.delenv("CONVAE_TRAINING")
+    queue.drop(queue.take(), "There is no such device.")
+    queue.ensure()
+    assert len(started) == 1
+
+
 def test_a_killed_run_makes_place_and_the_queue_goes_on_to_its_end(tiny_data):
     first = runs.start(config(tiny_data, epochs=9999), "first")
     try:

@@ -24,7 +24,7 @@ def test_rows_name_the_best_psnr_and_that_of_pca_on_the_same_images(tiny_data, m
         assert session.TrainingSession(run, "train").execute().state == "done"
     queue.cancel(queue.entries()[0].id)
     two, four, eight = sweep_results.rows(made)
-    assert (eight.state, eight.psnr) == ("deleted", None)
+    assert (eight.state, eight.psnr) == ("removed", None)
     for row in (two, four):
         assert row.psnr == max(e["val_psnr"] for e in runs.get(row.run).history())
         _, kept, held = splits.load_images(runs.get(row.run).config())

@@ -121,6 +121,26 @@ def test_a_sweep_takes_its_dimensions_from_the_field_and_the_rest_from_the_form(
     assert queue.entries() == []
 
 
+def test_a_removed_sweep_leaves_its_runs():
+    made = sweep.start(from_flat(SMALL), [2])
+    entry = queue.take()
+    queue.drop(entry)
+    runs.claim(entry.config, entry.name).write_status(state="done", epoch=1)
+    app = healthy(visit(PAGE, **{"train-view": "Sweeps", "train-sweep": made.name}))
+    app.button(key="train-sweep-remove").click()
+    healthy(app.run())
+    assert sweep.listing() == [] and runs.get("sweep-1-2")
+    assert "No sweeps yet" in app.info[0].value
+
+
+def test_the_queue_says_that_it_waits_for_a_paused_run():
+    queue.add(from_flat(SMALL), "mine")
+    with training() as run:
+        run.write_status(state="paused")
+        app = healthy(visit(PAGE, **{"train-view": "New"}))
+        assert "busy is paused: the queue waits" in " ".join(c.value for c in app.caption)
+
+
 def test_what_is_no_list_of_dimensions_is_said_and_starts_nothing():
     app = healthy(visit(PAGE, **{"train-view": "New"}))
     app.text_input(key="train-sweep-dimensions").set_value("two")
@@ -150,6 +170,9 @@ def test_the_finished_runs_of_a_sweep_are_drawn_beside_pca():
     table = app.dataframe[0].value
     assert list(table["State"]) == ["Done", "Done", "Queued"]
     assert list(table["PCA (dB)"])[:2] == [14.0, 16.0]
+    made.cancel()
+    healthy(app.run())
+    assert list(app.dataframe[0].value["State"]) == ["Done", "Done", "Removed"]
     app.button(key="train-sweep-compare").click()
     app.run()
     assert app.session_state["train-chosen"] == ["sweep-1-2", "sweep-1-4"]

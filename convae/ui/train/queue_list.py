@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from convae import runs
 from convae.errors import ConvaeError
 from convae.runs import queue
 from convae.ui import access, frame, pickers
@@ -43,9 +44,14 @@ def _show(expanded: bool) -> None:
                     )  # fmt: skip
             if entry.problem:
                 st.error(sentence(entry.problem), icon=":material/error:")
-        st.caption(
-            "The next run starts when the current one has ended, also while this page is closed."
-        )
+        at_work = runs.active()
+        if at_work is not None and at_work.status().state == "paused":
+            st.caption(f"{plain(at_work.id)} is paused: the queue waits until it has ended.")
+        else:
+            st.caption(
+                "The next run starts when the current one has ended, also while this page is "
+                "closed."
+            )
 
 
 def _facts(entry: queue.Entry) -> str:

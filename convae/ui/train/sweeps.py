@@ -36,7 +36,7 @@ def show() -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     chosen = found[name]
-    unfinished = any(not row.ended and row.state != sweep_results.DELETED
+    unfinished = any(not row.ended and row.state != sweep_results.REMOVED
                      for row in sweep_results.rows(chosen))  # fmt: skip
     st.fragment(_show, run_every=TICK_S if unfinished else None)(chosen, unfinished)
 
@@ -45,7 +45,7 @@ def _show(chosen: sweep.Sweep, was_unfinished: bool) -> None:
     rows = sweep_results.rows(chosen)
     ended = [row for row in rows if row.ended]
     waiting = [row for row in rows if row.state == sweep_results.QUEUED]
-    unfinished = any(not row.ended and row.state != sweep_results.DELETED for row in rows)
+    unfinished = any(not row.ended and row.state != sweep_results.REMOVED for row in rows)
     if was_unfinished and not unfinished:
         st.rerun()
     if unfinished:
@@ -94,3 +94,9 @@ def _show(chosen: sweep.Sweep, was_unfinished: bool) -> None:
                 "Cancel the waiting runs", icon=":material/close:", key="train-sweep-cancel",
                 on_click=chosen.cancel,
             )  # fmt: skip
+        elif not unfinished and access.may_train() and st.button(
+            "Remove the sweep", icon=":material/delete:", key="train-sweep-remove",
+            help="Its runs and their models stay.",
+        ):  # fmt: skip
+            sweep.forget(chosen)
+            st.rerun()
