@@ -117,9 +117,9 @@ def compression_of(spec: str, latent_dim: int) -> float:
 
 def describe(entry: Entry) -> str:
     """A model in one line: architecture, latent dimension, training data, test PSNR."""
-    model = entry.config.model
+    model, psnr = entry.config.model, psnr_of(entry)
     parts = [model.architecture, f"latent dimension {model.latent_dim}", trained_on(entry)]
-    return " · ".join(parts + ([f"{psnr_of(entry):.1f} dB"] if psnr_of(entry) is not None else []))
+    return " · ".join([*parts, *([] if psnr is None else [f"test PSNR {psnr:.1f} dB"])])
 
 
 def checkpoint_options() -> dict[str, Entry]:

@@ -6,7 +6,7 @@ import pytest
 
 from convae import __main__ as cli
 from convae.tasks.anomaly import SCORES
-from tests.support.visiting import healthy, png, shown, visit
+from tests.support.visiting import captions, healthy, png, shown, visit
 
 SMALL = {"data": "Digits"}
 
@@ -16,7 +16,7 @@ def open_at(**query):
 
 
 def text(app) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption])
+    return " ".join([*(element.value for element in app.markdown), captions(app)])
 
 
 def table(app):

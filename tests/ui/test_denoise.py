@@ -7,7 +7,7 @@ import pytest
 from convae import __main__ as cli
 from convae.data.corruptions import CORRUPTIONS
 from convae.tasks.denoising import LABELS
-from tests.support.visiting import healthy, png, shown, visit
+from tests.support.visiting import captions, healthy, png, shown, visit
 
 SHORT = {"denoise-count": "2", "data": "Digits"}
 
@@ -17,7 +17,7 @@ def open_at(**query):
 
 
 def text(app) -> str:
-    return " ".join(element.value for element in [*app.markdown, *app.caption])
+    return " ".join([*(element.value for element in app.markdown), captions(app)])
 
 
 def table(app):

@@ -8,7 +8,7 @@ import pytest
 from convae import __main__ as cli
 from convae.tasks.features import PROBES, SPACES, TITLES
 from convae.ui.features import panels
-from tests.support.visiting import healthy, png, shown, visit
+from tests.support.visiting import captions, healthy, png, shown, visit
 
 PAGE = "pages/features.py"
 PARTS = panels.PARTS
@@ -69,7 +69,7 @@ def test_label_counts_are_totals_and_end_with_all():
     names = [trace["name"] for trace in spec["data"]]
     assert names[:4] == list(TITLES.values())
     assert spec["layout"]["xaxis"]["tickvals"] == [10, 100, 1_000]
-    assert any("the total over all classes" in caption.value for caption in app.caption)
+    assert "the total over all classes" in captions(app)
     assert any(m.value.startswith("With 10 labels") for m in app.markdown)
 
 

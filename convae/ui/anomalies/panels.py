@@ -12,7 +12,7 @@ from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import SCORES
 from convae.ui import caches, charts, frame, glossary, pickers, pictures
 from convae.ui.anomalies.detection import KEPT, Detection
-from convae.ui.escape import plain, sentence
+from convae.ui.escape import sentence
 
 SHOWN = 8
 Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # score -> (normal, suspects)
@@ -51,7 +51,7 @@ def show_table(detected: Detection) -> None:
         key="anomalies-table",
     )
     chosen = detected.groups
-    st.caption(
+    glossary.caption(
         f"Fitted to {len(detected.detector.codes):,} normal images; measured on "
         f"{len(chosen.normal):,} normal images and {len(chosen.suspects):,} suspects. "
         "Scores of the model use the encoder without refinement steps. PCA has the latent "
@@ -224,8 +224,8 @@ def gallery(detected: Detection, score: str, above: float) -> None:
         for label, place in zip(shown.labels, places, strict=True)
     ]
     pictures.image_rows(rows, captions, columns=SHOWN)
-    st.caption(
-        f"Below: class and {plain(SCORES[score].label)}. The heat map is the smoothed "
+    glossary.caption(
+        f"Below: class and {SCORES[score].label}. The heat map is the smoothed "
         "reconstruction error of the model; white: an error of a quarter of the pixel "
         "range or more."
     )

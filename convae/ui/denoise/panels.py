@@ -12,7 +12,7 @@ from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER
 from convae.ui import caches, charts, frame, glossary, pickers, pictures
 from convae.ui.denoise.setting import KEPT, Setting, qualities, restored
-from convae.ui.escape import plain, sentence
+from convae.ui.escape import sentence
 
 COLUMNS = 8
 
@@ -96,7 +96,7 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
         column_config=glossary.columns(lines, formats),
         key="denoise-table",
     )
-    st.caption(_measured_on(setting, measured))
+    glossary.caption(_measured_on(setting, measured))
     frame.download("Table (CSV)", lambda: to_csv(lines), "denoise-table.csv", "text/csv")
     if command := command_for(setting, measured):
         st.caption("The same figures on the command line:")
@@ -106,12 +106,12 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
 def _measured_on(setting: Setting, measured: ImageSet) -> str:
     count = len(measured)
     text = f"Measured on {count:,} image{'s' * (count > 1)} of "
-    text += f"{plain(pickers.spec_name(measured.name))}. Models use the encoder and decoder "
+    text += f"{pickers.spec_name(measured.name)}. Models use the encoder and decoder "
     text += "without refinement steps, which would fit the noise of a corrupted input."
     if PCA_WIENER in setting.by:
         fitted_on = setting.fitted_on
         text += f" PCA is fitted on {caches.pca_of(fitted_on).fitted_on:,} training images of "
-        text += f"{plain(pickers.spec_name(fitted_on.name))}."
+        text += f"{pickers.spec_name(fitted_on.name)}."
     elif setting.fitted_on is None:
         text += " PCA is not available: there are no training images to fit it on."
     return text

@@ -66,7 +66,9 @@ def accuracy(setting: Setting, count: int) -> None:
         column_config=dict.fromkeys([title for title in rows[0] if title != "Features"], number),
         key="features-table",
     )
-    st.caption(f"{measured_on(setting)} ±: binomial standard error over the test images. {HELP}")
+    glossary.caption(
+        f"{measured_on(setting)} ±: binomial standard error over the test images. {HELP}"
+    )
     if len(setting.test.class_names) < 3:
         st.caption(
             f"{plain(pickers.spec_name(setting.test.name))} has "
@@ -80,7 +82,7 @@ def accuracy(setting: Setting, count: int) -> None:
 
 
 def measured_on(setting: Setting) -> str:
-    name = plain(pickers.spec_name(setting.test.name))
+    name = pickers.spec_name(setting.test.name)
     return (
         f"{len(setting.train):,} labeled training images and {len(setting.test):,} test images of "
         f"{name}."
@@ -108,7 +110,7 @@ def fewer_labels(setting: Setting) -> None:
     named = {TITLES[name]: points for name, points in curves.items()}
     st.plotly_chart(charts.figure(plots.label_curves, named, chance), key="features-curves")
     st.markdown(sentence(_fewest(curves)))
-    st.caption(
+    glossary.caption(
         "Labels: the total over all classes, as evenly divided among the classes as possible. Mean "
         f"over {features.DRAWS} random draws with its standard error; the last point uses all "
         f"labels, once. {measured_on(setting)}"
@@ -158,7 +160,7 @@ def confusion(setting: Setting) -> None:
         f"Accuracy {result.accuracy:.1%}. Highest: {plain(best)} ({by_class[best]:.0%}); lowest: "
         f"{plain(worst)} ({by_class[worst]:.0%})."
     )
-    st.caption(measured_on(setting))
+    glossary.caption(measured_on(setting))
     rows = [
         {"true class": names[true]} | dict(zip(names, map(int, row), strict=True))
         for true, row in enumerate(counts)

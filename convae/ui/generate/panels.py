@@ -12,7 +12,7 @@ from convae.tasks import generation, merits
 from convae.tasks.generation import BASELINES, CEILING, NAMES, Material, Samples
 from convae.tasks.merits import Figures
 from convae.ui import frame, glossary, pickers, pictures
-from convae.ui.escape import plain, sentence
+from convae.ui.escape import sentence
 from convae.ui.generate import sampling
 from convae.ui.generate.sampling import KEPT, Choice, Setting
 
@@ -88,7 +88,7 @@ def _show_figures(setting: Setting, material: Material, choice: Choice, drawn: S
         return
     values = {name: f"{value:.2f}" for name, value in zip(MERITS, figures[:4], strict=True)}
     frame.figures(values | {"Near copies": f"{figures.nearest_copies:,}"})
-    st.caption(f"{measured_on(setting)} {ceiling(sampling.ceiling_of(setting, material))}")
+    glossary.caption(f"{measured_on(setting)} {ceiling(sampling.ceiling_of(setting, material))}")
     if choice.kind == "normal" and not setting.variational:
         st.markdown(sampling.misfit(material))
     _show_command(setting, choice)
@@ -108,7 +108,7 @@ def measured_on(setting: Setting) -> str:
     seen = "" if setting.apart else ", which the prior is also fitted to"
     return (
         f"{generation.COUNT:,} samples against {real} of "
-        f"{plain(pickers.spec_name(setting.real.name))}{seen}, in {merits.SPACE}, "
+        f"{pickers.spec_name(setting.real.name)}{seen}, in {merits.SPACE}, "
         f"k = {merits.K}. This space represents color and layout, not fine detail: "
         "sharpness is not measured."
     )
@@ -149,7 +149,7 @@ def priors(setting: Setting, material: Material, choice: Choice) -> None:
         column_config=glossary.columns(lines, formats),
         key="generate-table",
     )
-    st.caption(
+    glossary.caption(
         "The baselines fit the same priors to "
         f"{setting.checkpoint.config.latent_dim} principal components of the pixels: where their "
         "figures are as good, the quality comes from the prior and not from the network. "
