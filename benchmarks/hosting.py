@@ -5,11 +5,11 @@ cold_start_s  from the command to the first page drawn in a headless Chromium th
               machine before, so its files are in the page cache
 visits        resident memory of the server (MB) after each page, visited in turn with empty caches,
               and the seconds of each visit
-training      a training of two epochs on the built-in Shapes, as the app starts it: the largest
-              resident memory of its process, of the server meanwhile, and of both at one moment
+training      one epoch on 2,000 of the built-in Shapes, as the app starts it: the largest resident
+              memory of its process, of the server meanwhile, and of both at one moment
 
-Resident memory counts the pages of shared libraries (`files_mb`): with the CUDA build of torch they
-are 200 MB more than with the CPU build. Folders of its own; nothing of yours is read.
+Resident memory counts the pages of shared libraries (`files_mb`), which the CUDA build of torch has
+more of. Folders of its own; nothing of yours is read.
 """
 
 import argparse
@@ -27,8 +27,6 @@ import torch
 
 from tests.support.browsing import browsing, serving, settle
 from tests.support.websocket import memory_mb, visiting
-
-EPOCHS = 2
 
 
 def cold_start_s(places: dict[str, str], browser) -> float:
@@ -77,7 +75,8 @@ async def training(address: str, pid: int) -> dict[str, float]:
     from convae import runs
     from convae.flat_config import from_flat
 
-    run = runs.start(from_flat({"spec": "shapes", "latent_dim": 64, "epochs": EPOCHS}), "hosting")
+    settings = {"spec": "shapes", "latent_dim": 64, "limit": 2_000, "epochs": 1}
+    run = runs.start(from_flat(settings), "hosting")
     most = {"training_mb": 0.0, "server_mb": 0.0, "both_mb": 0.0}
     async with visiting(address) as visitor:
         await visitor.visit("train", "train-view=Watch&train-run=hosting")
