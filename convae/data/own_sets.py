@@ -68,7 +68,8 @@ def arranged(images: np.ndarray, names: Sequence[str]) -> Arranged:
     if not is_test.any():  # a single image: pages show test images
         is_test[:] = True
     shown_names = disk_cache.printable(class_names)
-    return Arranged(images[kept], labels, shown_names, is_test, tuple(notes))
+    images = images if len(kept) == len(names) else images[kept]  # no copy where all are kept
+    return Arranged(images, labels, shown_names, is_test, tuple(notes))
 
 
 def names() -> list[str]:
