@@ -4,6 +4,7 @@
 """
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import field, fields, is_dataclass
 from typing import Any
@@ -39,19 +40,29 @@ def check(config: Any) -> None:
             value = float(value) if abs(value) < 1e300 else math.inf
             object.__setattr__(config, f.name, value)
         if type(value) is not kind:
-            raise ConfigError(f"`{f.name}` (={value!r}) must be of type {kind.__name__}.")
+            raise ConfigError(f"`{f.name}` (={_short(value)}) must be of type {kind.__name__}.")
         if kind is str and not value.isascii() and value != value.encode(errors="replace").decode():
             raise ConfigError(f"`{f.name}` contains characters that cannot be encoded as UTF-8.")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"`{f.name}` (={value}) must be a finite number.")
         if meta["choices"] and value not in meta["choices"]:
             raise ConfigError(
-                f"`{f.name}` (={value!r}) must be one of: {', '.join(map(str, meta['choices']))}."
+                f"`{f.name}` (={_short(value)}) must be one of: "
+                f"{', '.join(map(str, meta['choices']))}."
             )
         low, high = meta["low"], meta["high"]
         if (low is not None and value < low) or (high is not None and value > high):
             unit = f" {meta['unit']}" if meta["unit"] else ""
-            raise ConfigError(f"`{f.name}` (={value}) must be between {low} and {high}{unit}.")
+            raise ConfigError(
+                f"`{f.name}` (={_short(value)}) must be between {low} and {high}{unit}."
+            )
+
+
+def _short(value: Any) -> str:
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a number of thousands of digits"
 
 
 def from_dict(kind: type, values: Any) -> Any:
@@ -67,7 +78,8 @@ def from_dict(kind: type, values: Any) -> Any:
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise ConfigError(
-            f"Unknown setting `{unknown[0]}` in {kind.__name__}; possible are: {', '.join(known)}."
+            f"Unknown setting `{unknown[0][:80]}` in {kind.__name__}; "
+            f"possible are: {', '.join(known)}."
         )
     arguments = {}
     for name, value in values.items():

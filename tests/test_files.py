@@ -1,5 +1,6 @@
 import os
 import threading
+import zipfile
 
 import numpy as np
 import pytest
@@ -78,3 +79,9 @@ def test_an_empty_folder_variable_means_the_default(name, monkeypatch):
         "CACHE": lambda: maps.folder().parent,
         "CHECKPOINTS": runs.shipped_root,
     }[name]() == default
+
+
+def test_an_array_whose_header_does_not_parse_is_damaged(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("a.npy", b"\x93NUMPY\1\0\x10\0{'descr': (      \n" + bytes(8))
+    assert files.read_npz(tmp_path / "a.npz", "a") is None

@@ -165,14 +165,18 @@ def opened_in(folder: Path) -> KeptSet | None:
     """The set in this folder; None if there is none or it is incomplete."""
     try:
         about = json.loads((folder / "set.json").read_text(encoding="utf-8"))
+        if not all(isinstance(name, str) for name in about["class_names"]):
+            return None
         for split, facts in about["splits"].items():
+            if not isinstance(facts["fingerprint"], str) or facts["count"] < 0:
+                return None
             if (folder / f"{split}.images").stat().st_size != facts["count"] * IMAGE_BYTES:
                 return None
             if (folder / f"{split}.labels").stat().st_size != facts["count"] * 8:
                 return None
         left_out = about["unreadable"], about.get("encrypted", 0)
         return KeptSet(folder, tuple(about["class_names"]), about["splits"], *left_out)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -26,6 +26,7 @@ from convae.models.previous_weights import WEIGHTS
 from convae.parsed_files import ParsedFiles
 
 _cards = ParsedFiles(lambda path: Card.read(path.parent))
+ZIP_END = 22  # bytes of the end record of a zip
 READ_S = 3.0  # how long a reader waits for a run that has replaced its weights but not its card
 
 
@@ -126,9 +127,10 @@ def save(
 
 
 def state_bytes(state: dict[str, Any]) -> bytes:
+    """The state as a torch file, followed by its sha256, as torch checks no content."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    return buffer.getvalue()
+    return buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest()
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
@@ -137,7 +139,11 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
+        sealed = content[-ZIP_END:][:4] != b"PK\5\6"  # files of older versions end with their zip
+        if sealed and hashlib.sha256(content[:-32]).digest() != content[-32:]:
+            raise ValueError("its digest is that of another content")
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's message explains how to disable weights_only
         raise CheckpointError(
             f"The resume state of `{folder.name}` is damaged ({type(error).__name__}): "

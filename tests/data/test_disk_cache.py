@@ -140,3 +140,17 @@ def test_what_a_disk_does_is_said_in_a_sentence(number, message, data_dir):
     with pytest.raises(DataError, match=message):
         disk_cache.kept("a", fill)
     assert disk_cache.opened("a") is None and not list((data_dir / "sets").glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "about",
+    ['{"class_names": [1], "splits": {}, "unreadable": 0}', "[]", "[" * 100_000,
+     '{"class_names": ["a"], "splits": {"test": {"count": 0}}, "unreadable": 0}',
+     '{"class_names": ["a"], "splits": {"test": []}, "unreadable": 0}'],
+    ids=range(5),
+)  # fmt: skip
+def test_a_damaged_description_of_a_set_is_no_set(about, tmp_path):
+    (tmp_path / "set.json").write_text(about)
+    (tmp_path / "test.images").touch()
+    (tmp_path / "test.labels").touch()
+    assert disk_cache.opened_in(tmp_path) is None

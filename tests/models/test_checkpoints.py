@@ -249,3 +249,18 @@ def test_a_save_interrupted_between_weights_and_card_leaves_the_checkpoint_befor
     new = checkpoints.save(folder, other, {"config": asdict(CONFIG)})
     assert checkpoints.load("mine").sha256 == new.sha256 != card.sha256
     assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.safetensors"]
+
+
+def test_a_changed_bit_in_the_resume_state_is_noticed_and_older_states_still_load(tmp_path):
+    content = checkpoints.state_bytes({"epoch": 3, "model": {"a": torch.arange(50.0)}})
+    path = tmp_path / "state.pt"
+    path.write_bytes(content)
+    assert checkpoints.load_state(tmp_path)["epoch"] == 3
+    path.write_bytes(content[:-32])  # written by an older version
+    assert checkpoints.load_state(tmp_path)["epoch"] == 3
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 4
+        path.write_bytes(changed)
+        with pytest.raises(CheckpointError, match="damaged"):
+            checkpoints.load_state(tmp_path)
