@@ -18,9 +18,10 @@ from convae.ui.interpolate.sliders import pick_amounts, pick_directions
 
 ui.page("Interpolate")
 checkpoint = ui.pick_checkpoint()
-context = pick_context(checkpoint, "interpolate")
-test = context.known.test
 part = controls.pick_part()
+few_first = part == "Path" and controls.only_images("interpolate-frames")
+context = pick_context(checkpoint, "interpolate", few_first=few_first)
+test = context.known.test
 
 
 def path() -> None:
@@ -93,4 +94,5 @@ def sliders() -> None:
 
 
 {"Path": path, "Grid": grid, "Arithmetic": arithmetic, "Sliders": sliders}[part]()
+context.complete()
 ui.terms_on_page()

@@ -30,14 +30,22 @@ def codes_for(
     """
     if is_private(fingerprint):
         return _encode(checkpoint, images, progress)
-    key = f"1 {checkpoint.sha256} {fingerprint} {len(images)}"
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
-    path = cached_files.folder() / "codes" / f"{name}.npy"
+    path = _path(checkpoint.sha256, fingerprint, len(images))
     codes = _read(path, (len(images), checkpoint.config.latent_dim))
     if codes is None:
         codes = _encode(checkpoint, images, progress)
         _write(path, codes)
     return codes
+
+
+def is_kept(sha256: str, fingerprint: str, count: int) -> bool:
+    """Whether `codes_for` would find the codes of so many images on disk."""
+    return not is_private(fingerprint) and _path(sha256, fingerprint, count).is_file()
+
+
+def _path(sha256: str, fingerprint: str, count: int) -> Path:
+    name = hashlib.sha256(f"1 {sha256} {fingerprint} {count}".encode()).hexdigest()[:24]
+    return cached_files.folder() / "codes" / f"{name}.npy"
 
 
 def _encode(checkpoint: Codec, images: np.ndarray, progress: Progress) -> np.ndarray:

@@ -13,7 +13,7 @@ import streamlit as st
 from convae import data
 from convae.data import ImageSet
 from convae.evaluation.pca import PCA, pca_for
-from convae.latent.encode_cache import codes_for
+from convae.latent.encode_cache import codes_for, is_kept
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
 from convae.ui import frame, long_work
@@ -112,6 +112,16 @@ def codes_of(checkpoint: Checkpoint, images: ImageSet, limit: int | None = None)
         slot = _slot_of_codes(checkpoint.sha256, images.fingerprint, count)
         return long_work.fill(slot, encode)
     return _codes(checkpoint.sha256, images.fingerprint, count, checkpoint, images)
+
+
+def codes_ready(checkpoint: Checkpoint, images: ImageSet) -> bool:
+    """Whether `codes_of` would answer at once, or within a second."""
+    count = len(images)
+    return (
+        count <= MANY
+        or _slot_of_codes(checkpoint.sha256, images.fingerprint, count).value is not None
+        or is_kept(checkpoint.sha256, images.fingerprint, count)
+    )
 
 
 @st.cache_resource(max_entries=16, show_spinner="Encoding the images")

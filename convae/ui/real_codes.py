@@ -28,10 +28,17 @@ def reference(checkpoint: Checkpoint, images: ImageSet) -> ImageSet:
         return caches.image_set(image_sources.default_source(entry, sources), "test")
 
 
-def sample_of(checkpoint: Checkpoint, images: ImageSet) -> tuple[ImageSet, np.ndarray]:
-    """Up to SAMPLE of the real images, and their codes float32 (N, latent_dim)."""
-    sample = caches.sample(reference(checkpoint, images), SAMPLE)
+def sample_of(
+    checkpoint: Checkpoint, images: ImageSet, limit: int = SAMPLE
+) -> tuple[ImageSet, np.ndarray]:
+    """Up to `limit` of the real images, and their codes float32 (N, latent_dim)."""
+    sample = caches.sample(reference(checkpoint, images), limit)
     return sample, caches.codes_of(checkpoint, sample)
+
+
+def ready(checkpoint: Checkpoint, images: ImageSet) -> bool:
+    """Whether the codes of the whole sample are known."""
+    return caches.codes_ready(checkpoint, caches.sample(reference(checkpoint, images), SAMPLE))
 
 
 def typical(checkpoint: Checkpoint, images: ImageSet) -> Typicality:

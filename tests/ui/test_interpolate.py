@@ -201,3 +201,41 @@ def test_a_link_with_keyframes_wins_over_those_of_the_last_visit():
     app.text_input(key=FRAMES).set_value("5,6")
     assert healthy(app.run()).text_input(key=FRAMES).value == "5,6"
     assert walked(app)["frames"] == 13
+
+
+def test_the_first_walk_does_not_wait_for_the_codes_of_all_images(monkeypatch, tmp_path):
+    from convae.ui import caches
+    from convae.ui.interpolate import controls
+
+    seen, walks_of = [], controls.walks_of
+    monkeypatch.setenv("CONVAE_CACHE_DIR", str(tmp_path))
+    caches._slot_of_codes.clear()
+    monkeypatch.setattr(caches, "MANY", 50)  # the digits have 360 test images
+
+    def walks(context, *args, **options):
+        seen.append((context.partial, len(context.known.sample)))
+        return walks_of(context, *args, **options)
+
+    monkeypatch.setattr(controls, "walks_of", walks)
+    app = healthy(interpolate())
+    assert seen[0] == (True, 50) and not seen[-1][0] and seen[-1][1] > 300 and len(seen) == 2
+    assert all("%" in word for walk in walked(app)["walks"] for word in walk["words"])
+    healthy(app.run())
+    assert not seen[-1][0] and len(seen) == 3, "known codes are used at once"
+
+
+@pytest.mark.parametrize("frames", ["g7,1", "m,2"])
+def test_keyframes_made_from_codes_wait_for_all_codes(frames, monkeypatch):
+    from convae.ui import caches
+    from convae.ui.interpolate import controls
+
+    seen, walks_of = [], controls.walks_of
+    monkeypatch.setattr(caches, "MANY", 50)
+
+    def walks(context, *args, **options):
+        seen.append(context.partial)
+        return walks_of(context, *args, **options)
+
+    monkeypatch.setattr(controls, "walks_of", walks)
+    healthy(interpolate(frames=frames))
+    assert seen == [False]

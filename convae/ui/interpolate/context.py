@@ -5,25 +5,36 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from convae.latent import interpolation, priors
+from convae.latent import interpolation, priors, typicality
 from convae.latent.keyframes import Keyframe, Known
 from convae.latent.typicality import Typicality
 from convae.models.checkpoints import Checkpoint
-from convae.ui import frame, pickers, real_codes, uploads
+from convae.ui import caches, frame, pickers, real_codes, uploads
 from convae.ui.address import UPLOADS
 
 
 class Context(NamedTuple):
     """checkpoint: the chosen model. known: all that keyframes may name. gallery: the keyframes that
-    are offered as thumbnails."""
+    are offered as thumbnails. partial: whether `known` has the codes of the first few real images
+    only; `complete` computes the others."""
 
     checkpoint: Checkpoint
     known: Known
     gallery: list[Keyframe]
+    partial: bool = False
+
+    def complete(self) -> None:
+        """Compute all codes and draw the page anew, at the end of one drawn with a few."""
+        if self.partial:
+            real_codes.sample_of(self.checkpoint, self.known.test)
+            st.rerun()
 
     @property
     def real(self) -> interpolation.RealCodes:
-        typical = real_codes.typical(self.checkpoint, self.known.test)
+        if self.partial:  # too few codes to tell what is typical
+            typical = typicality.fit(self.known.codes[:0])
+        else:
+            typical = real_codes.typical(self.checkpoint, self.known.test)
         fingerprint = self.known.sample.fingerprint
         return _real(self.checkpoint.sha256, fingerprint, self.known.codes, typical)
 
@@ -46,8 +57,14 @@ def _prior(sha256: str, fingerprint: str, _codes: np.ndarray) -> priors.Prior:
     return priors.fit_gmm(_codes)
 
 
-def pick_context(checkpoint: Checkpoint, key: str, count: int = 24) -> Context:
-    """The chosen images with the codes of a sample of their set; `count` thumbnails by default."""
+def pick_context(
+    checkpoint: Checkpoint, key: str, count: int = 24, *, few_first: bool = False
+) -> Context:
+    """The chosen images with the codes of a sample of their set; `count` thumbnails by default.
+
+    few_first: start with the codes of a few images where those of the sample take seconds; then
+    call `Context.complete`.
+    """
     whole, rows = pickers.pick_rows(checkpoint, count, key, most=60)
     own = uploads.uploaded()
     uploaded = own.images if own is not None else np.zeros((0, 32, 32, 3), np.uint8)
@@ -57,5 +74,7 @@ def pick_context(checkpoint: Checkpoint, key: str, count: int = 24) -> Context:
             gallery = [Keyframe("u", int(row) + 1) for row in rows]
         else:
             gallery = [Keyframe("", int(row)) for row in rows]
-        sample, codes = real_codes.sample_of(checkpoint, whole)
-    return Context(checkpoint, Known(whole, uploaded, sample, codes), gallery)
+        partial = few_first and not real_codes.ready(checkpoint, whole)
+        limit = caches.MANY if partial else real_codes.SAMPLE
+        sample, codes = real_codes.sample_of(checkpoint, whole, limit)
+    return Context(checkpoint, Known(whole, uploaded, sample, codes), gallery, partial)

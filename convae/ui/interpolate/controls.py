@@ -1,5 +1,6 @@
 """Settings, walks, neighbors and downloads of the Interpolate page."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,12 @@ def pick_paths() -> list[str]:
     return [path for path in interpolation.PATHS if path in paths] or [interpolation.LINE]
 
 
+def only_images(key: str) -> bool:
+    """Whether all keyframes of this text field are images, which need no other codes."""
+    text = st.session_state.get(key) or st.query_params.get(key) or ""
+    return re.fullmatch(r"[\d,\s]*", text) is not None
+
+
 def pick_steps() -> tuple[dict[str, Any], int]:
     """steps, loop and easing as arguments of `interpolation.walk`, and the frames per second."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -117,7 +124,10 @@ def walks_of(
     own = uploads.uploaded()
     uploaded = own.fingerprint if own is not None else ""
     text = keyframes.text_of(chosen.keyframes)
-    key = (context.checkpoint.sha256, context.known.test.fingerprint, uploaded, text)
+    known = context.known
+    key = (
+        context.checkpoint.sha256, known.test.fingerprint, known.sample.fingerprint, uploaded, text,
+    )  # fmt: skip
     return {path: _walk(key, path, chosen, context, **steps) for path in paths}
 
 
