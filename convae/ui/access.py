@@ -10,6 +10,7 @@ delete a kept set. on: every visitor may keep images on disk.
 """
 
 import hmac
+import ipaddress
 import os
 
 import streamlit as st
@@ -62,7 +63,19 @@ def explain_uploads() -> None:
 def is_local() -> bool:
     """Whether the visitor's browser runs on the machine of the server."""
     headers = st.context.headers
-    return st.context.ip_address is None and not any(name in headers for name in FORWARDING)
+    return _is_loopback(st.context.ip_address) and not any(name in headers for name in FORWARDING)
+
+
+def _is_loopback(address: str | None) -> bool:
+    """Streamlit 1.67 gives None for ::1 and 127.0.0.1, but a server that listens on all addresses
+    sees IPv4 visitors as ::ffff:127.0.0.1."""
+    if address is None:
+        return True
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 def explain() -> None:

@@ -10,12 +10,18 @@ from tests.support.visiting import healthy, visit
 REMOTE = SimpleNamespace(ip_address="203.0.113.9", headers={})
 PROXIED = SimpleNamespace(ip_address=None, headers={"X-Forwarded-For": "203.0.113.9"})
 LOCAL = SimpleNamespace(ip_address=None, headers={})
+MAPPED = SimpleNamespace(ip_address="::ffff:127.0.0.1", headers={})
+MAPPED_REMOTE = SimpleNamespace(ip_address="::ffff:203.0.113.9", headers={})
+UNKNOWN = SimpleNamespace(ip_address="testclient", headers={})
 
 
 @pytest.mark.parametrize(
     ("setting", "visitor", "allowed"),
     [
         ("", LOCAL, True),
+        ("", MAPPED, True),
+        ("", MAPPED_REMOTE, False),
+        ("", UNKNOWN, False),
         ("", REMOTE, False),
         ("", PROXIED, False),
         ("on", REMOTE, True),
