@@ -52,10 +52,10 @@ def point(view: View, chosen: int) -> None:
     rebuilt = caches.Remembered(view.checkpoint).decode(view.codes[chosen][None])
     chart.offer_selection(view)
     st.subheader(f"Image {chosen}: {plain(names(view, [chosen])[0])}", anchor=False)
-    left, right = st.columns(2)
-    with left:
+    pair = st.container(horizontal=True)  # columns would be stacked on a phone
+    with pair.container(width=164):
         pictures.large_image(image[0], "original", side=160)
-    with right:
+    with pair.container(width=164):
         psnr = metrics.psnr(image, rebuilt)[0]
         pictures.large_image(rebuilt[0], f"reconstruction, {psnr:.1f} dB", side=160)
     st.caption(typicality.sentence(view.off_manifold(view.codes[chosen])), help=typicality.HELP)

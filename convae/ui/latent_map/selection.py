@@ -25,10 +25,10 @@ def group(view: View, ids: np.ndarray) -> None:
     chart.heading(f"{len(ids):,} images selected")
     mean = result.images[ids].mean(axis=0).round().astype(np.uint8)
     decoded = view.checkpoint.decode(view.codes[ids].mean(axis=0, keepdims=True))[0]
-    left, right = st.columns(2)
-    with left:
+    pair = st.container(horizontal=True)  # columns would be stacked on a phone
+    with pair.container(width=150):
         pictures.large_image(mean, "mean of the images", side=130)
-    with right:
+    with pair.container(width=150):
         pictures.large_image(decoded, "mean of the codes, decoded", side=130)
     with st.container(horizontal=True):
         st.button(
