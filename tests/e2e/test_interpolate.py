@@ -80,7 +80,7 @@ def test_the_frame_is_kept_when_the_paths_change(walk):
 
 def test_keyframes_are_added_and_removed_by_clicks_and_kept_by_a_reload(walk):
     assert slot_count(walk) == 3
-    walk.get_by_role("button", name="Add").click()
+    walk.get_by_test_id("stMain").get_by_role("button", name="Add").click()
     walk.locator('[class*="st-key-thumbs"] button').nth(3).click()
     walk.locator('[class*="st-key-slots"] button').nth(3).wait_for()
     walk.keyboard.press("Escape")
