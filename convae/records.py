@@ -11,6 +11,9 @@ from typing import Any
 from convae.errors import ConvaeError
 
 Row = dict[str, Any]
+# marks that change the direction of a text: with them "gnp.exe" can be shown as "exe.png"
+DIRECTION = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+                          "\ufffd")  # fmt: skip
 LONGEST = 1000  # characters of a text that is shown
 EPOCH = {"epoch": int, "step": int, "train_loss": float, "val_loss": float, "val_psnr": float,
          "elapsed_s": float}  # fmt: skip
@@ -39,7 +42,8 @@ def check_format(
 def value(given: Any, kind: type) -> Any:
     """`given` if it is of this kind (int, float, str, bool or dict), else None.
 
-    Numbers are finite, a float may be written as an integer, and texts can be encoded.
+    Numbers are finite, a float may be written as an integer; texts can be encoded
+    and keep no mark of direction.
     """
     if kind in (int, float):
         number = isinstance(given, int if kind is int else int | float)
@@ -48,7 +52,7 @@ def value(given: Any, kind: type) -> Any:
     elif not isinstance(given, kind):
         return None
     if kind is str:
-        return given[:LONGEST].encode(errors="replace").decode()
+        return given[:LONGEST].encode(errors="replace").decode().translate(DIRECTION)
     return given
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import files, processes
+from convae import files, processes, records
 from convae.errors import DataError
 
 Progress = Callable[[int, int | None, str], None]
@@ -137,7 +137,8 @@ def _fingerprint(
 
 
 def printable(class_names: Iterable[str]) -> tuple[str, ...]:
-    """The names with each surrogate, control character and line separator replaced by U+FFFD.
+    """The names with each surrogate, control character, line separator and mark of direction
+    replaced by U+FFFD.
 
     Surrogates come from file names that are not UTF-8 and from arrays; they cannot be encoded.
     Names that become equal by this are numbered; all others stay as they are.
@@ -146,7 +147,8 @@ def printable(class_names: Iterable[str]) -> tuple[str, ...]:
     taken, counts, result = set(class_names), Counter(), []
     for name in class_names:
         clean = unique = "".join(
-            "\ufffd" if unicodedata.category(c) in ("Cs", "Cc", "Zl", "Zp") else c for c in name
+            "\ufffd" if unicodedata.category(c) in ("Cs", "Cc", "Zl", "Zp") else c
+            for c in name.translate(records.DIRECTION)
         )
         while clean != name and unique in taken:
             counts[clean] += 1

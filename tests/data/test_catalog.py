@@ -176,3 +176,13 @@ def test_replaced_class_names_stay_different_from_those_that_are_there():
         "b",
         "b",
     )
+
+
+def test_an_npz_of_an_unknown_zip_version_is_named(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, test_images=np.zeros((2, 32, 32, 3), np.uint8))
+    content = bytearray(path.read_bytes())
+    content[content.rfind(b"PK\1\2") + 6] = 255
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="is not a .npz file"):
+        data.load(f"npz:{path}", "test")

@@ -154,3 +154,7 @@ def test_a_damaged_description_of_a_set_is_no_set(about, tmp_path):
     (tmp_path / "test.images").touch()
     (tmp_path / "test.labels").touch()
     assert disk_cache.opened_in(tmp_path) is None
+
+
+def test_class_names_keep_no_mark_of_direction():
+    assert disk_cache.printable(["a\u202egnp.exe", "b"]) == ("a\ufffdgnp.exe", "b")
