@@ -22,8 +22,8 @@ from convae.errors import ConvaeError
 from convae.models import checkpoints
 from tests.drills import trainings
 
-AIMED = 0.3  # share of the kills that wait for a save to begin; all of the negative control
-SAVE_S = 0.02  # about the time that a save takes
+AIMED = 0.4  # share of the kills that wait for a save to begin; all of the negative control
+SAVE_S = 0.004  # part of the time that a save takes
 KILLS_OF_A_RUN = 6  # before it may finish
 
 
