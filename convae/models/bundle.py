@@ -54,8 +54,9 @@ def accept(data: bytes) -> runs.Run:
         (run.path / runs.UPLOADED).touch()
         epoch = card["training"]["epoch"] or 0
         run.write_status(state="done", message="Uploaded; trained elsewhere.", epoch=epoch)
-        lines = "".join(json.dumps(row) + "\n" for row in upload.history(data))
-        files.write_atomically(run.path / "history.jsonl", lines.encode())
+        if rows := upload.history(data):
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            files.write_atomically(run.path / "history.jsonl", lines.encode())
         files.replace_together(
             [
                 (run.path / "model.safetensors", weights),

@@ -79,8 +79,8 @@ def test_a_zip_of_images_is_counted_by_its_entries_not_by_what_its_images_hold()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.png", mark)
-    _, problems = uploads.decode_uploads([buffer.getvalue()])
-    assert problems[0].startswith("Image 1 of zip 1 is not an image")
+    _, _, problems = uploads.decode_uploads([("b.zip", buffer.getvalue())])
+    assert "a.png" in problems[0] and "is not an image" in problems[0]
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"PK\x05\x06", zipped(3)[:-1], zipped(3)[40:]])
