@@ -115,3 +115,28 @@ def test_a_phone_shows_cells_that_a_finger_can_drag_without_scrolling(editor):
         area = part.bounding_box()
         assert area["x"] >= 0 and area["x"] + area["width"] <= 390
     assert_healthy(page)
+
+
+def test_the_code_length_keeps_the_first_values_and_an_edit_shows_the_whole_code(editor):
+    page = editor()
+    root, slider = page.locator(".editor"), page.locator(".editor .length input")
+    whole, picture = float(root.get_attribute("data-psnr")), rebuilt(page)
+    slider.hover()
+    page.locator(".editor[data-lengths]").wait_for()
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    slider.focus()
+    slider.press("Home")
+    assert "the first 1 of" in slider.get_attribute("aria-valuetext")
+    assert root.locator(".grid i.unused").count() == root.locator(".grid i").count() - 1
+    assert float(root.get_attribute("data-psnr")) != whole and rebuilt(page) != picture
+    assert "from 1 of " in root.locator(".psnr").inner_text()
+    slider.press("End")
+    assert float(root.get_attribute("data-psnr")) == whole and rebuilt(page) == picture
+    assert not sent  # the frames were decoded before
+    slider.press("Home")
+    cell = root.locator(".grid i").nth(3)
+    cell.focus()
+    cell.press("ArrowUp")
+    assert root.locator(".grid i.unused").count() == 0
+    assert_healthy(page)

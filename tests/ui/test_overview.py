@@ -1,9 +1,12 @@
 """What the Overview says: the losses, the architecture, where the program comes from."""
 
+import numpy as np
 import pytest
 
 from convae import __version__
-from convae.ui.overview import about, architecture
+from convae.evaluation import metrics
+from convae.models import checkpoints
+from convae.ui.overview import about, architecture, editing
 from tests.support.visiting import healthy, visit
 
 
@@ -40,3 +43,19 @@ def test_thumbnails_are_named_by_their_class(tiny_checkpoint):
     app = healthy(visit(data="Shapes"))
     names = [label.split("](")[0] for label in app.get("button_group")[0].options]
     assert names[0].startswith("![image 1, ") and names[11].startswith("![image 12, ")
+
+
+def test_prefixes_of_the_code_are_those_of_decode_with_the_edits(tiny_checkpoint):
+    checkpoint = checkpoints.load("tiny")
+    code = np.linspace(-1, 1, checkpoint.config.latent_dim).astype(np.float32)
+    spread = editing.Spread(np.zeros_like(code), np.ones_like(code))
+    image = np.zeros((32, 32, 3), np.uint8)
+    lengths = editing.lengths_of(checkpoint)
+    assert lengths[0] == 1 and lengths[-1] == len(code) and lengths == sorted(set(lengths))
+    found = editing.prefixes_of(checkpoint, spread, image, code, {0: 2.0})
+    edited = code.copy()
+    edited[0] = 2.0
+    for length, picture, psnr in zip(lengths, found.images, found.psnr, strict=True):
+        expected = checkpoint.decode(edited[None], length)
+        np.testing.assert_array_equal(picture, expected[0])
+        assert psnr == pytest.approx(float(metrics.psnr(image[None], expected)[0]))

@@ -41,9 +41,37 @@ export default function ({ data, parentElement, setStateValue }) {
     at(".readout").textContent = `${me.code.length.toLocaleString("en")} values` +
       (count ? `, ${count} edited` : ": drag a cell up or down");
   };
+  const slider = at(".length input"), lengths = data.lengths ?? [];
+  const whole = () => me.length >= lengths.length - 1;
+  const kept = () => lengths[me.length] ?? me.code.length;
+  const paintLength = () => {
+    slider.value = me.length;
+    slider.setAttribute("aria-valuetext", `the first ${kept()} of ${me.code.length} values`);
+    at(".length output").textContent = kept().toLocaleString("en");
+    [...cells()].forEach((node, cell) => node.classList.toggle("unused", cell >= kept()));
+  };
+  const setLength = (place) => {
+    if (place === me.length) return;
+    me.length = place;
+    paintLength();
+    refresh();
+  };
+  const requestPrefixes = () => {
+    const key = JSON.stringify(me.edits);
+    if (me.prefixes?.key === key || me.requestedPrefixes === key) return;
+    me.requestedPrefixes = key;
+    me.send("request", { token: me.token, prefixes: true, edits: { ...me.edits } });
+    clearTimeout(me.againPrefixes);  // as in request
+    me.againPrefixes = setTimeout(() => {
+      if (me.requestedPrefixes !== key) return;
+      me.requestedPrefixes = "";
+      if (!whole()) requestPrefixes();
+    }, 2000);
+  };
   const result = (image, tile, psnr) => {
     draw(at(".rebuilt"), image, tile);
-    const rebuilt = Object.keys(me.edits).length ? "from the edited code" : "rebuilt";
+    const rebuilt = !whole() ? `from ${kept()} of ${me.code.length} values`
+      : Object.keys(me.edits).length ? "from the edited code" : "rebuilt";
     at(".psnr").textContent = `${rebuilt}, ${psnr.toFixed(1)} dB`;
     at(".rebuilt").setAttribute("aria-label", `reconstruction ${rebuilt}, ${psnr.toFixed(1)} dB`);
     root.dataset.psnr = psnr.toFixed(3);
@@ -61,7 +89,13 @@ export default function ({ data, parentElement, setStateValue }) {
       if (me.cell === cell) request(cell);
     }, 2000);
   };
-  const refresh = () => {  // the picture that belongs to the edits, if it is here
+  const refresh = () => {  // the picture that belongs to length and edits, if it is here
+    if (!whole()) {
+      const { key, sheet, psnr } = me.prefixes ?? {};
+      if (key === JSON.stringify(me.edits)) result(sheet, me.length, psnr[me.length]);
+      else requestPrefixes();
+      return;
+    }
     if (!Object.keys(me.edits).length) { if (me.plain) result(me.plain, 0, me.plainPsnr); return; }
     const found = me.frames.get(keyOf(me.cell, others(me.cell)));
     if (!found) { request(me.cell); return; }
@@ -78,6 +112,7 @@ export default function ({ data, parentElement, setStateValue }) {
     if (edited(cell) && me.edits[cell] === limited) return;
     me.cell = cell;
     me.edits[cell] = limited;
+    setLength(lengths.length - 1);  // an edit is shown with the whole code
     paint(cell); tell(cell); refresh();
   };
   const unset = (cell) => {
@@ -162,10 +197,15 @@ export default function ({ data, parentElement, setStateValue }) {
     rest(); refresh(); commit();
   };
 
+  slider.oninput = () => setLength(Number(slider.value));
+  slider.onpointerenter = slider.onfocus = requestPrefixes;  // decoded before it is moved
+
   if (me.token !== data.token) {
     Object.assign(me, { token: data.token, code: data.code, edits: { ...data.edits }, cell: 0,
       focus: 0, frames: new Map(), requested: "", plain: null, plainPsnr: data.plainPsnr,
-      drag: null });
+      drag: null, length: lengths.length - 1, prefixes: null, requestedPrefixes: "" });
+    slider.max = Math.max(lengths.length - 1, 0);
+    at(".length").hidden = !lengths.length;
     root.style.setProperty("--columns", data.columns);
     grid.setAttribute("aria-label", "The code; arrow up and down change a value, left and right "
       + "move to another, Delete resets it");
@@ -178,6 +218,7 @@ export default function ({ data, parentElement, setStateValue }) {
       return node;
     }));
     data.code.forEach((_, cell) => paint(cell));
+    paintLength();
     const [low, middle, high] = [-REACH, 0, REACH].map(color);
     at(".legend i").style.background = `linear-gradient(90deg, ${low}, ${middle}, ${high})`;
     at(".legend i").title = data.scale;
@@ -207,9 +248,20 @@ export default function ({ data, parentElement, setStateValue }) {
         if (me.cell === cell) refresh();
       });
   }
+  if (data.prefixes && data.prefixes.token === me.token) {
+    const { edits, psnr, sheet } = data.prefixes, key = JSON.stringify(edits);
+    if (me.prefixes?.key !== key)
+      picture(sheet, (image) => {
+        me.prefixes = { key, psnr, sheet: image };
+        if (me.requestedPrefixes === key) me.requestedPrefixes = "";
+        root.dataset.lengths = psnr.length;
+        if (!whole()) refresh();
+      });
+  }
   return () => {
     grid.removeEventListener("focusin", focused);
     clearTimeout(me.hover);
     clearTimeout(me.again);
+    clearTimeout(me.againPrefixes);
   };
 }

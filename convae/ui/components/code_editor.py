@@ -1,5 +1,7 @@
 """A code as a grid of cells that can be dragged, between the image and its reconstruction.
 
+A slider keeps only the first values of the code.
+
 The decoder runs on the server. As soon as the pointer rests on a cell, or it is grabbed, the
 browser asks for the frames along its value (`Frames`); dragging then needs no server. A decode for
 each step of a drag would wait for a round trip each time, 100 ms and more.
@@ -40,6 +42,17 @@ class Frames(NamedTuple):
     psnr: list[float]
 
 
+class Prefixes(NamedTuple):
+    """Reconstructions from the first values of a code with its edits.
+
+    images: uint8 (F, 32, 32, 3), one for each length. psnr: F floats, dB.
+    """
+
+    edits: Mapping[int, float]
+    images: np.ndarray
+    psnr: list[float]
+
+
 def columns_of(latent_dim: int) -> int:
     """Cells side by side: a power of two, so that the grid is square or wider than tall."""
     return 2 ** math.ceil(math.log2(max(1.0, math.sqrt(latent_dim))))
@@ -53,14 +66,15 @@ def state(key: str) -> Mapping[str, Any]:
 def code_editor(
     token: str, image: np.ndarray, code: np.ndarray, edits: Mapping[int, float],
     plain: tuple[np.ndarray, float], current: tuple[np.ndarray, float], frames: Frames | None,
-    *, size: int, name: str, scale: str, key: str,
+    lengths: list[int], prefixes: Prefixes | None, *, size: int, name: str, scale: str, key: str,
 ) -> None:  # fmt: skip
     """Draw image, code and reconstruction.
 
     token: names image and model; with another one the browser drops its edits. image: uint8 (32,
     32, 3). code: standardized float (latent_dim,). plain, current: (reconstruction, PSNR in dB) of
-    the code as it was and with the edits. size: how many numbers determine the image. scale: what
-    one standard deviation is.
+    the code as it was and with the edits. lengths: those of the slider, rising to latent_dim;
+    empty: no slider. size: how many numbers determine the image. scale: what one standard
+    deviation is.
     """
     data = {
         "token": token,
@@ -76,6 +90,14 @@ def code_editor(
         "current": pictures.data_url(current[0]),
         "currentPsnr": current[1],
         "frames": frames and _packed(token, frames),
+        "lengths": lengths,
+        "prefixes": prefixes
+        and {
+            "token": token,
+            "edits": {str(cell): value for cell, value in sorted(prefixes.edits.items())},
+            "sheet": _sheet(prefixes.images),
+            "psnr": prefixes.psnr,
+        },
     }
     component("code_editor", **CONSTANTS)(
         data=data, key=key, on_edits_change=lambda: None, on_request_change=lambda: None
@@ -83,12 +105,16 @@ def code_editor(
 
 
 def _packed(token: str, frames: Frames) -> dict[str, Any]:
-    sheet = pixels.contact_sheet(frames.images, len(frames.images), scale=1, gap=0)
     return {
         "token": token,
         "cell": frames.cell,
         "edits": {str(cell): value for cell, value in sorted(frames.edits.items())},
         "values": frames.values,
-        "sheet": pictures.data_url(sheet),
+        "sheet": _sheet(frames.images),
         "psnr": frames.psnr,
     }
+
+
+def _sheet(images: np.ndarray) -> str:
+    """All images uint8 (F, 32, 32, 3) side by side, as a data URL."""
+    return pictures.data_url(pixels.contact_sheet(images, len(images), scale=1, gap=0))

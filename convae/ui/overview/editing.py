@@ -19,12 +19,13 @@ from convae.process_state import one_thread
 from convae.ui import caches
 from convae.ui.address import UPLOADS
 from convae.ui.components import code_editor
-from convae.ui.components.code_editor import REACH, STEP, Frames
+from convae.ui.components.code_editor import REACH, STEP, Frames, Prefixes
 
 KEY, ADDRESS, KEPT = "overview-editor", "overview-edits", "overview-edited"
 SAMPLE = 100  # images whose codes give mean and standard deviation of each value
 FEWEST = 10  # with fewer images a standard deviation says little
 MOST_IN_ADDRESS = 12  # edits
+LENGTHS = 24  # of the slider, from 1 to latent_dim
 VALUES = np.arange(-REACH, REACH + STEP / 2, STEP).tolist()
 
 
@@ -85,6 +86,30 @@ def frames_along(
         rebuilt = checkpoint.decode(codes)
     psnr = [_psnr(image, item) for item in rebuilt]
     return Frames(cell, dict(edits), VALUES, rebuilt, psnr)
+
+
+def lengths_of(checkpoint: Checkpoint) -> list[int]:
+    """The lengths of the slider; none for a model whose mean code is not known."""
+    if checkpoint.model.code_mean is None:
+        return []
+    return (
+        np.unique(np.geomspace(1, checkpoint.config.latent_dim, LENGTHS).round())
+        .astype(int)
+        .tolist()
+    )
+
+
+def prefixes_of(
+    checkpoint: Checkpoint, spread: Spread, image: np.ndarray, code: np.ndarray,
+    edits: Mapping[int, float],
+) -> Prefixes:  # fmt: skip
+    """The reconstructions from the first values of the edited code, the others at their mean."""
+    edited = spread.edited(code, edits)[None]
+    with one_thread():
+        rebuilt = np.concatenate(
+            [checkpoint.decode(edited, length) for length in lengths_of(checkpoint)]
+        )
+    return Prefixes(dict(edits), rebuilt, [_psnr(image, item) for item in rebuilt])
 
 
 def _psnr(image: np.ndarray, rebuilt: np.ndarray) -> float:
@@ -148,10 +173,14 @@ def _editor(
     spread = reference_spread(checkpoint, images)
     sent = code_editor.state(KEY)
     edits = _edits(token, sent.get("edits"), place, len(code))
-    frames, request = None, sent.get("request") or {}
-    if request.get("token") == token and request.get("cell") in range(len(code)):
+    frames, prefixes, request = None, None, sent.get("request") or {}
+    lengths = lengths_of(checkpoint)
+    if request.get("token") == token:
         others = checked(request.get("edits"), len(code))
-        frames = frames_along(checkpoint, spread, image, code, others, int(request["cell"]))
+        if lengths and request.get("prefixes"):
+            prefixes = prefixes_of(checkpoint, spread, image, code, others)
+        elif request.get("cell") in range(len(code)):
+            frames = frames_along(checkpoint, spread, image, code, others, int(request["cell"]))
     plain = (rebuilt, _psnr(image, rebuilt))
     current = plain
     if edits:
@@ -159,7 +188,7 @@ def _editor(
         current = (decoded, _psnr(image, decoded))
     code_editor.code_editor(
         token, image, spread.standardized(code), edits, plain, current, frames,
-        size=images.real_dimension,
+        lengths, prefixes, size=images.real_dimension,
         name=images.class_names[images.labels[place]] if images.class_names else "original image",
         scale="Standard deviations from the mean, of the codes of the chosen image set.",
         key=KEY,
@@ -167,7 +196,8 @@ def _editor(
     st.caption(
         "Each cell is one value of the code, in standard deviations from the mean of the codes of "
         "the chosen images. **Drag a cell up or down** (or use the arrow keys): the decoder shows "
-        "what the value does. A double click or Delete resets the cell."
+        "what the value does. A double click or Delete resets the cell. **Code length** keeps only "
+        "the first values; the others are at their mean."
     )
 
 
