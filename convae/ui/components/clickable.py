@@ -23,7 +23,7 @@ def bars(
     items = [
         {
             "word": word,
-            "value": f"{value:.3g}{unit}",
+            "value": f"{value:#.3g}".rstrip(".") + unit,  # 7.50, but 100
             "share": round(100 * float(value) / longest, 1),
         }
         for word, value in zip(words, values, strict=True)
