@@ -20,6 +20,12 @@ WIDTH, HEIGHT, SHOWN = 1180, 740, 900  # of the window; width of the animation, 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+# scrolls to the chart, or to the top of a page that has none yet
+CHART = """() => {
+  const chart = document.querySelector("[data-testid=stVegaLiteChart]");
+  if (chart) chart.scrollIntoView({ block: "end" });
+  else document.querySelector("[data-testid=stMain]").scrollTo(0, 0);
+}"""
 Frame = tuple[bytes, int]  # PNG, how long it is shown in ms
 
 
@@ -57,15 +63,13 @@ def overview(page: "Page") -> Iterator[Frame]:
 
 def train(page: "Page") -> Iterator[Frame]:
     """The preset Live demo from the click on Start to its result."""
-    page.get_by_text("Live demo", exact=True).first.click()
-    settle(page)
     yield shot(page, 1_200)
     page.locator(".st-key-train-start button").click()
     headline = page.locator(".st-key-train-headline")
     headline.wait_for()
     page.wait_for_timeout(3_000)
     for _ in range(40):
-        page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTo(0, 0)")
+        page.evaluate(CHART)
         yield shot(page, 350)
         if headline.get_by_text("Done").count():
             break
