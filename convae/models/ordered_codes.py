@@ -6,11 +6,13 @@ with K components. The decoder of a model trained with nested dropout is conditi
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from convae.errors import ConvaeError
 
+LENGTHS = 24  # of a slider over the code length
 NODES = 9  # basis functions of the logarithm of K
 
 
@@ -28,6 +30,11 @@ def length_basis(keep: Tensor, latent_dim: int) -> Tensor:
     place = keep.float().log() / math.log(latent_dim) * (NODES - 1)
     nodes = torch.arange(NODES, device=keep.device)
     return (1 - (place[:, None] - nodes).abs()).clamp(min=0)
+
+
+def lengths_of(latent_dim: int) -> list[int]:
+    """About LENGTHS code lengths from 1 to latent_dim, evenly spaced on a logarithmic axis."""
+    return np.unique(np.geomspace(1, latent_dim, LENGTHS).round().astype(int)).tolist()
 
 
 def checked_length(keep: int, latent_dim: int) -> int:

@@ -77,3 +77,16 @@ def open_page(browser, server):
     yield go
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def editor(open_page):
+    """`editor(width=390)`: the Overview with drawn shapes, its code editor ready."""
+
+    def go(**options):
+        page = open_page("?data=Shapes", **options)
+        page.wait_for_selector(".editor[data-psnr]")
+        settle(page)
+        return page
+
+    return go

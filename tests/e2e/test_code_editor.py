@@ -1,7 +1,6 @@
 """The code editor of the Overview in a browser: drag, keys, reset, touch, its latency."""
 
 import numpy as np
-import pytest
 
 from tests.support.browser_pages import assert_healthy
 from tests.support.browsing import settle
@@ -31,17 +30,6 @@ DRAG = """async (root) => {
 
 def rebuilt(page) -> str:
     return page.locator(".rebuilt").evaluate("canvas => canvas.toDataURL()")
-
-
-@pytest.fixture
-def editor(open_page):
-    def go(**options):
-        page = open_page("?data=Shapes", **options)
-        page.wait_for_selector(".editor[data-psnr]")
-        settle(page)
-        return page
-
-    return go
 
 
 def test_a_drag_changes_the_reconstruction_within_50_ms(editor, record_property):

@@ -3,26 +3,14 @@
 import pytest
 
 from tests.support.browser_pages import assert_healthy
-from tests.support.browsing import settle
 
 # CSS pixels: 1024, and what a window of 1440 pixels has at a zoom of 200 %
 WIDTHS = (1024, 720)
 
 
-@pytest.fixture
-def overview(open_page):
-    def go(**options):
-        page = open_page("?data=Shapes", **options)
-        page.wait_for_selector(".editor[data-psnr]")
-        settle(page)
-        return page
-
-    return go
-
-
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_pictures_stay_large_and_inside_the_margins(overview, width):
-    page = overview(width=width)
+def test_the_pictures_stay_large_and_inside_the_margins(editor, width):
+    page = editor(width=width)
     assert_healthy(page)
     inside = page.locator('[data-testid="stMainBlockContainer"]').evaluate("""block => {
       const box = block.getBoundingClientRect(), style = getComputedStyle(block);
@@ -36,8 +24,8 @@ def test_the_pictures_stay_large_and_inside_the_margins(overview, width):
         assert inside[0] - 0.5 <= box["x"] and box["x"] + box["width"] <= inside[1] + 0.5
 
 
-def test_thumbnails_are_as_pixelated_as_the_pictures_and_named_by_their_class(overview):
-    page = overview()
+def test_thumbnails_are_as_pixelated_as_the_pictures_and_named_by_their_class(editor):
+    page = editor()
     thumbnails = page.locator('[class*="st-key-thumbs"] button img')
     for thumbnail in thumbnails.all():
         assert thumbnail.evaluate("image => image.naturalWidth") == 32
@@ -51,8 +39,8 @@ def test_thumbnails_are_as_pixelated_as_the_pictures_and_named_by_their_class(ov
 
 
 @pytest.mark.parametrize("width", (1280, 390))
-def test_a_dotted_term_opens_its_sentence_by_keyboard_and_mouse(overview, width):
-    page = overview(width=width)
+def test_a_dotted_term_opens_its_sentence_by_keyboard_and_mouse(editor, width):
+    page = editor(width=width)
     term = page.locator(".cv-term").first
     note = term.locator(".cv-note")
     assert not note.is_visible()

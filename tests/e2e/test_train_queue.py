@@ -6,7 +6,7 @@ import pytest
 
 from convae import runs
 from convae.runs import queue
-from tests.support.browser_pages import assert_healthy, pixels
+from tests.support.browser_pages import assert_healthy, button, pixels, setting
 from tests.support.browsing import settle
 from tests.support.own_server import OwnServer
 from tests.support.waiting import wait_for
@@ -22,17 +22,6 @@ def server(own_folders):
         queue.cancel(entry.id)
     for run in runs.listing():
         run.stop()
-
-
-def button(page, name):
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def setting(page, name, value):
-    field = page.locator(f".st-key-train-{name} input")
-    field.fill(str(value))
-    field.press("Tab")
-    settle(page)
 
 
 SEEN = """() => {  // what is on the page, in every frame from now on

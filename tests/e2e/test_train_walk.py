@@ -10,7 +10,7 @@ import pytest
 from convae import runs
 from convae.flat_config import from_flat
 from convae.runs import snapshots
-from tests.support.browser_pages import assert_healthy, chosen, pixels
+from tests.support.browser_pages import assert_healthy, button, chosen, pixels, setting
 from tests.support.browsing import settle
 from tests.support.own_server import OwnServer
 from tests.support.waiting import wait_for
@@ -42,17 +42,6 @@ def visit(browser, app):
     yield go
     for context in contexts:
         context.close()
-
-
-def button(page, name):
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def setting(page, name, value):
-    field = page.locator(f".st-key-train-{name} input")
-    field.fill(str(value))
-    field.press("Tab")
-    settle(page)
 
 
 def open_settings(page):

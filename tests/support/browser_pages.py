@@ -43,3 +43,16 @@ def content(page, button: str) -> bytes:
         page.get_by_role("button", name=button, exact=True).click()
     with open(download.value.path(), "rb") as file:
         return file.read()
+
+
+def button(page, name: str):
+    """The button of exactly this name."""
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def setting(page, name: str, value) -> None:
+    """Type the value into this field of the training form."""
+    field = page.locator(f".st-key-train-{name} input")
+    field.fill(str(value))
+    field.press("Tab")
+    settle(page)

@@ -50,7 +50,7 @@ def test_prefixes_of_the_code_are_those_of_decode_with_the_edits(tiny_checkpoint
     code = np.linspace(-1, 1, checkpoint.config.latent_dim).astype(np.float32)
     spread = editing.Spread(np.zeros_like(code), np.ones_like(code))
     image = np.zeros((32, 32, 3), np.uint8)
-    lengths = editing.lengths_of(checkpoint)
+    lengths = editing.slider_lengths(checkpoint)
     assert lengths[0] == 1 and lengths[-1] == len(code) and lengths == sorted(set(lengths))
     found = editing.prefixes_of(checkpoint, spread, image, code, {0: 2.0})
     edited = code.copy()

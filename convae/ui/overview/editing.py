@@ -15,6 +15,7 @@ import streamlit as st
 from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.models.checkpoints import Checkpoint
+from convae.models.ordered_codes import lengths_of
 from convae.process_state import one_thread
 from convae.ui import caches
 from convae.ui.address import UPLOADS
@@ -25,7 +26,6 @@ KEY, ADDRESS, KEPT = "overview-editor", "overview-edits", "overview-edited"
 SAMPLE = 100  # images whose codes give mean and standard deviation of each value
 FEWEST = 10  # with fewer images a standard deviation says little
 MOST_IN_ADDRESS = 12  # edits
-LENGTHS = 24  # of the slider, from 1 to latent_dim
 VALUES = np.arange(-REACH, REACH + STEP / 2, STEP).tolist()
 
 
@@ -88,15 +88,10 @@ def frames_along(
     return Frames(cell, dict(edits), VALUES, rebuilt, psnr)
 
 
-def lengths_of(checkpoint: Checkpoint) -> list[int]:
+def slider_lengths(checkpoint: Checkpoint) -> list[int]:
     """The lengths of the slider; none for a model whose mean code is not known."""
-    if checkpoint.model.code_mean is None:
-        return []
-    return (
-        np.unique(np.geomspace(1, checkpoint.config.latent_dim, LENGTHS).round())
-        .astype(int)
-        .tolist()
-    )
+    known = checkpoint.model.code_mean is not None
+    return lengths_of(checkpoint.config.latent_dim) if known else []
 
 
 def prefixes_of(
@@ -107,7 +102,7 @@ def prefixes_of(
     edited = spread.edited(code, edits)[None]
     with one_thread():
         rebuilt = np.concatenate(
-            [checkpoint.decode(edited, length) for length in lengths_of(checkpoint)]
+            [checkpoint.decode(edited, length) for length in slider_lengths(checkpoint)]
         )
     return Prefixes(dict(edits), rebuilt, [_psnr(image, item) for item in rebuilt])
 
@@ -174,7 +169,7 @@ def _editor(
     sent = code_editor.state(KEY)
     edits = _edits(token, sent.get("edits"), place, len(code))
     frames, prefixes, request = None, None, sent.get("request") or {}
-    lengths = lengths_of(checkpoint)
+    lengths = slider_lengths(checkpoint)
     if request.get("token") == token:
         others = checked(request.get("edits"), len(code))
         if lengths and request.get("prefixes"):

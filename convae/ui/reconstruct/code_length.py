@@ -15,6 +15,7 @@ from convae.data import ImageSet
 from convae.evaluation import compressors, metrics, quantization
 from convae.evaluation.pca import PCA
 from convae.models.checkpoints import Checkpoint
+from convae.models.ordered_codes import lengths_of
 from convae.plots.code_length import psnr_over_length
 from convae.ui import caches, glossary, long_work, model_cards, pickers
 from convae.ui.components.scrubber import Card, frame_scrubber
@@ -22,7 +23,6 @@ from convae.ui.escape import plain
 from convae.ui.reconstruct import length_downloads
 from convae.ui.reconstruct.comparison import CURVE, Contest
 
-COUNT = 24  # lengths from 1 to latent_dim
 MOST = 16  # images to choose from
 BELOW = 8  # images in the rows under the slider
 LEVEL_DB = 0.005  # a smaller difference disappears in two decimals
@@ -41,11 +41,6 @@ class Frames(NamedTuple):
         """PSNR (dB) at each length: of one image, or of all as one set."""
         errors = self.mse.mean(axis=1) if place is None else self.mse[:, place]
         return [metrics.capped_psnr(float(error)) for error in errors]
-
-
-def lengths_of(latent_dim: int) -> list[int]:
-    """About COUNT code lengths from 1 to latent_dim, evenly spaced on a logarithmic axis."""
-    return np.unique(np.geomspace(1, latent_dim, COUNT).round().astype(int)).tolist()
 
 
 def show_code_length(held: Contest, sample: ImageSet) -> None:
