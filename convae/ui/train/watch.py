@@ -168,7 +168,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
             {
                 "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
                 "Loss": f"{loss:.5f}" if loss else "-",
-                "Speed": f"{speed:,.0f} images/s" if speed else "-",
+                "Images per second": f"{speed:,.0f}" if speed else "-",
                 "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
                 "Memory": f"{memory:,.0f} MB" if memory else "-",
             },
