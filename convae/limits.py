@@ -1,4 +1,4 @@
-"""Limits of a public server, set by environment variables; without them there are none.
+"""Limits of a server, set by environment variables; without them only a UMAP is limited.
 
 CONVAE_TRAINING       off: training, uploads and deletion are disabled; on: every visitor may;
                       unset: visitors on the same machine may (convae/ui/access.py)
@@ -9,13 +9,17 @@ CONVAE_MAX_EPOCHS     maximum number of epochs of a run
 CONVAE_MAX_IMAGES     maximum number of training images of a run
 CONVAE_MAX_MINUTES    a run is stopped after this time; its model is kept
 CONVAE_MAX_RUNS       maximum number of run folders, uploads included
+CONVAE_MAX_UMAP_MINUTES  a UMAP of a page is stopped after this time, 10 by default
 """
 
+import math
 import os
 from dataclasses import replace
 
 from convae.config import TrainConfig
 from convae.errors import ConfigError, RunError
+
+UMAP_MINUTES = 10.0  # 10,000 codes take a minute
 
 
 def _limit(name: str) -> int:
@@ -80,3 +84,20 @@ def out_of_time(elapsed_s: float) -> bool:
     """Whether a run has trained for as long as the limit allows."""
     minutes = _limit("CONVAE_MAX_MINUTES")
     return bool(minutes) and elapsed_s > 60 * minutes
+
+
+def umap_minutes() -> float:
+    """How long a UMAP of a page may take; ConfigError unless it is a number above 0."""
+    given = os.environ.get("CONVAE_MAX_UMAP_MINUTES", "").strip()
+    if not given:
+        return UMAP_MINUTES
+    try:
+        minutes = float(given)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes < 1e6:
+        raise ConfigError(
+            f"CONVAE_MAX_UMAP_MINUTES (={given[:40]!r}) must be a number of minutes above 0; "
+            f"without it a UMAP takes at most {UMAP_MINUTES:g} minutes."
+        )
+    return minutes

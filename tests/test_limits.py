@@ -41,3 +41,16 @@ def test_a_limit_that_is_no_number_is_named(monkeypatch):
     monkeypatch.setenv("CONVAE_MAX_EPOCHS", "many")
     with pytest.raises(ConfigError, match="CONVAE_MAX_EPOCHS"):
         limits.capped(from_flat({}))
+
+
+def test_a_umap_takes_ten_minutes_unless_another_limit_is_set(monkeypatch):
+    assert limits.umap_minutes() == 10
+    monkeypatch.setenv("CONVAE_MAX_UMAP_MINUTES", "2.5")
+    assert limits.umap_minutes() == 2.5
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "nan", "inf", "ten", "1e9"])
+def test_a_limit_of_a_umap_that_is_no_time_is_named(monkeypatch, wrong):
+    monkeypatch.setenv("CONVAE_MAX_UMAP_MINUTES", wrong)
+    with pytest.raises(ConfigError, match="CONVAE_MAX_UMAP_MINUTES.*above 0"):
+        limits.umap_minutes()

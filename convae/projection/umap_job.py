@@ -2,12 +2,12 @@
 
     CONVAE_CACHE_DIR/maps/jobs/<key>/  codes.npy      float32 (N, latent_dim)
                                        settings.json  the settings of the map
-                                       status.json, lock, log.txt
+                                       status.json, lock, log.txt, overtime.txt
 
 The process is `python -m convae.projection.umap_job FOLDER`. It loads umap and no torch, runs at a
 lower priority than the pages, and outlives the session that started it; sessions that ask for the
 same map wait for the same process. Only one runs at a time: it needs a core and some hundred
-megabytes.
+megabytes. It ends after `limits.umap_minutes`.
 """
 
 import json
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import config, processes, records
+from convae import config, limits, processes, records
 from convae.errors import ConvaeError
 from convae.jobs import Job
-from convae.projection import maps
+from convae.projection import maps, time_limit
 from convae.projection.maps import Settings
 
 NICE = 5
@@ -62,23 +62,24 @@ def _kept(key: str) -> bool:
     return (maps.folder() / f"{key}.npz").is_file()
 
 
-def start(key: str, codes: np.ndarray, settings: Settings) -> None:
+def start(key: str, codes: np.ndarray, settings: Settings) -> bool:
     """Start to compute the map of codes (N, latent_dim), saved under this key; returns at once.
 
-    Does nothing while that map is being computed. ConvaeError where UMAP cannot use these settings,
-    or another map is being computed.
+    False, and nothing is started, while that map is being computed. ConvaeError where UMAP cannot
+    use these settings, or another map is being computed.
     """
     maps.check_umap(len(codes), settings)
+    limits.umap_minutes()  # a wrong value is an error here, not in the process
     job = Job(_jobs() / key)
     try:
         job.path.mkdir(parents=True, exist_ok=True)
         if status(key).state == "working":
-            return
+            return False
         # a process that has written its last status may not have exited yet
         slot = processes.take_lock(_jobs() / ".slot", wait_s=1)
         if slot is None:
             if status(key).state == "working":
-                return
+                return False
             raise ConvaeError("Another UMAP is being computed; only one runs at a time.")
         lock = job.take_lock(wait_s=1)
         if lock is None:
@@ -90,10 +91,12 @@ def start(key: str, codes: np.ndarray, settings: Settings) -> None:
             "CONVAE_CACHE_DIR to a folder that you can write to."
         ) from None
     try:
+        time_limit.clear(job.path)
         np.save(job.path / "codes.npy", codes)
         (job.path / "settings.json").write_text(json.dumps(asdict(settings)))
         job.write_status(state="working", stage="Starting", started=time.time())
         job.spawn(["convae.projection.umap_job", str(job.path)], (lock, slot))
+        return True
     except OSError as error:
         raise ConvaeError(f"The UMAP could not be started: {error.strerror}.") from None
     finally:
@@ -110,6 +113,8 @@ def status(key: str) -> Status:
     if latest.state == "working" and not job.running():
         if _kept(key):  # saved between the two checks
             return Status("done", 1.0)
+        if time_limit.exceeded(job.path):
+            return Status("failed", message=time_limit.message())
         return Status("failed", message="The UMAP process ended before the map was computed.")
     return latest
 
@@ -136,6 +141,7 @@ def work(path: Path) -> None:
             )
 
     try:
+        time_limit.TimeLimit(path).start()
         settings = config.from_dict(Settings, json.loads((path / "settings.json").read_text()))
         progress(0.0, "Loading UMAP")
         points = maps.fit_umap(np.load(path / "codes.npy"), settings, progress).embedding_

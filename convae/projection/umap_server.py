@@ -17,7 +17,7 @@ import numpy as np
 
 from convae import config, files, processes
 from convae.jobs import Job
-from convae.projection import durations, maps, umap_job
+from convae.projection import durations, maps, time_limit, umap_job
 from convae.projection import umap_service as service
 from convae.projection.maps import Settings
 
@@ -33,24 +33,31 @@ def work(path: Path, idle_s: float = IDLE_S) -> None:
     locks, job = processes.keep_locks(), Job(path)
     started = job.read_status().get("started") or time.time()
     watch, answered = durations.Stopwatch(path.parent / "durations.json"), set()
+    limit = time_limit.TimeLimit(path)
+    limit.start()
 
     def progress(share: float, stage: str) -> None:
         values = dict(state="working", share=share, stage=stage) | watch.status()
         job.write_status(**values, started=started, pid=os.getpid())
 
     def begin(kind: str) -> None:
+        limit.start()
         watch.begin(service.answer_step(kind, kind not in answered))
         answered.add(kind)
         progress(0.9, "Computing the answer")
+
+    def end() -> None:
+        limit.stop()
+        watch.end()
 
     try:
         settings = config.from_dict(Settings, json.loads((path / "settings.json").read_text()))
         with np.load(path / "map.npz", allow_pickle=False) as file:
             watch.begin(service.start_step(len(file["codes"])), started)
             mapper = maps.umap_of_map(file["codes"], file["points"], settings, progress)
-        watch.end()
+        end()
         while True:
-            _answer_all(mapper, job, idle_s, begin, watch)
+            _answer_all(mapper, job, idle_s, begin, end)
             job.write_status(state="none")
             while locks:
                 processes.release_lock(locks.pop())
@@ -65,17 +72,19 @@ def work(path: Path, idle_s: float = IDLE_S) -> None:
             request.unlink(missing_ok=True)
         job.write_status(state="failed", message=f"UMAP could not answer: {error}"[:300])
         raise
+    finally:
+        limit.stop()
 
 
 def _answer_all(
-    mapper: Any, job: Job, idle_s: float, begin: Callable[[str], None], watch: durations.Stopwatch
+    mapper: Any, job: Job, idle_s: float, begin: Callable[[str], None], end: Callable[[], None]
 ) -> None:
-    """Answer questions until none came for `idle_s`."""
+    """Answer questions until none came for `idle_s`; begin(kind) and end() around each."""
     last = time.monotonic()
     while True:
         for path in service.waiting(job):
             if answer(mapper, path, begin):
-                watch.end()
+                end()
             last = time.monotonic()
         job.write_status(state="ready", pid=os.getpid())
         while not service.waiting(job):

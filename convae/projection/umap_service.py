@@ -8,10 +8,11 @@ points, then waits for questions in its folder, a job (see `convae.jobs`):
                                          settings.json   the settings of the map
                                          ask-<id>.npz    a question: kind, values
                                          answer-<id>.npy its answer
-                                         status.json, lock, log.txt
+                                         status.json, lock, log.txt, overtime.txt
                                    durations.json        measured seconds of each step
 
-Only one runs at a time: it needs some hundred megabytes.
+Only one runs at a time: it needs some hundred megabytes. It ends where a step takes longer than
+`limits.umap_minutes`.
 """
 
 import hashlib
@@ -25,10 +26,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convae import files, processes
+from convae import files, limits, processes
 from convae.errors import ConvaeError
 from convae.jobs import Job
-from convae.projection import durations, maps
+from convae.projection import durations, maps, time_limit
 from convae.projection.maps import Settings
 from convae.projection.umap_job import Status
 
@@ -63,6 +64,11 @@ def answer(key: str, question_id: str) -> np.ndarray | None:
         return None
 
 
+def is_asked(key: str, question_id: str) -> bool:
+    """Whether a session has asked this question and waits for the answer."""
+    return (folder() / key / f"ask-{question_id}.npz").is_file()
+
+
 def forget(key: str, question_id: str) -> None:
     """Remove the answer to a question, for codes that may not stay in the shared cache."""
     (folder() / key / f"answer-{question_id}.npy").unlink(missing_ok=True)
@@ -75,6 +81,8 @@ def status(key: str) -> Status:
     if latest.state in ("working", "ready") and not job.running():
         if latest.state == "ready":  # it ended after a while without questions
             return Status()
+        if time_limit.exceeded(job.path):
+            return Status("failed", message=time_limit.message())
         return Status("failed", message="The UMAP process ended before it answered.")
     return latest
 
@@ -89,6 +97,7 @@ def ask(
     or the folder cannot be written to.
     """
     question_id, job = question(kind, values), Job(folder() / key)
+    limits.umap_minutes()  # a wrong value is an error here, not in the process
     if answer(key, question_id) is not None:
         return question_id
     try:
@@ -97,7 +106,7 @@ def ask(
         np.savez(buffer, kind=np.array(kind), values=np.asarray(values, np.float32))
         files.write_atomically(job.path / f"ask-{question_id}.npz", buffer.getvalue())
         if not job.running():
-            _start(job, codes, points, settings)
+            _start(job, codes, points, settings, question_id)
     except OSError as error:
         raise ConvaeError(
             f"UMAP cannot be asked, {maps.folder()} cannot be written to "
@@ -106,7 +115,9 @@ def ask(
     return question_id
 
 
-def _start(job: Job, codes: np.ndarray, points: np.ndarray, settings: Settings) -> None:
+def _start(
+    job: Job, codes: np.ndarray, points: np.ndarray, settings: Settings, question_id: str
+) -> None:
     slot_lock = processes.take_lock(slot()) or _end_idle_process()
     if slot_lock is None:
         raise ConvaeError("UMAP is busy with another map: try again in a minute.")
@@ -118,6 +129,11 @@ def _start(job: Job, codes: np.ndarray, points: np.ndarray, settings: Settings) 
         for other in _jobs():  # only the answers for the latest map are kept
             if other != job and not other.running():
                 shutil.rmtree(other.path, ignore_errors=True)
+        if time_limit.exceeded(job.path):  # by a question that nobody asked again
+            for path in waiting(job):
+                if path.stem != f"ask-{question_id}":
+                    path.unlink(missing_ok=True)
+            time_limit.clear(job.path)
         np.savez(job.path / "map.npz", codes=codes, points=points)
         (job.path / "settings.json").write_text(json.dumps(asdict(settings)))
         job.write_status(state="working", stage="Starting", started=time.time())

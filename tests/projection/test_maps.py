@@ -233,8 +233,8 @@ def ended(key: str) -> umap_job.Status:
 def test_worker_draws_the_map_tells_its_progress_and_tidies_up(codes, quick_umap):
     settings = Settings("UMAP", n_neighbors=5)
     key = maps.key("w", "i", settings)
-    umap_job.start(key, codes[0][:80], settings)
-    umap_job.start(key, codes[0][:80], settings)  # for a second visitor: no second worker
+    assert umap_job.start(key, codes[0][:80], settings)
+    assert not umap_job.start(key, codes[0][:80], settings)  # a second visitor: no second worker
     with pytest.raises(ConvaeError, match="only one runs at a time"):
         umap_job.start("f" * 24, codes[0], settings)
     seen, deadline = [], time.monotonic() + 60

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from convae import plots
-from convae.projection import maps, umap_service
+from convae.projection import maps, umap_job, umap_service
 from convae.projection.maps import Settings
+from convae.ui import access
 from convae.ui.components import clickable, hover_card, map_overlay
 from convae.ui.latent_map import address as map_address
 from convae.ui.latent_map import panels, umap_queries
@@ -306,6 +307,61 @@ def chart(app) -> tuple[str, str]:
     """What the chart shows, in words, and its figure."""
     (element,) = app.get("plotly_chart")
     return element.proto.alt, element.proto.spec
+
+
+def buttons(app) -> set[str]:
+    return {button.key for button in app.button}
+
+
+def test_only_who_started_a_umap_and_who_may_train_can_cancel_it(
+    tiny_checkpoint, digits, monkeypatch
+):
+    states, started, canceled = {}, [], []
+    monkeypatch.setattr(access, "may_train", lambda: False)
+
+    def start(key, *_):
+        states[key] = umap_job.Status("working", 0.3, "Constructing")
+        started.append(key)
+        return True
+
+    monkeypatch.setattr(umap_job, "start", start)
+    monkeypatch.setattr(umap_job, "cancel", canceled.append)
+    monkeypatch.setattr(umap_job, "status", lambda key: states.get(key, umap_job.Status()))
+    query = {"data": "Digits", "latent-method": "UMAP"}
+    app = healthy(visit(PAGE, **query))
+    app.button(key="latent-make").click()
+    assert "latent-cancel" in buttons(healthy(app.run()))
+    other = healthy(visit(PAGE, **query))
+    assert "latent-cancel" not in buttons(other) and "latent-make" not in buttons(other)
+    assert any("UMAP: constructing" in e.proto.text for e in other.get("progress"))
+    monkeypatch.setattr(access, "may_train", lambda: True)
+    assert "latent-cancel" in buttons(healthy(other.run()))
+    monkeypatch.setattr(access, "may_train", lambda: False)
+    app.button(key="latent-cancel").click()
+    healthy(app.run())
+    assert canceled == started and len(started) == 1
+
+
+def test_a_question_of_another_visitor_cannot_be_canceled(umap, digits, monkeypatch):
+    asked = set()
+    monkeypatch.setattr(access, "may_train", lambda: False)
+    monkeypatch.setattr(
+        umap_service, "ask", lambda *given: asked.add(umap_service.question(*given[-2:]))
+    )
+    monkeypatch.setattr(umap_service, "is_asked", lambda key, question: question in asked)
+    monkeypatch.setattr(umap_service, "answer", lambda *_: None)
+    monkeypatch.setattr(umap_service, "status", lambda key: umap_service.Status("working", 0.4))
+
+    def ask():
+        app = visit(PAGE, data="Digits", **{"latent-spot": f"0.1~0.1~{umap[:8]}"})
+        app.segmented_control(key="latent-way").set_value(panels.INVERSES[1])
+        return healthy(app.run())
+
+    mine, other = ask(), ask()
+    assert len(asked) == 1
+    assert "latent-ask-cancel" in buttons(healthy(mine.run()))
+    assert "latent-ask-cancel" not in buttons(other)
+    assert any("UMAP" in e.proto.text for e in other.get("progress"))
 
 
 def texts(app) -> str:

@@ -6,10 +6,11 @@ from convae.data import ImageSet, disk_cache
 from convae.models.checkpoints import Checkpoint
 from convae.projection import maps, umap_job
 from convae.projection.maps import Settings
-from convae.ui import caches, frame
+from convae.ui import access, caches, frame
 from convae.ui.escape import sentence
 
 BOUND = dict(bind="query-params", persist_state="session")
+STARTED = "latent-started"  # what this session has asked of a UMAP process
 
 
 def pick_umap() -> dict:
@@ -65,7 +66,8 @@ def offer(
             "Compute the UMAP", type="primary", key="latent-make", icon=":material/scatter_plot:"
         ):
             with frame.error_boundary():
-                umap_job.start(key, caches.codes_of(checkpoint, images), settings)
+                if umap_job.start(key, caches.codes_of(checkpoint, images), settings):
+                    note_started(key)
             st.rerun()
         st.markdown(
             f"There is no UMAP of these {len(images):,} codes with these settings yet; it takes "
@@ -81,6 +83,16 @@ def _follow(key: str, shown: str) -> None:
         left = f", {status.remaining_s:.0f} s left" if status.remaining_s else ""
         message = f"UMAP: {status.stage.lower()}{left}. **Until then the chart shows {shown}.**"
         st.progress(status.share, message)
-        if st.button("Cancel", key="latent-cancel", icon=":material/close:"):
+        if may_cancel(key) and st.button("Cancel", key="latent-cancel", icon=":material/close:"):
             umap_job.cancel(key)
             st.rerun()
+
+
+def note_started(name: str) -> None:
+    """Remember that this session has started a map (by its key) or asked a question (by its id)."""
+    st.session_state[STARTED] = st.session_state.get(STARTED, frozenset()) | {name}
+
+
+def may_cancel(name: str) -> bool:
+    """Whether this visitor may cancel it: who started it, and who may train."""
+    return name in st.session_state.get(STARTED, ()) or access.may_train()

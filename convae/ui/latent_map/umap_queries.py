@@ -6,6 +6,7 @@ import streamlit as st
 from convae.errors import ConvaeError
 from convae.projection import umap_service
 from convae.ui.escape import sentence
+from convae.ui.latent_map import making
 from convae.ui.latent_map.view import View
 
 CANCELED = "latent-canceled"
@@ -26,11 +27,14 @@ def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
         st.error(sentence(status.message), icon=":material/error:")
         if not st.button("Run UMAP again", key="latent-ask", icon=":material/refresh:"):
             return None
+    is_first = not umap_service.is_asked(view.key, asked)
     try:
         umap_service.ask(view.key, view.codes, view.map.points, view.settings, kind, values)
     except ConvaeError as error:
         st.warning(sentence(str(error)), icon=":material/hourglass_empty:")
         return None
+    if is_first:
+        making.note_started(asked)
     st.fragment(_wait, run_every=1)(view.key, asked, kind, len(view.codes))
     return None
 
@@ -43,7 +47,9 @@ def _wait(key: str, asked: str, kind: str, count: int) -> None:
     stage = status.stage.lower() if status.state == "working" else "waiting"
     elapsed, left = umap_service.forecast(key, kind, count)
     st.progress(share_of(status.share, elapsed, left), f"UMAP: {stage}. {outlook(elapsed, left)}")
-    if st.button("Cancel", key="latent-ask-cancel", icon=":material/close:"):
+    if making.may_cancel(asked) and st.button(
+        "Cancel", key="latent-ask-cancel", icon=":material/close:"
+    ):
         umap_service.cancel(key, asked)
         st.session_state[CANCELED] = asked
         st.rerun()
