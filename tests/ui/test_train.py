@@ -22,7 +22,7 @@ from convae.training import reference_levels, speed_probe
 from convae.ui import image_sources, model_cards
 from convae.ui.train import form
 from tests.support.models import Mirror
-from tests.support.visiting import healthy, visit
+from tests.support.visiting import captions, healthy, visit
 
 PAGE = "pages/train.py"
 SETTINGS = {"spec": "shapes", "architecture": "strided", "base_channels": 8, "latent_dim": 4}
@@ -125,6 +125,16 @@ def test_every_preset_fills_the_form_with_settings_that_fit(name):
         app.toggle(key="train-noise_range").set_value(True)
         app.selectbox(key="train-corruption").set_value("speckle")
         healthy(app.run())
+
+
+def test_the_live_demo_names_the_images_that_it_uses():
+    app = healthy(visit(PAGE))
+    app.pills(key="train-preset").set_value("Live demo")
+    assert "A small model, trained on drawn shapes. It starts below PCA" in captions(app.run())
+    app.selectbox(key="train-spec").select("digits")
+    caption = captions(healthy(app.run()))
+    assert "A small model, trained on Digits." in caption
+    assert "drawn shapes" not in caption and "below PCA" not in caption
 
 
 @pytest.mark.parametrize(

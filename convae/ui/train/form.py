@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import Field
-from typing import Any, NamedTuple
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,6 +18,7 @@ from convae.runs import queue
 from convae.ui import own_images, pickers
 from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast
+from convae.ui.train.presets import presets
 
 LABELS = {
     "spec": "Training data",
@@ -36,44 +37,6 @@ LABELS = {
     "ema_decay": "EMA decay",
     "patience": "Early-stopping patience",
 }
-
-
-class Preset(NamedTuple):
-    """A description and the settings that differ from the defaults."""
-
-    description: str
-    values: dict[str, Any]
-
-
-def presets() -> dict[str, Preset]:
-    """Four presets, the quickest first; those for photographs use CIFAR-10 if it is present."""
-    photographs = "cifar10" if data.cifar10_present() else "photos"
-    return {
-        "Live demo": Preset(
-            "A small model on drawn shapes. It starts below PCA of the same latent dimension and "
-            "overtakes it during the run.",
-            dict(spec="shapes", limit=4000, architecture="strided", latent_dim=8,
-                 base_channels=16, batch_size=64, learning_rate=5e-3, epochs=8),
-        ),
-        "Classic": Preset(
-            "The classic network with its original settings: convolutions and pooling, latent "
-            "dimension 256, binary cross-entropy, Adam, batches of 256.",
-            dict(spec=photographs, architecture="classic", latent_dim=256, loss="bce",
-                 optimizer="adam", learning_rate=1e-3, schedule="constant", weight_decay=0.0,
-                 clip=0.0, flip=False, batch_size=256, epochs=10),
-        ),
-        "Best quality": Preset(
-            "The residual network starts from PCA and learns what a linear code cannot represent. "
-            "More epochs improve it. A long run continues when this page is closed.",
-            dict(spec=photographs, architecture="residual", latent_dim=128, base_channels=32,
-                 refinement_steps=2, epochs=60, ema_decay=0.999),
-        ),
-        "Denoiser": Preset(
-            "A noisy image as input, the clean one as target: the model learns to remove noise.",
-            dict(spec="shapes", architecture="residual", latent_dim=64, base_channels=16,
-                 batch_size=128, noise_std=0.2, epochs=8),
-        ),
-    }  # fmt: skip
 
 
 def duplicate(made: TrainConfig) -> None:
@@ -111,10 +74,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         use_preset()
     chosen = st.pills("Preset", list(options), key=f"{key}-preset", on_change=use_preset,
                       persist_state="session")  # fmt: skip
-    st.caption(
-        options[chosen].description if chosen else "Your own settings, or those of an earlier run."
-    )
-    above, place = st.container(), st.container()
+    about, above, place = st.container(), st.container(), st.container()
     with st.expander("Settings", icon=":material/tune:"):
         values = _widgets([f for f in fields if not f.metadata["advanced"]], key)
         if st.session_state.pop(f"{key}-name-used", False):
@@ -128,6 +88,11 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
             st.error(sentence(wrong_name), icon=":material/error:")
     with st.expander("Advanced", icon=":material/settings:"):
         values |= _widgets([f for f in fields if f.metadata["advanced"]], key)
+    about.caption(
+        options[chosen].about(values["spec"])
+        if chosen
+        else "Your own settings, or those of an earlier run."
+    )
     with above:
         with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-data"):
             own_images.add_button(f"{key}-spec", training=True)
