@@ -60,8 +60,16 @@ def replace_together(files: list[tuple[Path, bytes]]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in this file; {} where there is none or it is damaged."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return json_object(path.read_bytes())
+    except OSError:
+        return {}
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    """The object in this text; {} where it is another value or no JSON."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -100,16 +100,16 @@ def tiny_weights(tmp_path_factory):
 @pytest.fixture
 def add_checkpoint(tiny_weights, own_folders):
     """`add_checkpoint("name", spec=...)` puts the tiny model among the shipped ones."""
-    import json
     import shutil
+
+    from tests.support import cards
 
     def add(name: str = "tiny", spec: str = "shapes", psnr: float = 12.3):
         folder = own_folders / "checkpoints" / name
         shutil.copytree(tiny_weights, folder)
-        card = json.loads((folder / "card.json").read_text())
-        card["config"]["data"]["spec"] = spec
-        card["metrics"]["test"]["psnr"] = psnr
-        (folder / "card.json").write_text(json.dumps(card))
+        with cards.edited(folder) as card:
+            card["config"]["data"]["spec"] = spec
+            card["metrics"]["test"]["psnr"] = psnr
         return folder
 
     return add

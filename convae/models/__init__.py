@@ -5,7 +5,8 @@ autoencoder    ConvAutoencoder: encode, decode, reconstruct
 ordered_codes  the first K values of a code, and the conditioning of the decoder on K
 refinement     optimization steps on the code after the encoder
 devices        cpu, cuda or mps; precision; processes of one training
-card           card.json, without torch; weights_file: model.safetensors and its checks
+card           card.json, without torch; card_digest: what detects damage in it
+weights_file   model.safetensors and its checks
 checkpoints    card.json + model.safetensors: save, find, load; previous_weights: while one is saved
 bundle         a checkpoint as one zip: export, import; upload: reads an uploaded one
 """

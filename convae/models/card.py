@@ -1,7 +1,9 @@
 """card.json: the description of a checkpoint, read and written here and nowhere else. No torch."""
 
 import json
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from dataclasses import replace as with_changes
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 from convae import files, records
 from convae.config import TrainConfig, from_dict
 from convae.errors import CheckpointError, ConvaeError
+from convae.models.card_digest import FORMAT, sealed, verify
 from convae.records import Row
 
-FORMAT = 1  # of card.json; cards without this key are read as format 1
+DEEPEST = 50  # levels of objects and lists inside each other that a card is written with
+FIXED = {"config", "format", "digest"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,15 @@ class Card:
 
     @classmethod
     def from_dict(cls, values: Any) -> "Card":
-        """The card in the content of a card.json. CheckpointError without a `config`, and for a
-        format that a newer convae wrote; ConfigError where the config is invalid."""
+        """The card in the content of a card.json. CheckpointError where its digest is not that of
+        its content, without a `config`, and for a format that a newer convae wrote; ConfigError
+        where the config is invalid."""
+        if isinstance(values, dict):
+            verify(values)
+        return cls._of(values)
+
+    @classmethod
+    def _of(cls, values: Any) -> "Card":
         if not isinstance(values, dict) or "config" not in values:
             raise CheckpointError("The card has no `config`: this is not a convae checkpoint.")
         records.check_format(values, FORMAT, "card.json", CheckpointError)
@@ -63,16 +74,20 @@ class Card:
         clean = records.card(values)
         return cls(
             config=config,
-            others={k: v for k, v in clean.items() if k not in known | {"config", "format"}},
+            others={k: v for k, v in clean.items() if k not in known | FIXED},
             **{key: value for key in known if (value := clean.get(key)) is not None},
         )
 
     @classmethod
     def read(cls, folder: Path) -> "Card":
         """The card of a checkpoint folder; CheckpointError where it is damaged, or newer."""
-        values = files.read_json(folder / "card.json")
+        content = b""
+        with suppress(OSError):
+            content = (folder / "card.json").read_bytes()
+        values = files.json_object(content)
+        verify(values, f"The card of {folder.name}", content)
         try:
-            return cls.from_dict(values)
+            return cls._of(values)
         except ConvaeError as error:
             if values and records.is_newer(values, FORMAT):
                 message = f"The card of {folder.name} cannot be used: {error}"
@@ -84,12 +99,15 @@ class Card:
             ) from None
 
     def to_dict(self) -> Row:
-        """The content of card.json; values that are not known are left out."""
+        """The content of card.json, with its digest; values that are not known are left out.
+
+        Numbers that are not finite, and what is nested too deeply, become None.
+        """
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "others"}
         known = {key: value for key, value in values.items() if value is not None}
         if not self.sha256:
             del known["sha256"]
-        return known | {"config": asdict(self.config), "format": FORMAT} | self.others
+        return sealed(_plain(known | {"config": asdict(self.config)} | self.others))
 
     def to_json(self) -> bytes:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False).encode()
@@ -105,3 +123,12 @@ class Card:
             for key, value in parts.items()
         }
         return with_changes(self, **merged)
+
+
+def _plain(value: Any, depth: int = DEEPEST) -> Any:
+    """What JSON can hold of a value: see `Card.to_dict`."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v, depth - 1) for k, v in value.items()} if depth else None
+    if isinstance(value, list | tuple):
+        return [_plain(v, depth - 1) for v in value] if depth else None
+    return None if isinstance(value, float) and not math.isfinite(value) else value

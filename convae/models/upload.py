@@ -19,7 +19,7 @@ from convae import records
 from convae.config import TrainConfig, from_dict
 from convae.data import zips
 from convae.errors import CheckpointError
-from convae.models import weights_file
+from convae.models import card_digest, weights_file
 from convae.models.architectures import count_parameters
 
 MAX_CARD = 2**20
@@ -33,12 +33,15 @@ UNKNOWN_SET = "unknown"
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """(card, weights) of an uploaded file, not yet checked; CheckpointError where it is neither."""
+    """(card, weights) of an uploaded file; of both only the digest of the card is checked.
+
+    CheckpointError where it is neither a zip nor safetensors, and for another digest.
+    """
     if len(data) > weights_file.MAX_BYTES + MAX_CARD:
         raise CheckpointError(f"The file takes {len(data) / 2**20:.0f} MB; the limit is 50 MB.")
     if data[:2] == b"PK":
         parts = _members(data)
-        return _object(parts["card.json"], "card.json"), parts["model.safetensors"]
+        return _card(parts["card.json"], "card.json"), parts["model.safetensors"]
     return _card_inside(data), data
 
 
@@ -117,7 +120,13 @@ def _card_inside(data: bytes) -> dict[str, Any]:
             "This safetensors file has no convae card in its metadata: upload the zip with "
             "card.json beside it."
         )
-    return _object(card.encode(errors="replace"), "card in the metadata")
+    return _card(card.encode(errors="replace"), "card in the metadata")
+
+
+def _card(text: bytes, what: str) -> dict[str, Any]:
+    values = _object(text, what)
+    card_digest.verify(values, f"The {what}", text)
+    return values
 
 
 def _object(text: bytes, what: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The card of a run: what was trained, on what, where, and with which result."""
 
-import json
 import platform
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from convae.config import TrainConfig
 from convae.data import ImageSet
 from convae.errors import ConvaeError
 from convae.models import checkpoints
+from convae.models.card import Card
 from convae.training.reports import EpochRecord
 from convae.training.trainer import Trainer
 
@@ -52,29 +52,27 @@ def save(
 def write_end(folder: Path, state: str) -> None:
     """Add how the run ended; does nothing where no epoch was saved."""
     if card := read(folder):
-        card["training"] |= {"state": state}
-        _write(folder, card)
+        card.with_changes(training={"state": state}).write(folder)
 
 
 def needs_test_figures(folder: Path) -> bool:
     """Whether there is a card without figures on the test images."""
     card = read(folder)
-    return bool(card) and not card["metrics"].get("test")
+    return card is not None and not card.test
 
 
 def write_test_figures(folder: Path, figures: dict[str, Any]) -> None:
-    card = read(folder)
-    card["metrics"]["test"] = figures
-    _write(folder, card)
+    """Add the figures on the test images; does nothing where no epoch was saved."""
+    if card := read(folder):
+        card.with_changes(metrics={"test": figures}).write(folder)
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """The card as it was written; {} where there is none."""
-    return files.read_json(folder / "card.json")
-
-
-def _write(folder: Path, card: dict[str, Any]) -> None:
-    files.write_atomically(folder / "card.json", json.dumps(card, indent=2).encode())
+def read(folder: Path) -> Card | None:
+    """The card of a run; None where there is none, or it is damaged: its pages say so."""
+    try:
+        return Card.read(folder)
+    except ConvaeError:
+        return None
 
 
 def ancestor(config: TrainConfig) -> dict[str, Any] | None:
@@ -82,8 +80,8 @@ def ancestor(config: TrainConfig) -> dict[str, Any] | None:
     if not config.init_from:
         return None
     try:
-        card = files.read_json(checkpoints.find(config.init_from) / "card.json")
-    except ConvaeError:  # it may be gone when a run is resumed
+        card = Card.read(checkpoints.find(config.init_from)).to_dict()
+    except ConvaeError:  # it may be gone or damaged when a run is resumed
         return {"name": config.init_from}
     return {k: card.get(k) for k in ("name", "command", "data", "training", "started_from")}
 

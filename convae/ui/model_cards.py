@@ -56,7 +56,8 @@ def minutes_of(entry: Entry) -> float | None:
 def _total(entry: Entry, key: str) -> float | None:
     """The sum of one figure of `training` over the card and those of all models it started from;
     None if no card has it."""
-    total, card = None, entry.card.to_dict()
+    total = None
+    card = {"training": entry.card.training, "started_from": entry.card.started_from}
     while isinstance(card, dict):
         training = card.get("training")
         value = _finite(training.get(key)) if isinstance(training, dict) else None

@@ -3,8 +3,8 @@ and none is executed, writes outside its folder, or takes more than 2 s of CPU t
 
     python -m tests.drills.bad_inputs --count 100000
 
-Also flips single bits in the weights and the resume state of a checkpoint of our own: each flip
-must be noticed.
+Also flips single bits in the weights, the resume state and the card of a checkpoint of our own, and
+every bit of the cards of the shipped ones: each flip must be noticed.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import torch
 
 from convae.errors import ConvaeError
 from convae.models import checkpoints
+from convae.models.card import Card
 from tests.drills import hand_made, mutation
 from tests.drills.readers import Reader, Readers
 
@@ -37,6 +38,7 @@ EXECUTED = {"os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Pop
             "pickle.find_class", "socket.connect", "urllib.Request"}  # fmt: skip
 CHANGED = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink",
            "shutil.rmtree", "shutil.copyfile"}  # fmt: skip
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -134,11 +136,11 @@ def _peak_mb() -> float:
 
 
 def flipped_bits(count: int, seed: int) -> Findings:
-    """Single bits of weights and resume state of our own checkpoint, each flipped alone."""
+    """Single bits of weights, resume state and card of our own checkpoint, each flipped alone."""
     result, chance = Findings(), random.Random(seed)
     folder = checkpoints.root() / "mine"
     for number in range(count):
-        path = folder / ("model.safetensors", "state.pt")[number % 2]
+        path = folder / ("model.safetensors", "state.pt", "card.json")[number % 3]
         whole = path.read_bytes()
         changed = bytearray(whole)
         place = chance.randrange(len(changed))
@@ -150,6 +152,26 @@ def flipped_bits(count: int, seed: int) -> Findings:
         except ConvaeError:
             result.outcomes[f"noticed in {path.name}"] += 1
         path.write_bytes(whole)
+    return result
+
+
+def flipped_card(card: Path) -> Findings:
+    """Every bit of this card, flipped alone."""
+    result, whole = Findings(), card.read_bytes()
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / "card.json"
+        copy.write_bytes(whole)
+        Card.read(copy.parent)
+        with copy.open("r+b", buffering=0) as file:
+            for bit in range(8 * len(whole)):
+                changed = bytearray(whole)
+                changed[bit // 8] ^= 1 << bit % 8
+                os.pwrite(file.fileno(), changed, 0)
+                try:
+                    Card.read(copy.parent)
+                    result.problems.append(f"bit {bit % 8} of byte {bit // 8} is not noticed")
+                except ConvaeError:
+                    result.outcomes["noticed in a shipped card.json"] += 1
     return result
 
 
@@ -181,10 +203,12 @@ def drill(count: int, flips: int, seed: int = 0) -> dict[str, Findings]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--count", type=int, default=100_000, help="number of mutated inputs")
-    parser.add_argument("--flips", type=int, default=200, help="number of flipped bits")
+    parser.add_argument("--flips", type=int, default=300, help="number of flipped bits")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     results = drill(asked.count, asked.flips, asked.seed)
+    for card in sorted(SHIPPED.glob("*/card.json")):
+        results[f"card of {card.parent.name}"] = flipped_card(card)
     for name, found in results.items():
         print(f"{name}: {dict(found.outcomes)}, slowest {found.slowest_s:.2f} s, "
               f"{found.memory_mb:.0f} MB, problems: {len(found.problems)}", flush=True)  # fmt: skip

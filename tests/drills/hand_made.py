@@ -305,7 +305,12 @@ def cards(facts: dict) -> Inputs:
         "another digest": json.dumps(facts | {"sha256": hashlib.sha256(b"").hexdigest()}).encode(),
         "digest is a list": json.dumps(facts | {"sha256": [1]}).encode(),
         "figures are texts": json.dumps(facts | {"metrics": {"test": {"psnr": "high"}}}).encode(),
-        "newer": json.dumps(facts | {"format": 2}).encode(),
+        "newer": json.dumps(facts | {"format": 99}).encode(),
+        "no digest": json.dumps(facts | {"format": 2}).encode(),
+        "digest of another card": json.dumps(facts | {"format": 2, "digest": "0" * 64}).encode(),
+        "own digest is a list": json.dumps(facts | {"format": 2, "digest": [1]}).encode(),
+        "NaN below a digest": b'{"config": {}, "x": NaN, "digest": "0"}',
+        "deep below a digest": b'{"digest": "0", "x": ' + b"[" * 900 + b"]" * 900 + b"}",
         "format is a text": json.dumps(facts | {"format": "x"}).encode(),
     }
 

@@ -124,7 +124,10 @@ class Readers:
             "training": {"epoch": 1, "step": 10, "elapsed_s": 2.5},
         }
         state = {"model": model.state_dict(), "epoch": 1, "torch_rng": torch.get_rng_state()}
-        self.facts = checkpoints.save(self.model, model, facts, state=state).to_dict()
+        saved = checkpoints.save(self.model, model, facts, state=state).to_dict()
+        # without a digest, so that changed values are read and judged
+        self.facts = {key: value for key, value in saved.items() if key != "digest"} | {"format": 1}
+        self.card_bytes = (self.model / "card.json").read_bytes()
         self.weights = (self.model / "model.safetensors").read_bytes()
         self.run = runs.claim(CONFIG, "read")
         self.folder = home / "read"
@@ -191,7 +194,7 @@ class Readers:
             "zips": Reader(self.zip, [packed(few), packed(few, zipfile.ZIP_STORED)], share=14),
             "bundles": Reader(self.bundle, [bundle.export("mine"), self.inside()], share=3),
             "weights": Reader(self.weights_only, [self.weights], share=4),
-            "cards": Reader(self.card, [card], text=True, share=8),
+            "cards": Reader(self.card, [card, card, self.card_bytes], text=True, share=8),
             "states": Reader(self.state, [(self.model / "state.pt").read_bytes()], share=3),
             "histories": Reader(self.history, [history.encode(), events.encode()], True, 14),
             "configs": Reader(self.config, [CONFIG.to_json().encode()], True, 12),

@@ -19,11 +19,12 @@ for read in (inside, outside, executed, crash):
 
 
 def test_bad_inputs_end_in_a_sentence_or_a_usable_result():
-    results = bad_inputs.drill(count=400, flips=40)
+    results = bad_inputs.drill(count=400, flips=300)
     assert [line for found in results.values() for line in found.problems] == []
     outcomes = sum((found.outcomes for found in results.values()), bad_inputs.Counter())
-    assert sum(outcomes.values()) - 400 - 40 >= 150  # by hand
-    assert outcomes["noticed in state.pt"] == outcomes["noticed in model.safetensors"] == 20
+    assert sum(outcomes.values()) - 400 - 300 >= 150  # by hand
+    for file in ("state.pt", "model.safetensors", "card.json"):
+        assert outcomes[f"noticed in {file}"] == 100
 
 
 def test_the_drill_sees_what_is_executed_written_outside_or_raised(tmp_path):

@@ -1,8 +1,8 @@
-import json
 import os
 from unittest import mock
 
 from tests.drills import sigkill, trainings
+from tests.support import cards
 
 
 def test_killed_trainings_lose_no_finished_epoch_and_end_with_the_same_weights():
@@ -22,8 +22,8 @@ def test_the_drill_sees_a_lost_epoch_a_torn_file_and_other_weights(tmp_path):
         before = trainings.weights(run)
         assert trainings.equal(before, trainings.weights(run))
         assert not trainings.equal(before, {name: t + 1e-7 for name, t in before.items()})
-        card = json.loads((run.path / "card.json").read_text())
-        (run.path / "card.json").write_text(json.dumps(card | {"sha256": "0" * 64}))
+        with cards.edited(run.path) as card:
+            card["sha256"] = "0" * 64
         assert "not those its card was written for" in sigkill.damage(run, saved=1)
         state = (run.path / "state.pt").read_bytes()
         (run.path / "state.pt").write_bytes(state[: len(state) // 2])

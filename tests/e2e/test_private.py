@@ -1,7 +1,6 @@
 """No page calls out, whatever names it shows; and names are shown, not read as markup."""
 
 import io
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import pytest
 
 from convae.data import builtin
 from convae.models import bundle, upload
+from tests.support import cards
 from tests.support.browsing import PAGES, serving, settle
 from tests.support.server_runs import add_run
 
@@ -63,7 +63,7 @@ def hostile_server(tmp_path_factory, tiny_weights):
 def _zip(card: dict, weights: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("card.json", json.dumps(card))
+        archive.writestr("card.json", cards.text(card))
         archive.writestr("model.safetensors", weights)
     return buffer.getvalue()
 

@@ -16,6 +16,7 @@ from convae.errors import CheckpointError, ConvaeError, RunError
 from convae.flat_config import from_flat
 from convae.models import bundle, checkpoints
 from convae.models.autoencoder import ConvAutoencoder
+from tests.support import cards
 
 CONFIG = from_flat({"architecture": "strided", "base_channels": 8, "latent_dim": 4})
 
@@ -115,9 +116,24 @@ def test_weights_of_another_model_are_refused(saved):
     changed["config"]["model"]["latent_dim"] = 5
     del changed["sha256"]
     with pytest.raises(CheckpointError, match="has shape"):
-        bundle.accept(zipped(card_dot_json=json.dumps(changed), model_dot_safetensors=weights))
+        bundle.accept(zipped(card_dot_json=cards.text(changed), model_dot_safetensors=weights))
     with pytest.raises(CheckpointError, match="file is damaged"):
         bundle.accept(zipped(card_dot_json=card, model_dot_safetensors=weights[:-1] + b"x"))
+    assert runs.listing() == []
+
+
+def test_a_card_that_changed_on_its_way_is_refused(saved):
+    card, weights = parts(saved)
+    changed = card.replace('"epochs": 10', '"epochs": 11')
+    assert changed != card
+    with pytest.raises(CheckpointError, match="card.json is damaged .*: download the model again"):
+        bundle.accept(zipped(card_dot_json=changed, model_dot_safetensors=weights))
+    with zipfile.ZipFile(io.BytesIO(bundle.export("mine"))) as archive:
+        alone = archive.read("model.safetensors")
+    changed = alone.replace(b'epochs\\": 10', b'epochs\\": 11')
+    assert changed != alone
+    with pytest.raises(CheckpointError, match="The card in the metadata is damaged"):
+        bundle.accept(changed)
     assert runs.listing() == []
 
 
@@ -157,7 +173,7 @@ def test_a_strange_card_is_written_anew_from_what_is_known(saved):
         "classes": [1, "<script>", "a" * 999], "training": "long", "versions": None,
         "machine": ["x"], "parameters": -5, "html": "<img>", "data": {"images": float("inf")},
     }  # fmt: skip
-    run = bundle.accept(zipped(card_dot_json=json.dumps(strange), model_dot_safetensors=weights))
+    run = bundle.accept(zipped(card_dot_json=cards.old(strange), model_dot_safetensors=weights))
     assert runs.ID.fullmatch(run.id)
     kept = json.loads((run.path / "card.json").read_text())
     assert kept["metrics"] == dict.fromkeys(("val_psnr", "val_loss", "val_noise", "test"))
@@ -232,7 +248,7 @@ def test_of_an_uploaded_card_only_known_image_sets_are_kept(saved, spec, kept):
     strange["config"] |= {"init_from": "\ud800" + spec}
     strange["config"]["data"]["spec"] = spec
     strange |= {"classes": ["\ud800a\x00"], "machine": "\udfff"}
-    run = bundle.accept(zipped(card_dot_json=json.dumps(strange), model_dot_safetensors=weights))
+    run = bundle.accept(zipped(card_dot_json=cards.old(strange), model_dot_safetensors=weights))
     assert run.config().data.spec == kept and run.config().init_from == ""
     found = json.loads((run.path / "card.json").read_text())
     json.dumps(found, ensure_ascii=False).encode()

@@ -23,6 +23,7 @@ from convae.errors import CheckpointError, ConfigError
 from convae.flat_config import from_flat
 from convae.models import bundle, checkpoints
 from convae.models.autoencoder import ConvAutoencoder
+from tests.support import cards
 
 CONFIG = from_flat({"architecture": "strided", "base_channels": 8, "latent_dim": 4})
 
@@ -198,7 +199,7 @@ def test_a_model_read_while_its_run_saves_is_never_called_damaged(tiny_weights, 
     def look_away(_):
         looks.append(1)
         if len(looks) == 3:
-            (run.path / "card.json").write_text(json.dumps(card))
+            (run.path / "card.json").write_text(cards.text(card))
 
     monkeypatch.setattr(checkpoints.time, "sleep", look_away)
     with runs.working_on(run):

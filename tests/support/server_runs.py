@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from convae import flat_config, runs
 from convae.config import DataConfig, TrainConfig, from_dict
+from tests.support import cards
 
 CROWDS = (5_000, 10_000)  # test images of the sets that models called crowd-5000, ... come with
 ROW = {"epoch": 1, "step": 5, "train_loss": 0.1, "val_loss": 0.1, "val_psnr": 10.0,
@@ -15,9 +16,9 @@ ROW = {"epoch": 1, "step": 5, "train_loss": 0.1, "val_loss": 0.1, "val_psnr": 10
 def add_run(folder, weights, spec: str) -> None:
     """A finished run of these weights on the images of `spec`."""
     shutil.copytree(weights, folder)
-    card = json.loads((folder / "card.json").read_text())
-    card["config"]["data"]["spec"] = spec
-    (folder / "card.json").write_text(json.dumps(card | {"name": folder.name}))
+    with cards.edited(folder) as card:
+        card["config"]["data"]["spec"] = spec
+        card["name"] = folder.name
     settings = replace(from_dict(TrainConfig, card["config"]), data=DataConfig(spec=spec))
     (folder / "config.json").write_text(settings.to_json())
 
@@ -28,7 +29,7 @@ def finished(name: str, weights, **changes) -> runs.Run:
                                        "latent_dim": 8, "base_channels": 8}), name)  # fmt: skip
     shutil.copyfile(weights / "model.safetensors", run.path / "model.safetensors")
     card = json.loads((weights / "card.json").read_text()) | changes
-    (run.path / "card.json").write_text(json.dumps(card))
+    (run.path / "card.json").write_text(cards.text(card))
     (run.path / "status.json").write_text(json.dumps({"state": "done", "epoch": 1}))
     (run.path / "history.jsonl").write_text(json.dumps(ROW) + "\n")
     (run.path / "events.jsonl").write_text(

@@ -1,6 +1,5 @@
 """Which images a run learns from, starts from and is measured on."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.training import initial_weights, reference_levels, session, splits
 from convae.training.trainer import Trainer
+from tests.support import cards
 
 SETTINGS = {"spec": "shapes", "architecture": "residual", "base_channels": 8, "latent_dim": 8,
             "batch_size": 16, "epochs": 1, "device": "cpu"}  # fmt: skip
@@ -101,12 +101,11 @@ def test_an_unexpected_error_ends_a_run_as_failed(noise, monkeypatch):
 
 def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_data, add_checkpoint):
     folder = add_checkpoint("same-classes", spec=tiny_data)
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps(card | {"classes": ["dark", "bright"]}))
-    denoiser = json.loads((folder / "card.json").read_text())
-    denoiser["config"]["noise_std"] = 0.2
-    folder = add_checkpoint("denoiser", spec=tiny_data)
-    (folder / "card.json").write_text(json.dumps(denoiser))
+    with cards.edited(folder) as card:
+        card["classes"] = ["dark", "bright"]
+    with cards.edited(add_checkpoint("denoiser", spec=tiny_data)) as card:
+        card["classes"] = ["dark", "bright"]
+        card["config"]["noise_std"] = 0.2
     add_checkpoint("other-classes")
     changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
     config = from_flat(changes | {"spec": tiny_data, "limit": 60})
@@ -123,8 +122,8 @@ def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_da
 
 def test_a_shipped_model_with_damaged_weights_ends_no_run(tiny_data, add_checkpoint):
     folder = add_checkpoint("same-classes", spec=tiny_data)
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps(card | {"classes": ["dark", "bright"]}))
+    with cards.edited(folder) as card:
+        card["classes"] = ["dark", "bright"]
     (folder / "model.safetensors").write_bytes(b"cut short")
     changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
     run = runs.claim(from_flat(changes | {"spec": tiny_data, "limit": 60}))

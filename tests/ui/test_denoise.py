@@ -7,6 +7,7 @@ import pytest
 from convae import __main__ as cli
 from convae.data.corruptions import CORRUPTIONS
 from convae.tasks.denoising import LABELS
+from tests.support import cards
 from tests.support.visiting import captions, healthy, png, shown, visit
 
 SHORT = {"denoise-count": "2", "data": "Digits"}
@@ -87,9 +88,8 @@ def test_methods_and_error_maps_are_chosen(model):
 
 def test_a_model_trained_to_remove_noise_stands_beside_the_chosen_one(model, add_checkpoint):
     folder = add_checkpoint("cleaner", "digits")
-    card = json.loads((folder / "card.json").read_text())
-    card["config"]["noise_std"] = 0.2
-    (folder / "card.json").write_text(json.dumps(card))
+    with cards.edited(folder) as card:
+        card["config"]["noise_std"] = 0.2
     app = healthy(open_at(model="tiny"))
     assert "cleaner, image 1" in shown(app)
     assert "cleaner" in table(app).index

@@ -11,6 +11,7 @@ from convae import data
 from convae.data import own_sets
 from convae.evaluation import shipped_pca
 from convae.ui import access, own_images, uploads
+from tests.support import cards
 from tests.support.visiting import healthy, png, shown, visit
 
 
@@ -215,10 +216,8 @@ def test_images_of_the_session_are_compared_with_a_named_pca(tiny_checkpoint, tm
     shipped_pca._load.cache_clear()
     shipped_pca.path().parent.mkdir(parents=True, exist_ok=True)
     shipped_pca.write(data.load("digits", "train").sample(300))
-    card = tiny_checkpoint / "card.json"
-    text = card.read_text()
-    assert '"spec": "shapes"' in text
-    card.write_text(text.replace('"spec": "shapes"', '"spec": "folder:/gone"'))
+    with cards.edited(tiny_checkpoint) as card:
+        card["config"]["data"]["spec"] = "folder:/gone"
     app = visit("pages/reconstruct.py", data="Your images", **{"reconstruct-beside": "PCA"})
     app.file_uploader(key="uploads-files").set_value([("toys.zip", TOYS, "application/zip")])
     healthy(app.run())

@@ -1,6 +1,5 @@
 """Every page through app.py, as a visitor meets it: AppTest runs the scripts, no browser."""
 
-import json
 import re
 
 import pytest
@@ -10,6 +9,7 @@ from convae import data, runs
 from convae.config import TrainConfig
 from convae.data import builtin
 from convae.ui import caches, model_cards
+from tests.support import cards
 from tests.support.visiting import PAGES, ROOT, WITH_MODEL, healthy, png, shown, visit
 
 
@@ -98,9 +98,8 @@ def test_best_shipped_cifar10_model_is_the_default(add_checkpoint):
     add_checkpoint("b-cifar", "cifar10", psnr=23)
     add_checkpoint("c-cifar", "cifar10", psnr=24)
     folder = add_checkpoint("d-denoiser", "cifar10", psnr=30)
-    card = json.loads((folder / "card.json").read_text())
-    card["config"]["noise_std"] = 0.3
-    (folder / "card.json").write_text(json.dumps(card))
+    with cards.edited(folder) as card:
+        card["config"]["noise_std"] = 0.3
     app = healthy(visit())
     assert app.sidebar.selectbox(key="model").value == "c-cifar"
     assert app.sidebar.selectbox(key="data").value == "sample", "CIFAR-10 is not available"

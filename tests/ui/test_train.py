@@ -21,6 +21,7 @@ from convae.runs import snapshots
 from convae.training import reference_levels, speed_probe
 from convae.ui import image_sources, model_cards
 from convae.ui.train import form
+from tests.support import cards
 from tests.support.models import Mirror
 from tests.support.visiting import captions, healthy, visit
 
@@ -444,9 +445,8 @@ def test_a_model_from_elsewhere_with_no_or_a_damaged_history_is_taken_in_without
 
 def test_an_uploaded_card_cannot_make_the_app_read_a_folder(put_run, tmp_path, tiny_data):
     run = put_run("mine", spec=tiny_data)
-    card = json.loads((run.path / "card.json").read_text())
-    card["config"]["data"]["spec"] = tiny_data
-    (run.path / "card.json").write_text(json.dumps(card))
+    with cards.edited(run.path) as card:
+        card["config"]["data"]["spec"] = tiny_data
     packed = bundle.export("mine")
     assert tiny_data in image_sources.sources_of(None) and tiny_data in form.image_specs()
     run.delete()
