@@ -7,6 +7,9 @@ visits        resident memory of the server (MB) after each page, visited in tur
               and the seconds of each visit
 training      one epoch on 2,000 of the built-in Shapes, as the app starts it: the largest resident
               memory of its process, of the server meanwhile, and of both at one moment
+crowd         --crowd N: N visitors open Features of the photos at the same time, each with another
+              model; the seconds of the pages that one more visitor opens until all N have theirs,
+              the seconds until each has it, and the largest resident memory of the server
 
 Resident memory counts the pages of shared libraries (`files_mb`), which the CUDA build of torch has
 more of. Folders of its own; nothing of yours is read.
@@ -17,6 +20,7 @@ import asyncio
 import json
 import os
 import platform
+import statistics
 import tempfile
 import time
 from contextlib import nullcontext
@@ -25,6 +29,7 @@ from pathlib import Path
 import streamlit
 import torch
 
+from convae.models import checkpoints
 from tests.support.browsing import browsing, serving, settle
 from tests.support.websocket import memory_mb, visiting
 
@@ -96,10 +101,38 @@ async def training(address: str, pid: int) -> dict[str, float]:
     return {key: round(value) for key, value in most.items()}
 
 
+async def crowd(address: str, pid: int, count: int) -> dict[str, float]:
+    """How a visitor's pages answer while `count` others open Features."""
+    names = [entry.name for entry in checkpoints.listing()][:count]
+    began, ends, took, most = time.perf_counter(), [], [], 0.0
+
+    async def classify(name: str) -> None:
+        async with visiting(address) as other:
+            await other.visit("")
+            await other.visit("features", f"model={name}&data=photos")
+            ends.append(round(time.perf_counter() - began, 1))
+
+    async with visiting(address) as visitor:
+        for page in ("", "reconstruct", "interpolate"):
+            await visitor.visit(page)
+        began = time.perf_counter()
+        others = [asyncio.create_task(classify(name)) for name in names]
+        while not all(other.done() for other in others):
+            took.append(await visitor.visit(("reconstruct", "interpolate")[len(took) % 2]))
+            most = max(most, memory_mb(pid))
+            await asyncio.sleep(1)
+        await asyncio.gather(*others)
+        if visitor.errors:
+            raise RuntimeError(visitor.errors[0])
+    pages = {"median": round(statistics.median(took), 2), "worst": round(max(took), 2)}
+    return {"visitors": len(names), "pages_s": pages, "ends_s": ends, "server_mb": round(most)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--starts", type=int, default=3, help="number of cold starts")
     parser.add_argument("--no-browser", action="store_true")
+    parser.add_argument("--crowd", type=int, default=0, metavar="N", help="measure this only")
     options = parser.parse_args()
     print(json.dumps({"machine": platform.machine(), "cores": os.cpu_count(),
                       "load": round(os.getloadavg()[0], 1), "python": platform.python_version(),
@@ -108,6 +141,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         places = {f"CONVAE_{n}_DIR": str(Path(home) / n.lower()) for n in ("RUNS", "CACHE")}
         os.environ.update(places)
+        if options.crowd:
+            with serving(places) as server:
+                found = asyncio.run(crowd(server.address, server.process.pid, options.crowd))
+            print(json.dumps({"crowd": found}))
+            return
         with nullcontext() if options.no_browser else browsing() as browser:
             starts = [cold_start_s(places, browser) for _ in range(options.starts)]
         print(json.dumps({"cold_start_s": starts}), flush=True)

@@ -236,23 +236,26 @@ def download(
 def progress(text: str = "") -> Iterator[Callable[[int, int | None, str], None]]:
     """A progress bar for long work: yields a `report(done, total or None, what)` callback.
 
-    Nothing is drawn in the first half second, so that quick work does not flicker.
+    Nothing is drawn in the first half second, so that quick work does not flicker. The time before
+    a report without a total, such as one of waiting, does not count for the time left.
     """
     began, place, last = time.monotonic(), st.empty(), 0.0
+    seen, waited = began, 0.0
 
     def report(done: int, total: int | None = None, what: str = "") -> None:
-        nonlocal last
+        nonlocal last, seen, waited
         now = time.monotonic()
+        waited, seen = waited + (0.0 if total else now - seen), now
         if now - began < 0.5 or now - last < 0.1:
             return
         last = now
         message = text or what[:1].upper() + what[1:]
         if total:
             share = min(done / total, 1.0)
-            left = (now - began) * (1 - share) / max(share, 1e-6)
+            left = (now - began - waited) * (1 - share) / max(share, 1e-6)
             place.progress(share, f"{message}: {share:.0%}, {left:.0f} s left")
         else:
-            place.progress(0.0, f"{message}: {done:,}")
+            place.progress(0.0, f"{message}: {done:,}" if done else message)
 
     try:
         yield report

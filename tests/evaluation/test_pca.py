@@ -1,11 +1,13 @@
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from convae.evaluation.metrics import set_psnr
-from convae.evaluation.pca import _load, fit_pca, pca_for
+from convae.evaluation.pca import _largest, _load, fit_pca, pca_for
+from convae.process_state import one_thread
 
 
 def test_pca_is_the_one_of_scikit_learn(waves):
@@ -147,3 +149,27 @@ def test_writers_at_once_leave_one_sound_file(image_set, tmp_path):
         thread.join()
     (path,) = (tmp_path / "made" / "here").iterdir()
     assert _load(path) is not None
+
+
+def test_other_threads_go_on_while_eigenvectors_are_computed():
+    """A page of another visitor is such a thread."""
+    matrix = np.random.default_rng(0).normal(size=(1500, 1500))
+    matrix, gaps, ended = matrix @ matrix.T, [], threading.Event()
+
+    def tick():
+        last = time.perf_counter()
+        while not ended.is_set():
+            time.sleep(0.005)
+            gaps.append(time.perf_counter() - last)
+            last += gaps[-1]
+
+    _largest(matrix[:2, :2], 1)  # whatever it imports
+    thread = threading.Thread(target=tick)
+    thread.start()
+    began = time.perf_counter()
+    with one_thread():
+        _largest(matrix, 1000)
+    took = time.perf_counter() - began
+    ended.set()
+    thread.join()
+    assert max(gaps) < took / 2
