@@ -36,10 +36,11 @@ def path() -> None:
     with place:
         real = np.concatenate([context.known.sample.images, chosen.images])
         scrubber(
-            walks, interpolation.PATHS, real, loop=steps["loop"], fps=fps, key="interpolate-walk"
-        )
+            walks, interpolation.PATHS, real, context.sentence,
+            loop=steps["loop"], fps=fps, key="interpolate-walk",
+        )  # fmt: skip
     controls.download_walks(walks, fps)
-    controls.inspector(walks, steps["steps"])
+    controls.inspector(context, walks, steps["steps"])
 
 
 def grid() -> None:

@@ -28,8 +28,11 @@ from convae.process_state import one_thread
 
 FOLDS = 5
 LEAST = 2 * FOLDS  # codes
+FEW = (
+    200  # codes: fewer are counted beside a percentile, which moves in steps of over half a percent
+)
 NAME = "Off-manifold percentile"
-SENTENCE = NAME + ": less typical than {} % of held-out real codes"
+SENTENCE = NAME + ": less typical than {} % of {}held-out real codes"
 UNKNOWN = f"{NAME}: too few real codes to tell"
 DEFINITION = (
     "How atypical the code's Mahalanobis distance from the mean of real codes is, on either side: "
@@ -42,11 +45,6 @@ HELP = DEFINITION + (
     "average always has real codes nearby. It sees the mean and covariance of the codes only: a "
     "random code drawn with both passes as typical."
 )
-
-
-def sentence(percentile: float) -> str:
-    """The percentile as every page shows it; nan: too few real codes."""
-    return SENTENCE.format(f"{percentile:.0f}") if np.isfinite(percentile) else UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +75,21 @@ class Typicality:
         deviation = np.abs(self._log_distance(codes, self.folds[nearest]) - middle)
         rank = np.searchsorted(deviations, deviation)
         return (100 * rank / len(deviations)).astype(np.float32)
+
+    def sentence(self, percentile: float) -> str:
+        """A percentile as every page shows it; nan: too few real codes."""
+        if not np.isfinite(percentile):
+            return UNKNOWN
+        count = f"{len(self.codes)} " if len(self.codes) < FEW else ""
+        return SENTENCE.format(f"{percentile:.0f}", count)
+
+    @property
+    def steps(self) -> str:
+        """A sentence about the steps of the percentile where there are few codes, else ""."""
+        count = len(self.codes)
+        if not len(self.means) or count >= FEW:
+            return ""
+        return f" There are {count} real codes, so it moves in steps of {100 / count:.2g} %."
 
     def _log_distance(self, codes: np.ndarray, folds: np.ndarray) -> np.ndarray:
         """The logarithm of the Mahalanobis distance / sqrt(d), each by the fit of its fold."""

@@ -1,7 +1,7 @@
 """How far codes are from those of real images: one number for a code, the same on every page.
 
 Each page measures against the same sample of the chosen test images, encoded by the model as it is,
-with `typicality.Typicality.percentile`, and shows it as `typicality.sentence`.
+with `Typicality.percentile`, and shows it as `Typicality.sentence`.
 """
 
 import numpy as np
@@ -58,3 +58,9 @@ def off_manifold(checkpoint: Checkpoint, images: ImageSet, codes: np.ndarray) ->
     images: the whole set that is chosen on the page.
     """
     return typical(checkpoint, images).percentile(codes)
+
+
+def sentence(checkpoint: Checkpoint, images: ImageSet, code: np.ndarray) -> str:
+    """The off-manifold percentile of a code (latent_dim,), as every page shows it."""
+    fitted = typical(checkpoint, images)
+    return fitted.sentence(fitted.percentile(code[None])[0])

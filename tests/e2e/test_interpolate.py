@@ -8,6 +8,7 @@ from PIL import Image
 
 from tests.support.browser_pages import assert_healthy, pixels
 from tests.support.browsing import settle
+from tests.support.own_server import OwnServer
 
 PAGE = "interpolate?data=Shapes&interpolate-frames=1,2,3&interpolate-steps=6"
 
@@ -122,6 +123,41 @@ def test_a_looped_walk_through_three_keyframes_is_a_film_to_keep(open_page, kind
         shown.append(np.asarray(film.convert("RGB")).astype(int))
     steps = [np.abs(a - b).mean() for a, b in zip(shown, [*shown[1:], shown[0]], strict=True)]
     assert steps[-1] < 3 * np.median(steps) + 1, "the end does not lead back to the start"
+
+
+LOOK = """() => {  // the words of a card and the place of the slider, in every frame from now on
+  window.seen = [];
+  const look = () => {
+    const host = document.querySelector(".st-key-interpolate-walk " +
+      "[data-testid=stBidiComponentIsolated]");
+    const at = (selector) => host?.shadowRoot?.querySelector(selector);
+    if (at(".off")?.innerText)
+      window.seen.push([at(".off").innerText, at(".bar").getBoundingClientRect().y]);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1180])
+def test_a_first_picture_says_that_it_is_preliminary_and_nothing_moves(
+    browser, own_folders, tiny_checkpoint, width
+):
+    server = OwnServer(own_folders)
+    with server.ends, browser.new_context(viewport={"width": width, "height": 900}) as context:
+        server.start()
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.add_init_script(f"({LOOK})()")
+        page.goto(f"{server.address}/{PAGE}")
+        page.locator(".off", has_text="held-out").first.wait_for()
+        settle(page)
+        seen = page.evaluate("window.seen")
+    words = list(dict.fromkeys(text for text, _ in seen))
+    assert words[0].startswith("Preliminary: from 300 of 2,000 real codes")
+    assert len(words) == 2 and words[1].startswith("Off-manifold percentile: less typical than")
+    last = [y for text, y in seen if text == words[0]][-1]
+    assert {y for text, y in seen if text == words[1]} == {last}
 
 
 @pytest.mark.parametrize("width, scheme", [(1440, "light"), (390, "dark")])

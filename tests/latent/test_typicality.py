@@ -100,15 +100,28 @@ def test_leaving_the_subspace_of_the_real_codes_is_seen():
 
 @pytest.mark.parametrize("codes", [np.zeros((0, 3)), np.eye(3), np.ones((50, 3))])
 def test_too_few_or_equal_codes_tell_nothing(codes):
-    found = typicality.fit(codes).percentile(np.zeros((2, 3)))
-    assert found.shape == (2,) and np.isnan(found).all()
-    assert typicality.sentence(found[0]) == "Off-manifold percentile: too few real codes to tell"
+    fitted = typicality.fit(codes)
+    found = fitted.percentile(np.zeros((2, 3)))
+    assert found.shape == (2,) and np.isnan(found).all() and not fitted.steps
+    assert fitted.sentence(found[0]) == "Off-manifold percentile: too few real codes to tell"
 
 
-def test_the_sentence_says_what_the_percentile_is():
-    assert typicality.sentence(93.4) == (
-        "Off-manifold percentile: less typical than 93 % of held-out real codes"
-    )
+@pytest.mark.parametrize(
+    ("count", "of", "steps"),
+    [
+        (20, "20 held-out real codes", " There are 20 real codes, so it moves in steps of 5 %."),
+        (
+            199,
+            "199 held-out real codes",
+            " There are 199 real codes, so it moves in steps of 0.5 %.",
+        ),
+        (200, "held-out real codes", ""),
+    ],
+)
+def test_the_sentence_says_what_the_percentile_is_and_counts_few_codes(count, of, steps):
+    fitted = typicality.fit(real_codes(count, d=4))
+    assert fitted.sentence(93.4) == f"Off-manifold percentile: less typical than 93 % of {of}"
+    assert fitted.steps == steps
 
 
 @pytest.mark.parametrize("name", ["shapes-16", "cifar10-64"])

@@ -206,8 +206,9 @@ def test_a_link_with_keyframes_wins_over_those_of_the_last_visit():
 def test_the_first_walk_does_not_wait_for_the_codes_of_all_images(monkeypatch, tmp_path):
     from convae.ui import caches
     from convae.ui.interpolate import controls
+    from convae.ui.interpolate.context import Context
 
-    seen, walks_of = [], controls.walks_of
+    seen, words, walks_of, sentence = [], [], controls.walks_of, Context.sentence
     monkeypatch.setenv("CONVAE_CACHE_DIR", str(tmp_path))
     caches._slot_of_codes.clear()
     monkeypatch.setattr(caches, "MANY", 50)  # the digits have 360 test images
@@ -216,8 +217,15 @@ def test_the_first_walk_does_not_wait_for_the_codes_of_all_images(monkeypatch, t
         seen.append((context.partial, len(context.known.sample)))
         return walks_of(context, *args, **options)
 
+    def note(context, percentile):
+        words.append((context.partial, sentence(context, percentile)))
+        return words[-1][1]
+
     monkeypatch.setattr(controls, "walks_of", walks)
+    monkeypatch.setattr(Context, "sentence", note)
     app = healthy(interpolate())
+    early = {word for partial, word in words if partial}
+    assert early == {"Preliminary: from 50 of 360 real codes. The others are computed now."}
     assert seen[0] == (True, 50) and not seen[-1][0] and seen[-1][1] > 300 and len(seen) == 2
     assert all("%" in word for walk in walked(app)["walks"] for word in walk["words"])
     healthy(app.run())

@@ -1,12 +1,12 @@
 """The off-manifold percentile: one number for a code on Interpolate, Latent map and Generate."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from convae import data
-from convae.latent import typicality
 from convae.models import checkpoints
 from convae.ui import caches, real_codes
 from convae.ui.address import UPLOADS
@@ -26,26 +26,31 @@ def sentence(tiny_checkpoint, digits):
     """What every page says of the untouched test image."""
     model = checkpoints.load("tiny")
     code = caches.codes_of(model, digits)[IMAGE]
-    return typicality.sentence(real_codes.off_manifold(model, digits, code[None])[0])
+    return real_codes.sentence(model, digits, code)
 
 
 def captions(app) -> list[str]:
     return [element.value for element in app.caption]
 
 
+def walks(app) -> dict[str, list[str]]:
+    """The words below each frame of each path."""
+    (scrubber,) = [
+        e.proto for e in app.get("bidi_component") if "scrubber" in e.proto.component_name
+    ]
+    return {walk["name"]: walk["words"] for walk in json.loads(scrubber.json)["walks"]}
+
+
 def test_sliders_path_and_map_say_the_same_of_an_untouched_test_image(sentence):
-    assert "%" in sentence
+    assert re.search(r"than \d+ % of held-out real codes", sentence), sentence
     interpolate = {"data": "Digits", "interpolate-part": "Sliders"}
     app = healthy(visit("pages/interpolate.py", **interpolate, **{"interpolate-start": f"{IMAGE}"}))
     assert sentence in captions(app)
     app = healthy(
         visit("pages/interpolate.py", data="Digits", **{"interpolate-frames": f"{IMAGE},3"})
     )
-    (scrubber,) = [
-        e.proto for e in app.get("bidi_component") if "scrubber" in e.proto.component_name
-    ]
-    walks = {walk["name"]: walk["words"][0] for walk in json.loads(scrubber.json)["walks"]}
-    assert len(walks) == 4 and set(walks.values()) == {sentence}
+    first = {words[0] for words in walks(app).values()}
+    assert len(walks(app)) == 4 and first == {sentence}
     app = healthy(visit("pages/latent_map.py", data="Digits", **{"latent-point": f"{IMAGE}"}))
     assert sentence in captions(app)
 
@@ -54,7 +59,25 @@ def test_generate_measures_codes_as_the_other_pages_do(sentence, digits):
     model = checkpoints.load("tiny")
     setting = sampling.setting(model, digits)
     code = caches.codes_of(model, digits)[IMAGE]
-    assert typicality.sentence(setting.off_manifold(code[None])[0]) == sentence
+    assert setting.typical.sentence(setting.off_manifold(code[None])[0]) == sentence
+
+
+def test_with_few_real_codes_their_number_stands_beside_each_percentile(tiny_checkpoint):
+    counted = re.compile(r"less typical than \d+ % of 20 held-out real codes")
+    app = healthy(
+        visit("pages/interpolate.py", data="CIFAR-10 sample", **{"interpolate-part": "Sliders"})
+    )
+    assert any(counted.search(caption) for caption in captions(app))
+    app = healthy(
+        visit("pages/interpolate.py", data="CIFAR-10 sample", **{"interpolate-inspect": "true"})
+    )
+    assert all(counted.search(word) for words in walks(app).values() for word in words)
+    steps = "There are 20 real codes, so it moves in steps of 5 %."
+    assert any(steps in caption for caption in captions(app))
+    app = healthy(visit("pages/latent_map.py", data="CIFAR-10 sample", **{"latent-point": "3"}))
+    assert any(counted.search(caption) for caption in captions(app))
+    app = healthy(visit("pages/generate.py", data="CIFAR-10 sample", **{"generate-shown": "8"}))
+    assert any(steps in caption for caption in captions(app))
 
 
 def test_every_page_asks_the_one_function(monkeypatch, tiny_checkpoint):

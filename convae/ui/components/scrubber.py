@@ -4,7 +4,7 @@ All frames are sent once, as one picture. The large frames and the strips are ca
 slider draws 32x32 pixels of each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ def scrubber(
     walks: Mapping[str, Walk],
     descriptions: Mapping[str, str],
     real: np.ndarray,
+    sentence: Callable[[float], str],
     *,
     loop: bool = False,
     fps: float = 12,
@@ -31,6 +32,7 @@ def scrubber(
     """Walks of one length, frame by frame: large, beside the nearest real images, and as strips.
 
     descriptions: a sentence about each walk. real: uint8 (N, 32, 32, 3), what `nearest` indexes.
+    sentence: off-manifold percentile -> the text below the frame.
     The frame is kept when the walks change; the arrow keys, Home and End move the slider.
     """
     used = np.unique(np.concatenate([walk.nearest.ravel() for walk in walks.values()]))
@@ -41,7 +43,7 @@ def scrubber(
                 "name": name,
                 "description": descriptions.get(name, ""),
                 "near": np.searchsorted(used, walk.nearest).tolist(),
-                "words": [typicality.sentence(value) for value in walk.off_manifold],
+                "words": [sentence(value) for value in walk.off_manifold],
             }
             for name, walk in walks.items()
         ],

@@ -48,7 +48,7 @@ def samples(setting: Setting, material: Material, choice: Choice) -> None:
     )
     st.caption(
         f"Below each sample its off-manifold percentile: {typicality.DEFINITION[0].lower()}"
-        f"{typicality.DEFINITION[1:]} Nearest: the training image, of "
+        f"{typicality.DEFINITION[1:]}{setting.typical.steps} Nearest: the training image, of "
         f"{len(material.train):,}, that is nearest in {merits.SPACE}."
     )
     _show_figures(setting, material, choice, drawn)

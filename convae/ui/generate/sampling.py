@@ -8,6 +8,7 @@ import streamlit as st
 
 from convae.data import ImageSet
 from convae.errors import DataError
+from convae.latent.typicality import Typicality
 from convae.models.checkpoints import Checkpoint
 from convae.tasks import generation
 from convae.tasks.generation import Material, Sampler, Samples
@@ -46,9 +47,14 @@ class Setting:
     def key(self) -> tuple[str, str, str]:
         return self.checkpoint.sha256, self.train.fingerprint, self.real.fingerprint
 
+    @property
+    def typical(self) -> Typicality:
+        """What is typical of real codes, as on all pages (`real_codes`)."""
+        return real_codes.typical(self.model, self.images)
+
     def off_manifold(self, codes: np.ndarray) -> np.ndarray:
-        """The off-manifold percentiles of codes, as on all pages (`real_codes`)."""
-        return real_codes.off_manifold(self.model, self.images, codes)
+        """The off-manifold percentiles of codes."""
+        return self.typical.percentile(codes)
 
     @property
     def variational(self) -> bool:

@@ -29,6 +29,18 @@ class Context(NamedTuple):
             real_codes.sample_of(self.checkpoint, self.known.test)
             st.rerun()
 
+    def sentence(self, percentile: float) -> str:
+        """An off-manifold percentile as it is shown; with a few codes that the picture will change.
+
+        About as long as the sentence that follows, so that nothing below it moves.
+        """
+        if not self.partial:
+            return self.real.typicality.sentence(percentile)
+        few, all_codes = len(self.known.sample), min(len(self.known.test), real_codes.SAMPLE)
+        return (
+            f"Preliminary: from {few:,} of {all_codes:,} real codes. The others are computed now."
+        )
+
     @property
     def real(self) -> interpolation.RealCodes:
         if self.partial:  # too few codes to tell what is typical

@@ -24,7 +24,7 @@ PATHS = Setting(
 EASING = Setting("interpolate-easing", ("linear", "in-out", "in", "out"))
 
 
-def inspector(walks: Mapping[str, interpolation.Walk], steps: int) -> None:
+def inspector(context: Context, walks: Mapping[str, interpolation.Walk], steps: int) -> None:
     """Charts of the walks frame by frame, with a faint line at each keyframe.
 
     Drawn only when opened: on a slow machine the chart library takes seconds to load, and the
@@ -42,6 +42,7 @@ def inspector(walks: Mapping[str, interpolation.Walk], steps: int) -> None:
         st.caption(
             "A constant pixel change is a smooth walk. Re-encoding error: the distance between the "
             f"code of a frame and encode(decode(code)). {typicality.NAME}: {typicality.DEFINITION}"
+            f"{context.real.typicality.steps}"
         )
         st.plotly_chart(figure, key="interpolate-inspector")
 
@@ -176,7 +177,7 @@ def nearest_row(context: Context, code: np.ndarray, chosen: Chosen, columns: int
     near = context.known.sample.images[rows]
     pictures.image_rows({"nearest": near}, columns=columns, scale=2)
     st.caption("The real images with the nearest codes.")
-    st.caption(typicality.sentence(percentile), help=typicality.HELP)
+    st.caption(context.real.typicality.sentence(percentile), help=typicality.HELP)
 
 
 def sum_row(chosen: Chosen, result: np.ndarray) -> None:

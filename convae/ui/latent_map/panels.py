@@ -9,7 +9,7 @@ from convae.data import uploads as image_uploads
 from convae.evaluation import metrics
 from convae.latent import paths, typicality
 from convae.projection import umap_service
-from convae.ui import access, address, caches, frame, pictures
+from convae.ui import access, address, caches, frame, pictures, real_codes
 from convae.ui.escape import plain
 from convae.ui.latent_map import chart, umap_queries
 from convae.ui.latent_map import view as map_view
@@ -58,7 +58,8 @@ def point(view: View, chosen: int) -> None:
     with pair.container(width=164):
         psnr = metrics.psnr(image, rebuilt)[0]
         pictures.large_image(rebuilt[0], f"reconstruction, {psnr:.1f} dB", side=160)
-    st.caption(typicality.sentence(view.off_manifold(view.codes[chosen])), help=typicality.HELP)
+    sentence = real_codes.sentence(view.checkpoint, view.chosen, view.codes[chosen])
+    st.caption(sentence, help=typicality.HELP)
     distances, rows = nearest(view, view.codes[chosen], chosen)
     if len(rows):
         st.markdown("**Nearest in code space**, with their distances; click one to choose it")
@@ -84,7 +85,9 @@ def spot(view: View, at: np.ndarray) -> None:
     in_space = view.off_manifold(code)
     on_map = view.map.emptiness(at)
     st.progress(on_map / 100, f"On the map: sparser than around {on_map:.0f} % of the images")
-    st.progress(np.nan_to_num(in_space) / 100, typicality.sentence(in_space))
+    st.progress(
+        np.nan_to_num(in_space) / 100, real_codes.sentence(view.checkpoint, view.chosen, code)
+    )
     st.caption(
         "The first bar describes the place on the map, the second the code.", help=typicality.HELP
     )
