@@ -70,7 +70,7 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
     checkpoint = checkpoints.load(asked.checkpoint)
     chosen = anomaly_groups.groups(normal, suspects, asked.limit, asked.fit_limit)
     bars = Bars(asked.json)
-    detector = detection.fit(checkpoint, chosen.fit.images, bars)
+    detector = detection.fit(checkpoint, chosen.fit.images, bars, chosen.fit.real_dimension)
     scores = [detector.scores(images.images, bars) for images in (chosen.normal, chosen.suspects)]
     measured = separation.measure_all(*scores)
     bars.close()
@@ -92,6 +92,7 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
         f"Fitted on {len(detector.codes):,} normal images; measured on {len(chosen.normal):,} "
         f"normal images and {len(chosen.suspects):,} suspects."
     )
+    _name_components(chosen.fit, checkpoint.config.latent_dim)
     print(detection.verdict(measured))
     return 0
 
@@ -155,7 +156,7 @@ def probe(asked: argparse.Namespace, command: str) -> int:
     train = data.load(spec, "train", bars).sample(_limit(asked))
     test = data.load(spec, "test", bars).sample(features.TESTED)
     features.check_labels(train.labels, test.labels)
-    encoders = features.encoders(checkpoint, pca_for(train), bars)
+    encoders = features.encoders(checkpoint, pca_for(train), bars, train.real_dimension)
     results = features.probe_all(encoders, train, test, bars)
     bars.close()
     if asked.json:
@@ -177,8 +178,15 @@ def probe(asked: argparse.Namespace, command: str) -> int:
         cells = (f"{100 * item.accuracy:.2f} +- {100 * item.error:.2f}" for item in row.values())
         print(f"{features.SPACES[name]:32}" + "".join(f"{cell:>22}" for cell in cells))
     print(f"{len(train):,} training and {len(test):,} test images of {spec}.")
+    _name_components(train, checkpoint.config.latent_dim)
     print(features.verdict(results, features.chance_level(test.labels)))
     return 0
+
+
+def _name_components(fitted_on: data.ImageSet, latent_dim: int) -> None:
+    """Say where PCA has fewer components than the model has dimensions."""
+    if (real := fitted_on.real_dimension) < latent_dim:
+        print(f"PCA has {real} components, as many as an image has values, not {latent_dim}.")
 
 
 COMMANDS = {"denoise": denoise, "anomaly": anomaly, "generate": generate, "probe": probe}

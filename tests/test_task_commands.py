@@ -7,6 +7,7 @@ import pytest
 
 from convae import __main__ as cli
 from convae import data
+from convae.data import builtin
 from convae.data.corruptions import corrupt
 from convae.evaluation import metrics
 from convae.models import checkpoints
@@ -92,6 +93,19 @@ def test_anomaly_prints_a_table_and_the_winner(model, capsys):
                      "--limit", "5"]) == 0  # fmt: skip
     told = capsys.readouterr().out
     assert "PNG bytes" in told and "AUROC" in told and "5 normal images and 5 suspects" in told
+    assert "PCA has" not in told
+
+
+def test_where_pca_has_fewer_components_than_the_model_dimensions_it_is_printed(
+    model, capsys, monkeypatch
+):
+    monkeypatch.setitem(builtin.REAL_DIMENSION, "digits", 4)
+    few = "PCA has 4 components, as many as an image has values, not 8."
+    assert cli.main(["anomaly", "tiny", "--normal", "digits:3", "--suspects", "noise",
+                     "--limit", "5"]) == 0  # fmt: skip
+    assert few in capsys.readouterr().out
+    assert cli.main(["probe", "tiny", "--data", "digits", "--limit", "100"]) == 0
+    assert few in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

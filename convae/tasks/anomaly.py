@@ -14,6 +14,7 @@ import numpy as np
 
 from convae import images as pixels
 from convae.codec import Codec
+from convae.data import VALUES
 from convae.evaluation import metrics
 from convae.evaluation.pca import PCA, fit_pca
 from convae.latent.neighbors import nearest_neighbors
@@ -72,7 +73,7 @@ class Detector:
     """A detector's statistics of normal images; made by `fit`.
 
     codes: float32 (N, latent_dim), of the images it is fitted to. pca: of these images, with at
-    most latent_dim components; pca_codes: (N, latent_dim). mean (latent_dim,) and whitener
+    most latent_dim components; pca_codes: (N, that many). mean (latent_dim,) and whitener
     (latent_dim, latent_dim): of the codes; None for fewer than two images.
     """
 
@@ -92,7 +93,7 @@ class Detector:
         SCORES; without those that need more normal images."""
         codes = _encoded(self.model, images, progress)
         rebuilt = self.model.decode(codes)
-        pca_codes = self.pca.encode(images, self.codes.shape[1])
+        pca_codes = self.pca.encode(images, self.pca_codes.shape[1])
         result = {
             "reconstruction_mse": metrics.mse(images, rebuilt),
             "one_minus_ssim": 1 - metrics.ssim(images, rebuilt),
@@ -110,9 +111,16 @@ class Detector:
         return {name: np.asarray(values, np.float64) for name, values in result.items()}
 
 
-def fit(model: Codec, normal: np.ndarray, progress: Progress | None = None) -> Detector:
+def fit(
+    model: Codec,
+    normal: np.ndarray,
+    progress: Progress | None = None,
+    real_dimension: int = VALUES,
+) -> Detector:
     """A detector for a checkpoint and normal images, uint8 (N, 32, 32, 3), N >= 1.
 
+    real_dimension: of the normal images, see `data.real_dimension`; it limits the components of
+    PCA, which is fitted to them.
     progress(done, total, what) is called between parts; an exception it raises ends the work.
     """
     if not len(normal):
@@ -120,7 +128,7 @@ def fit(model: Codec, normal: np.ndarray, progress: Progress | None = None) -> D
     report = progress or (lambda done, total, what: None)
     encoder_only = model.with_refinement_steps(0)
     codes = _encoded(encoder_only, normal, report)
-    size = codes.shape[1]
+    size = min(codes.shape[1], real_dimension)
     pca = fit_pca(normal, size, lambda share: report(round(100 * share), 100, "fitting PCA"))
     return Detector(encoder_only, codes, pca, pca.encode(normal, size), *_whitener(codes))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from convae.codec import Codec
 from convae.config import ModelConfig
-from convae.data import ImageSet
+from convae.data import VALUES, ImageSet
 from convae.errors import DataError
 from convae.evaluation.pca import PCA
 from convae.latent.encode_cache import codes_for
@@ -66,17 +66,20 @@ class Classified(NamedTuple):
 Results = Mapping[str, Mapping[str, Classified]]  # space -> probe -> accuracy
 
 
-def encoders(checkpoint: Codec, pca: PCA, progress: Progress) -> dict[str, Encode]:
+def encoders(
+    checkpoint: Codec, pca: PCA, progress: Progress, real_dimension: int = VALUES
+) -> dict[str, Encode]:
     """For each of SPACES what takes an ImageSet of N images to its points, float32 (N, D).
 
-    checkpoint: of the encoder alone. pca: fitted to the training images. One space at a time need
-    be in memory: 10,000 images take 123 MB as pixels.
+    checkpoint: of the encoder alone. pca: fitted to the training images, whose `real_dimension`
+    limits its components. One space at a time need be in memory: 10,000 images take 123 MB as
+    pixels.
     """
     config = checkpoint.config
     random_model = random_encoder(config)
     return {
         "codes": lambda result: codes_for(checkpoint, result.images, result.fingerprint, progress),
-        "pca": lambda result: pca.encode(result.images, config.latent_dim),
+        "pca": lambda result: pca.encode(result.images, min(config.latent_dim, real_dimension)),
         "random_encoder": lambda result: random_model.encode(result.images),
         "pixels": lambda result: result.images.reshape(len(result), -1) / np.float32(255),
     }

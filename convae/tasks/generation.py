@@ -179,9 +179,10 @@ def measure(material: Material, images: np.ndarray) -> Figures:
 def baseline_images(
     material: Material, name: str, count: int, seed: int = 0, components: int = COMPONENTS
 ) -> np.ndarray:
-    """One of BASELINES: the same prior of as many principal components of the pixels. It shows
-    whether the network or the prior is what makes the samples good."""
-    codes = material.pca.encode(material.train.images, material.codes.shape[1])
+    """One of BASELINES: the same prior of as many principal components of the pixels, if an image
+    has as many values. It shows whether the network or the prior is what makes the samples good."""
+    size = min(material.codes.shape[1], material.train.real_dimension)
+    codes = material.pca.encode(material.train.images, size)
     prior = fit_prior(BASELINES[name], codes, components=components, seed=seed)
     return material.pca.decode(prior.sample(count, seed))
 

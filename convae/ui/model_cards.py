@@ -103,6 +103,8 @@ def enlarged_note(spec: str, latent_dim: int) -> str:
         return (
             f"{note} A code of {latent_dim:,} values is as large as the data: it compresses "
             "nothing, and a high PSNR proves nothing."
+            + f" PCA fitted on them has {real} components, not {latent_dim:,}."
+            * (latent_dim > real)
         )
     return (
         f"{note} A code of {latent_dim:,} values compresses {real / latent_dim:.3g}:1, and "

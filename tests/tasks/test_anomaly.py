@@ -43,6 +43,19 @@ def test_scores_are_those_of_scikit_learn_and_scikit_image(model, waves):
     np.testing.assert_allclose(1 - found["one_minus_ssim"], likeness, atol=1e-5)
 
 
+def test_pca_has_no_more_components_than_an_image_has_values(model, waves):
+    normal, images = waves[:100], waves[100:140]
+    limited = anomaly.fit(model, normal, real_dimension=3)
+    assert limited.codes.shape == (100, 8) and limited.pca_codes.shape == (100, 3)
+    rebuilt = fit_pca(normal, 3).reconstruct(images, 3)
+    error = ((images / 255 - rebuilt / 255) ** 2).mean(axis=(1, 2, 3))
+    found = limited.scores(images)
+    np.testing.assert_allclose(found["pca_residual"], error, rtol=1e-4)
+    unlimited = anomaly.fit(model, normal).scores(images)
+    assert (unlimited["pca_residual"] < found["pca_residual"]).mean() > 0.9
+    np.testing.assert_array_equal(found["knn_codes"], unlimited["knn_codes"])
+
+
 def test_baselines_know_nothing_of_the_model(model, waves):
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors

@@ -182,6 +182,14 @@ def test_spaces_hold_the_same_images(tiny_checkpoint, splits, pca_of_waves):
     np.testing.assert_array_equal(points["random_encoder"].test, points["codes"].test)
 
 
+def test_pca_has_no_more_components_than_an_image_has_values(tiny_checkpoint, splits, pca_of_waves):
+    model = checkpoints.load("tiny")
+    found = features.encoders(model, pca_of_waves, lambda *step: None, real_dimension=3)
+    points = {name: encode(splits[1]) for name, encode in found.items()}
+    np.testing.assert_array_equal(points["pca"], pca_of_waves.encode(splits[1].images, 3))
+    assert points["codes"].shape == (len(splits[1]), 8)
+
+
 def test_every_probe_is_fitted_in_every_space(tiny_checkpoint, splits, pca_of_waves):
     steps = []
     found = features.encoders(checkpoints.load("tiny"), pca_of_waves, lambda *step: None)

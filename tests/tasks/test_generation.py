@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from convae.data import ImageSet
+from convae.data import ImageSet, builtin
 from convae.errors import ConfigError, DataError
 from convae.latent import priors
 from convae.tasks import generation, merits
@@ -231,6 +231,14 @@ def test_a_baseline_is_a_prior_of_pca_codes(material, name):
     drawn = material.pca.encode(images, 2)
     np.testing.assert_allclose(drawn.mean(axis=0), real.mean(axis=0), atol=0.05 * real.std())
     np.testing.assert_allclose(drawn.var(axis=0), real.var(axis=0), rtol=0.1)
+
+
+def test_a_baseline_has_no_more_components_than_an_image_has_values(material, monkeypatch):
+    monkeypatch.setitem(builtin.REAL_DIMENSION, "halves", 1)
+    assert material.codes.shape[1] == 2
+    drawn = generation.baseline_images(material, "pca_gaussian", 500)
+    spread = material.pca.encode(drawn, 2).std(axis=0)
+    assert spread[0] > 100 * spread[1]
 
 
 def test_the_mixture_of_pca_codes_is_the_better_baseline_for_two_classes(material):

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from convae import __main__ as cli
+from convae.data import builtin
 from convae.tasks.anomaly import SCORES
+from convae.ui.anomalies import detection
 from tests.support.visiting import captions, healthy, png, shown, visit
 
 SMALL = {"data": "Digits"}
@@ -66,6 +68,15 @@ def test_every_kind_of_suspects_opens_from_its_address(suspects, model):
 def test_a_whole_set_is_normal(model):
     app = healthy(open_at(**{"anomalies-normal-digits": "all classes"}))
     assert "--normal digits --suspects" in app.code[0].value
+
+
+def test_the_components_of_pca_are_named(model, monkeypatch):
+    assert "PCA has the latent dimension of the model, 8, and" in captions(healthy(open_at()))
+    monkeypatch.setitem(builtin.REAL_DIMENSION, "digits", 4)
+    detection._slot.clear()
+    app = healthy(open_at())
+    assert "PCA has 4 components and not 8, as an image has no more values, and" in captions(app)
+    assert "PCA fitted on them has 4 components, not 8." in app.warning[0].value
 
 
 def test_suspects_of_some_classes(model):

@@ -215,7 +215,9 @@ def test_what_figures_mean_on_enlarged_images_is_said(tiny_checkpoint, monkeypat
     assert not app.warning
     monkeypatch.setitem(builtin.REAL_DIMENSION, "digits", 4)
     app = healthy(visit("pages/reconstruct.py", **query))
-    assert "is as large as the data: it compresses nothing" in app.warning[0].value
+    warning = app.warning[0].value
+    assert "is as large as the data: it compresses nothing" in warning
+    assert "PCA fitted on them has 4 components, not 8." in warning
     assert not healthy(visit("pages/reconstruct.py", data="Shapes")).warning
 
 

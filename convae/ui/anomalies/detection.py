@@ -153,7 +153,10 @@ def detect(
     chosen = _groups(normal, suspects, limits, tuple(prints))
     key = checkpoint.card.sha256, chosen.fit.fingerprint
     detector = long_work.fill(
-        _slot("detector", *key), lambda report: anomaly.fit(checkpoint, chosen.fit.images, report)
+        _slot("detector", *key),
+        lambda report: anomaly.fit(
+            checkpoint, chosen.fit.images, report, chosen.fit.real_dimension
+        ),
     )
     scores = [
         long_work.fill(

@@ -51,12 +51,19 @@ def show_table(detected: Detection) -> None:
         key="anomalies-table",
     )
     chosen = detected.groups
+    wanted, components = (
+        codes.shape[1] for codes in (detected.detector.codes, detected.detector.pca_codes)
+    )
     glossary.caption(
         f"Fitted to {len(detected.detector.codes):,} normal images; measured on "
         f"{len(chosen.normal):,} normal images and {len(chosen.suspects):,} suspects. "
-        "Scores of the model use the encoder without refinement steps. PCA has the latent "
-        f"dimension of the model, {detected.detector.codes.shape[1]:,}, and is fitted to "
-        "the same normal images."
+        "Scores of the model use the encoder without refinement steps. PCA has "
+        + (
+            f"the latent dimension of the model, {wanted:,},"
+            if components == wanted
+            else f"{components} components and not {wanted:,}, as an image has no more values,"
+        )
+        + " and is fitted to the same normal images."
     )
     with st.container(horizontal=True):
         frame.download("Table (CSV)", lambda: to_csv(lines), "anomalies-table.csv", "text/csv")

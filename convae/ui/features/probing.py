@@ -40,7 +40,7 @@ class Setting:
         return caches.pca_of(self.train)
 
     def encoders(self, report: long_work.Report) -> dict[str, Callable[[ImageSet], np.ndarray]]:
-        return features.encoders(self.checkpoint, self.pca, report)
+        return features.encoders(self.checkpoint, self.pca, report, self.train.real_dimension)
 
 
 def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
