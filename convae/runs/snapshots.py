@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convae import files
+from convae import files, records
 
 PINNED = 8  # images whose reconstruction is kept after every epoch
 MAPPED = 500  # codes on the small map that moves with the epochs
@@ -169,9 +169,10 @@ def mapped(folder: Path) -> np.ndarray | None:
 
 
 def class_names(folder: Path) -> list[str]:
-    """The class names that the labels of ``pinned`` count; empty where they were not kept."""
+    """The class names that the labels of ``pinned`` count, as `records.value` cleans them; empty
+    where they were not kept."""
     result = files.read_npz(folder / "pinned.npz", "class_names")
-    return [str(name) for name in result[0].ravel()] if result else []
+    return [records.value(str(name), str) for name in result[0].ravel()] if result else []
 
 
 def read(folder: Path, epoch: int) -> Snapshot | None:

@@ -22,6 +22,11 @@ def test_what_was_recorded_is_read_again(tmp_path):
     assert sorted(labels) == list(range(40))
 
 
+def test_class_names_have_no_mark_of_direction_and_can_be_encoded(tmp_path):
+    np.savez(tmp_path / "pinned.npz", class_names=np.array(["safe\u202egnp.exe", "\ud800a", "b"]))
+    assert snapshots.class_names(tmp_path) == ["safe\ufffdgnp.exe", "?a", "b"]
+
+
 def test_the_map_keeps_its_class_names_and_the_image_of_each_point(tmp_path):
     every = images()
     snapshots.Recorder(tmp_path, every, np.arange(40), [f"class-{n}" for n in range(40)])
