@@ -168,6 +168,15 @@ def test_a_selection_is_paged_over_all_images_and_all_classes(tiny_checkpoint, d
     assert np.array_equal(np.concatenate(seen), rows)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0.00"), (0.01234, "0.0123"), (7.5, "7.50"), (99.94, "99.9"), (99.96, "100"),
+     (999.7, "1,000"), (12345, "12,345")],
+)  # fmt: skip
+def test_distances_have_three_digits_and_large_ones_no_exponent(value, text):
+    assert clickable.three_digits(value) == text
+
+
 def test_neighbors_are_as_many_as_asked_for_and_by_the_distance_asked_for(
     tiny_checkpoint, digits, monkeypatch
 ):

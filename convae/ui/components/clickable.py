@@ -13,6 +13,11 @@ from convae.ui.components import component
 COLUMNS = 10  # images side by side on the sheet
 
 
+def three_digits(value: float) -> str:
+    """7.50, 12.3, 100, and more digits rather than an exponent: 1,234. value: 0 or more."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
+
+
 def bars(
     images: np.ndarray, words: Sequence[str], values: np.ndarray, unit: str = "", *, key: str,
     ids: Sequence[int] | None = None, on_click: Callable[[int], None] | None = None,
@@ -23,7 +28,7 @@ def bars(
     items = [
         {
             "word": word,
-            "value": f"{value:#.3g}".rstrip(".") + unit,  # 7.50, but 100
+            "value": three_digits(float(value)) + unit,
             "share": round(100 * float(value) / longest, 1),
         }
         for word, value in zip(words, values, strict=True)
