@@ -184,7 +184,7 @@ def probe(asked: argparse.Namespace, bars: Bars) -> None:
     row(["---"] * 6)
     curves = {}
     for model in models:
-        encoders = features.encoders(model.with_refinement_steps(0), pca_for(train), bars)
+        encoders = features.encoders(model.with_refinement_steps(0), lambda: pca_for(train), bars)
         for name, encode in encoders.items():
             began, labels = time.time(), (train.labels, test.labels)
             points = features.space(encode, train, test)

@@ -1,4 +1,4 @@
-"""Files that can be computed again, in CONVAE_CACHE_DIR: fitted PCAs, codes and maps.
+"""Files that can be computed again, in CONVAE_CACHE_DIR: fitted PCAs, codes, maps, predictions.
 
 Together they take at most CONVAE_CACHE_MB; the files that were not read or written for the longest
 time are removed first. Their names are digests of what they were computed from.
@@ -13,7 +13,8 @@ from convae import files
 from convae.errors import ConfigError
 
 DEFAULT_MB = 2_000
-PATTERNS = ("pca-*.npz", "codes/*.npy", "maps/*.npz")  # below the folder; jobs are never removed
+# below the folder; jobs are never removed
+PATTERNS = ("pca-*.npz", "codes/*.npy", "maps/*.npz", "probes/*.npy")
 UNFINISHED_S = 3_600  # a temporary file older than this was left by a process that was killed
 
 

@@ -156,7 +156,7 @@ def probe(asked: argparse.Namespace, command: str) -> int:
     train = data.load(spec, "train", bars).sample(_limit(asked))
     test = data.load(spec, "test", bars).sample(features.TESTED)
     features.check_labels(train.labels, test.labels)
-    encoders = features.encoders(checkpoint, pca_for(train), bars, train.real_dimension)
+    encoders = features.encoders(checkpoint, lambda: pca_for(train), bars, train.real_dimension)
     results = features.probe_all(encoders, train, test, bars)
     bars.close()
     if asked.json:

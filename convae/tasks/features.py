@@ -6,7 +6,9 @@ same dimension, and a randomly initialized encoder of the same architecture. Cod
 encoder alone, without refinement steps.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,6 +37,7 @@ NEIGHBORS = 10
 # pixels of 5,085 original CIFAR-10 images, so one value for all spaces (benchmarks/RESULTS.md)
 PENALTY = 0.01
 TOLERANCE, MOST_STEPS = 1e-3, 500  # at 1e-4 pixels take twice the steps, accuracies stay the same
+SETTINGS = {"logistic": (PENALTY, TOLERANCE, MOST_STEPS), "knn": (NEIGHBORS,)}
 LABEL_COUNTS = (10, 100, 1_000)
 DRAWS = 5  # of the labeled images at each label count
 PART = 2_000  # test images standardized at once
@@ -67,20 +70,20 @@ Results = Mapping[str, Mapping[str, Classified]]  # space -> probe -> accuracy
 
 
 def encoders(
-    checkpoint: Codec, pca: PCA, progress: Progress, real_dimension: int = VALUES
+    checkpoint: Codec, fit: Callable[[], PCA], progress: Progress, real_dimension: int = VALUES
 ) -> dict[str, Encode]:
     """For each of SPACES what takes an ImageSet of N images to its points, float32 (N, D).
 
-    checkpoint: of the encoder alone. pca: fitted to the training images, whose `real_dimension`
-    limits its components. One space at a time need be in memory: 10,000 images take 123 MB as
-    pixels.
+    checkpoint: of the encoder alone. fit: gives the PCA of the training images, called when its
+    points are needed; their `real_dimension` limits its components. One space at a time need be in
+    memory: 10,000 images take 123 MB as pixels.
     """
     config = checkpoint.config
-    random_model = random_encoder(config)
+    pca, random_model = cache(fit), cache(lambda: random_encoder(config))
     return {
         "codes": lambda result: codes_for(checkpoint, result.images, result.fingerprint, progress),
-        "pca": lambda result: pca.encode(result.images, min(config.latent_dim, real_dimension)),
-        "random_encoder": lambda result: random_model.encode(result.images),
+        "pca": lambda result: pca().encode(result.images, min(config.latent_dim, real_dimension)),
+        "random_encoder": lambda result: random_model().encode(result.images),
         "pixels": lambda result: result.images.reshape(len(result), -1) / np.float32(255),
     }
 
@@ -98,6 +101,14 @@ def random_encoder(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder":
         torch.manual_seed(seed)
         model = ConvAutoencoder(replace(config, refinement_steps=0))
     return model.eval().requires_grad_(False)
+
+
+def digest_of(model: "ConvAutoencoder") -> str:
+    """A digest of all weights of a model."""
+    digest = hashlib.sha256()
+    for name, values in model.state_dict().items():
+        digest.update(name.encode() + np.ascontiguousarray(values.numpy()).tobytes())
+    return digest.hexdigest()
 
 
 def check_labels(labels: np.ndarray, tested: np.ndarray) -> None:
@@ -143,7 +154,17 @@ _PROBES = {"logistic": linear_probe, "knn": nearest_probe}
 def classify(probe: str, space: Space, labels: np.ndarray, tested: np.ndarray) -> Classified:
     """One of PROBES, fitted to labels (N,) of space.train, on space.test with classes (M,)."""
     check_labels(labels, tested)
-    predicted = _PROBES[probe](space.train, labels, space.test)
+    return scored(predict(probe, space, labels), tested)
+
+
+def predict(probe: str, space: Space, labels: np.ndarray) -> np.ndarray:
+    """The classes that one of PROBES, fitted to labels (N,) of space.train, gives to space.test:
+    int64 (M,)."""
+    return _PROBES[probe](space.train, labels, space.test)
+
+
+def scored(predicted: np.ndarray, tested: np.ndarray) -> Classified:
+    """Predicted classes (M,) compared with the true ones (M,)."""
     accuracy = float((predicted == tested).mean())
     return Classified(accuracy, _standard_error(accuracy, len(tested)), predicted)
 

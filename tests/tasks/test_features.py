@@ -169,7 +169,7 @@ def splits(waves):
 
 def test_spaces_hold_the_same_images(tiny_checkpoint, splits, pca_of_waves):
     checkpoint = checkpoints.load("tiny")
-    found = features.encoders(checkpoint, pca_of_waves, lambda *step: None)
+    found = features.encoders(checkpoint, lambda: pca_of_waves, lambda *step: None)
     points = {name: features.space(encode, *splits) for name, encode in found.items()}
     assert list(points) == list(features.SPACES)
     assert [space.train.shape for space in points.values()] == [
@@ -184,7 +184,7 @@ def test_spaces_hold_the_same_images(tiny_checkpoint, splits, pca_of_waves):
 
 def test_pca_has_no_more_components_than_an_image_has_values(tiny_checkpoint, splits, pca_of_waves):
     model = checkpoints.load("tiny")
-    found = features.encoders(model, pca_of_waves, lambda *step: None, real_dimension=3)
+    found = features.encoders(model, lambda: pca_of_waves, lambda *step: None, 3)
     points = {name: encode(splits[1]) for name, encode in found.items()}
     np.testing.assert_array_equal(points["pca"], pca_of_waves.encode(splits[1].images, 3))
     assert points["codes"].shape == (len(splits[1]), 8)
@@ -192,7 +192,7 @@ def test_pca_has_no_more_components_than_an_image_has_values(tiny_checkpoint, sp
 
 def test_every_probe_is_fitted_in_every_space(tiny_checkpoint, splits, pca_of_waves):
     steps = []
-    found = features.encoders(checkpoints.load("tiny"), pca_of_waves, lambda *step: None)
+    found = features.encoders(checkpoints.load("tiny"), lambda: pca_of_waves, lambda *step: None)
     results = features.probe_all(found, *splits, lambda *step: steps.append(step))
     assert {name: list(row) for name, row in results.items()} == {
         name: list(features.PROBES) for name in features.SPACES

@@ -39,14 +39,25 @@ def pick_part() -> str:
 
 def accuracy(setting: Setting, count: int) -> None:
     """The accuracy of both probes in all spaces, and the best space in a sentence."""
-    results = probing.results_of(setting)
     chance = features.chance_level(setting.test.labels)
-    st.markdown(f"**{sentence(features.verdict(results, chance))}**")
-    values = {
-        TITLES[name]: {PROBES[probe]: result[:2] for probe, result in row.items()}
-        for name, row in results.items()
-    }
-    st.plotly_chart(charts.figure(plots.accuracies, values, chance), key="features-accuracies")
+    heading, bar, chart = st.empty(), st.container(), st.empty()
+
+    def draw(results: probing.Results, key: str | None = None) -> None:
+        values = {
+            TITLES[name]: {PROBES[probe]: result[:2] for probe, result in row.items()}
+            for name, row in results.items()
+        }
+        chart.plotly_chart(charts.figure(plots.accuracies, values, chance), key=key)
+
+    def draw_part(results: probing.Results) -> None:
+        if len(results) < len(SPACES):
+            heading.markdown(f"Computed so far: {', '.join(SPACES[name] for name in results)}.")
+            draw(results)
+
+    with bar:
+        results = probing.results_of(setting, draw_part)
+    heading.markdown(f"**{sentence(features.verdict(results, chance))}**")
+    draw(results, "features-accuracies")
     rows = [
         {"Features": SPACES[name]}
         | {

@@ -11,7 +11,7 @@ from convae.data import ImageSet
 from convae.errors import DataError
 from convae.evaluation.pca import PCA
 from convae.models.checkpoints import Checkpoint
-from convae.tasks import dimensionality, features
+from convae.tasks import dimensionality, features, probe_results
 from convae.tasks.dimensionality import Dimensions
 from convae.tasks.features import Classified, LabelPoint
 from convae.ui import caches, long_work, pickers, uploads
@@ -37,10 +37,12 @@ class Setting:
     @property
     def pca(self) -> PCA:
         """Of the training images."""
-        return caches.pca_of(self.train)
+        return caches.pca_with_progress(self.train)
 
     def encoders(self, report: long_work.Report) -> dict[str, Callable[[ImageSet], np.ndarray]]:
-        return features.encoders(self.checkpoint, self.pca, report, self.train.real_dimension)
+        return features.encoders(
+            self.checkpoint, lambda: self.pca, report, self.train.real_dimension
+        )
 
 
 def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
@@ -82,12 +84,15 @@ def check(setting: Setting) -> None:
     features.check_labels(setting.train.labels, setting.test.labels)
 
 
-def results_of(setting: Setting) -> Results:
-    """All probes in all spaces. DataError where there are fewer than two classes."""
+def results_of(setting: Setting, found: probe_results.Found = lambda results: None) -> Results:
+    """All probes in all spaces. found: called with those so far, while there is more to compute.
+    DataError where there are fewer than two classes."""
     check(setting)
 
     def make(report: long_work.Report) -> Results:
-        return features.probe_all(setting.encoders(report), setting.train, setting.test, report)
+        return probe_results.probe_all(
+            setting.checkpoint, lambda: setting.pca, setting.train, setting.test, report, found
+        )
 
     return long_work.fill(_slot("results", *setting.key), make)
 

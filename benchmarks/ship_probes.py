@@ -1,0 +1,55 @@
+"""Write checkpoints/probes.npz: what the probes of Features predict for the shipped models.
+
+    python -m benchmarks.ship_probes
+
+For every shipped model the three built-in sets, with the number of training and test images that
+the page starts with. All is computed anew, in a cache of its own; it takes some minutes.
+"""
+
+import argparse
+import os
+import tempfile
+
+import numpy as np
+
+from convae import data
+from convae.data import ImageSet
+from convae.evaluation.pca import pca_for
+from convae.models import checkpoints
+from convae.models.checkpoints import Checkpoint
+from convae.tasks import features, probe_results
+
+SETS = ("photos", "digits", "shapes")
+
+
+def predictions(checkpoint: Checkpoint, train: ImageSet, test: ImageSet) -> dict[str, np.ndarray]:
+    """key -> predicted classes (M,) of every probe in every space."""
+    results = probe_results.probe_all(
+        checkpoint, lambda: pca_for(train), train, test, lambda *step: None
+    )
+    return {
+        key: results[space][probe].predicted
+        for space in results
+        for probe, key in probe_results.keys_of(space, checkpoint, train, test).items()
+    }
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    arrays: dict[str, np.ndarray] = {}
+    probe_results.shipped_path().unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {f"CONVAE_{name}_DIR": home for name in ("CACHE", "RUNS")}
+        for entry in checkpoints.listing():
+            checkpoint = checkpoints.load(str(entry.path)).with_refinement_steps(0)
+            for spec in SETS:
+                train = data.load(spec, "train").sample(features.TRAINING)
+                test = data.load(spec, "test").sample(features.TESTED)
+                arrays |= predictions(checkpoint, train, test)
+                print(f"{entry.name}, {spec}: {len(arrays)} predictions", flush=True)
+        path = probe_results.ship(arrays)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
