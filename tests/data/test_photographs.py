@@ -49,3 +49,9 @@ def test_a_crop_at_full_resolution_is_a_piece_of_the_photograph():
     windows = np.lib.stride_tricks.sliding_window_view(photo, (32, 32, 3))[:, :, 0]
     step = photographs.STEP
     assert (windows[::step, ::step] == crop).all(axis=(2, 3, 4)).any()
+
+
+@pytest.mark.parametrize("low, high", [(0, 256), (100, 148), (255, 256)])
+def test_the_contrast_of_a_crop_is_its_largest_standard_deviation(low, high):
+    crop = np.random.default_rng(0).integers(low, high, (40, 40, 3), np.uint8)[4:36, 4:36]
+    assert photographs._contrast(crop) == pytest.approx(crop.std(axis=(0, 1)).max(), rel=1e-12)
