@@ -27,6 +27,8 @@ csv_export      tables as CSV text that no spreadsheet evaluates
 process_state   settings of the whole process that several threads need at once
 model_commands  the commands about models and data
 task_commands   the commands of the tasks; task_parsers: their arguments
+queue_commands  the commands sweep and queue; queue_parsers: their arguments
+setting_flags   the settings of a run as options of the command line
 torchrun        rank and number of the processes that train together
 
 Importing this package imports nothing heavy; import the module you need.

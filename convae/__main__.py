@@ -1,12 +1,10 @@
-"""convae app | train | resume | evaluate | map | download | list | export, and task_commands:
-denoise | anomaly | generate | probe"""
+"""convae app | train | resume | sweep | queue | evaluate | map | download | list | export, and
+task_commands: denoise | anomaly | generate | probe"""
 
 import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import Field
 from pathlib import Path
 
 from convae import (
@@ -14,6 +12,8 @@ from convae import (
     files,
     model_commands,
     processes,
+    queue_commands,
+    queue_parsers,
     runs,
     task_commands,
     task_parsers,
@@ -25,36 +25,7 @@ from convae.flat_config import from_flat, settings
 from convae.progress import Bars
 from convae.projection import maps
 from convae.runs import resuming
-
-FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
-OLD_FLAGS = {"refinement_steps": "--corrections"}  # aliases, not shown in the help
-
-
-def add_settings(
-    parser: argparse.ArgumentParser, title: str, described: Callable[[Field], str]
-) -> None:
-    """One option per field, of TrainConfig or of a map, with its help, range and default."""
-    group = parser.add_argument_group(title)
-    for f in described:
-        meta, flag = f.metadata, FLAGS.get(f.name, "--" + f.name.replace("_", "-"))
-        text = (
-            meta["help"].replace("%", "%%")
-            + f" Default: {f.default if f.default != '' else 'none'}"
-        )
-        text += f" {meta['unit']}." if meta["unit"] else "."
-        if isinstance(f.default, bool):
-            group.add_argument(
-                flag, dest=f.name, action=argparse.BooleanOptionalAction, default=None, help=text
-            )
-        else:
-            group.add_argument(
-                flag, dest=f.name, type=type(f.default), choices=meta["choices"], default=None,
-                metavar=None if meta["choices"] else f.name.upper(), help=text,
-            )  # fmt: skip
-        if old_flag := OLD_FLAGS.get(f.name):
-            group.add_argument(
-                old_flag, dest=f.name, type=type(f.default), default=None, help=argparse.SUPPRESS
-            )
+from convae.setting_flags import OLD_FLAGS, add_settings
 
 
 def lengths(text: str) -> list[int]:
@@ -96,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="learning rate from this epoch on; it decays with the rest of the schedule. A "
         "diverged run needs a smaller one than the one at which it diverged",
     )  # fmt: skip
+    queue_parsers.add_commands(verbs)
     for verb in (train, resume):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
         verb.add_argument(
@@ -246,8 +218,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = make_parser().parse_args(arguments)
     if getattr(asked, "nice", 0):
         os.nice(max(0, min(asked.nice, 19)))
-    verbs = {"app": app, "train": train, "resume": resume, **model_commands.COMMANDS,
-             **task_commands.COMMANDS}  # fmt: skip
+    verbs = {"app": app, "train": train, "resume": resume, **queue_commands.COMMANDS,
+             **model_commands.COMMANDS, **task_commands.COMMANDS}  # fmt: skip
     try:
         code = verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
         sys.stdout.flush()

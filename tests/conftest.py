@@ -15,7 +15,7 @@ from convae.evaluation.pca import fit_pca
 SLOW = """
 e2e ui training runs drills
 test_cached_files.py test_cli.py test_generate_and_probe.py test_jobs.py test_package.py
-test_processes.py test_task_commands.py
+test_processes.py test_queue_commands.py test_task_commands.py
 data/test_cifar10_job.py data/test_decoding.py data/test_disk_cache.py data/test_image_folder.py
 evaluation/test_compare.py evaluation/test_shipped_pca.py
 models/test_checkpoints.py models/test_shipped_figures.py models/test_threads.py

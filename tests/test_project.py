@@ -21,7 +21,7 @@ evaluation
 latent runs
 models projection
 training tasks
-ui __main__ model_commands task_commands task_parsers
+ui __main__ model_commands task_commands task_parsers queue_commands queue_parsers setting_flags
 """
 LEVEL = {name: n for n, line in enumerate(LAYERS.strip().split("\n")) for name in line.split()}
 

@@ -22,6 +22,7 @@ SMALLER = {
     r"cifar10:cat": "shapes:circle",
     r"(?<=--data )cifar10$|(?<=--data )cifar10(?= )": "shapes",
     r"(?<=--suspects )cifar10": "shapes",
+    r"--latent-dim 16,32,64 --epochs 20": "--latent-dim 2,4 --base-channels 8 --epochs 1",
     r"own:flowers --epochs 20": "shapes --latent-dim 128 --epochs 20",
     r"--latent-dim 128 --epochs 20": "--latent-dim 8 --base-channels 8 --epochs 1 --limit 160",
     r"--epochs 40": "--epochs 2",
@@ -35,7 +36,7 @@ def smaller(command: str) -> str:
     for pattern, text in SMALLER.items():
         command = re.sub(pattern, text, command)
     verb = command.split()[0]
-    if verb in ("evaluate", "denoise", "anomaly", "generate", "probe"):
+    if verb in ("evaluate", "denoise", "anomaly", "generate", "probe", "sweep"):
         command += " --limit 60"
     return command
 
@@ -50,7 +51,17 @@ def home(tmp_path, monkeypatch):
 
 def test_every_command_runs_in_the_order_of_the_readme(home, capsys):
     verbs = [command.split()[0] for command in COMMANDS]
-    assert {"train", "resume", "evaluate", "denoise", "generate", "export", "map"} <= set(verbs)
+    assert {
+        "train",
+        "resume",
+        "sweep",
+        "queue",
+        "evaluate",
+        "denoise",
+        "generate",
+        "export",
+        "map",
+    } <= set(verbs)
     for command in COMMANDS:
         if command.split()[0] in ELSEWHERE:
             continue

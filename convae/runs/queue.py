@@ -134,6 +134,11 @@ def entries() -> list[Entry]:
     return [_read(entry_id) for entry_id in _ids(".json")]
 
 
+def starting() -> list[str]:
+    """The names of entries that are being started: they wait no more, and have no run yet."""
+    return [entry_id[21:] for entry_id in _ids(".starting")]
+
+
 def _ids(suffix: str) -> list[str]:
     try:
         names = os.listdir(folder())

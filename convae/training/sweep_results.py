@@ -8,6 +8,7 @@ from typing import NamedTuple
 from convae import records
 from convae.errors import ConvaeError
 from convae.models.card import Card
+from convae.runs import queue
 from convae.runs.sweep import Sweep
 from convae.training import reference_levels
 
@@ -34,7 +35,7 @@ class SweepRow(NamedTuple):
 
 def rows(sweep: Sweep) -> list[SweepRow]:
     """One row per latent dimension, ascending."""
-    waiting = {entry.name for entry in sweep.entries()}
+    waiting = {entry.name for entry in sweep.entries()} | set(queue.starting())
     return [_row(sweep, dimension, waiting) for dimension in sweep.dimensions]
 
 

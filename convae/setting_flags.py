@@ -1,0 +1,33 @@
+"""The settings of a run, or of a map, as options of the command line."""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import Field
+
+FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
+OLD_FLAGS = {"refinement_steps": "--corrections"}  # aliases, not shown in the help
+
+
+def add_settings(parser: argparse.ArgumentParser, title: str, described: Iterable[Field]) -> None:
+    """One option per field, of TrainConfig or of a map, with its help, range and default."""
+    group = parser.add_argument_group(title)
+    for f in described:
+        meta, flag = f.metadata, FLAGS.get(f.name, "--" + f.name.replace("_", "-"))
+        text = (
+            meta["help"].replace("%", "%%")
+            + f" Default: {f.default if f.default != '' else 'none'}"
+        )
+        text += f" {meta['unit']}." if meta["unit"] else "."
+        if isinstance(f.default, bool):
+            group.add_argument(
+                flag, dest=f.name, action=argparse.BooleanOptionalAction, default=None, help=text
+            )
+        else:
+            group.add_argument(
+                flag, dest=f.name, type=type(f.default), choices=meta["choices"], default=None,
+                metavar=None if meta["choices"] else f.name.upper(), help=text,
+            )  # fmt: skip
+        if old_flag := OLD_FLAGS.get(f.name):
+            group.add_argument(
+                old_flag, dest=f.name, type=type(f.default), default=None, help=argparse.SUPPRESS
+            )
