@@ -146,6 +146,8 @@ def test_a_killed_run_makes_place_and_the_queue_goes_on_to_its_end(tiny_data):
         assert names() == ["second", "fails", "third"]
         os.kill(first.status().pid, signal.SIGKILL)
         wait_for(lambda: names() == [], 120)
+        third = runs.root() / "third" / "config.json"
+        wait_for(third.exists, 120)  # an entry that is being started is in the list no more
         wait_for(lambda: not runs.get("third").locked() and not queue.job().running(), 120)
         states = {run.id: run.status().state for run in runs.listing()}
         assert states == {"first": "killed", "second": "done", "fails": "failed", "third": "done"}
