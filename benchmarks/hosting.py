@@ -11,8 +11,8 @@ crowd         --crowd N: N visitors open Features of the photos at the same time
               model; the seconds of the pages that one more visitor opens until all N have theirs,
               the seconds until each has it, and the largest resident memory of the server
 
-Resident memory counts the pages of shared libraries (`files_mb`), which the CUDA build of torch has
-more of. Folders of its own; nothing of yours is read.
+Resident memory counts the pages of shared libraries (`files_mb`); `cuda_mb` is the part that only
+the CUDA build of torch has. Folders of its own; nothing of yours is read.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import asyncio
 import json
 import os
 import platform
+import re
 import statistics
 import tempfile
 import time
@@ -32,6 +33,9 @@ import torch
 from convae.models import checkpoints
 from tests.support.browsing import browsing, serving, settle
 from tests.support.websocket import memory_mb, visiting
+
+NOT_SHIPPED = "data=photos&features-count=2%2C000"  # the app has no results for these
+CUDA = re.compile(r"lib(torch_cuda|c10_cuda|torch_nvshmem|cu|nccl|nv)")  # libraries
 
 
 def cold_start_s(places: dict[str, str], browser) -> float:
@@ -74,6 +78,22 @@ def files_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[2]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def cuda_mb(pid: int) -> dict[str, float]:
+    """Resident memory (MB) of the mapped CUDA libraries: `clean` is file pages, which the system
+    drops when memory is short, `dirty` what the loader has written to."""
+    clean = dirty = 0
+    is_cuda = False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        name, _, rest = line.partition(" ")
+        if "-" in name:  # the first line of a mapping: addresses, flags, ..., path
+            is_cuda = bool(CUDA.match(Path(rest.split(maxsplit=4)[-1]).name))
+        elif is_cuda and name in ("Private_Clean:", "Shared_Clean:"):
+            clean += int(rest.split()[0])
+        elif is_cuda and name in ("Private_Dirty:", "Shared_Dirty:"):
+            dirty += int(rest.split()[0])
+    return {"clean": round(clean * 1024 / 1e6), "dirty": round(dirty * 1024 / 1e6)}
+
+
 async def training(address: str, pid: int) -> dict[str, float]:
     """The largest resident memory (MB) of a training, of the server, and of both at one moment; a
     visitor watches it."""
@@ -109,7 +129,7 @@ async def crowd(address: str, pid: int, count: int) -> dict[str, float]:
     async def classify(name: str) -> None:
         async with visiting(address) as other:
             await other.visit("")
-            await other.visit("features", f"model={name}&data=photos")
+            await other.visit("features", f"model={name}&{NOT_SHIPPED}")
             ends.append(round(time.perf_counter() - began, 1))
 
     async with visiting(address) as visitor:
@@ -152,7 +172,8 @@ def main() -> None:
         with serving(places) as server:
             pid = server.process.pid
             found = asyncio.run(visits(server.address, pid))
-            print(json.dumps({"visits": found, "files_mb": round(files_mb(pid))}), flush=True)
+            print(json.dumps({"visits": found, "files_mb": round(files_mb(pid)),
+                              "cuda_mb": cuda_mb(pid)}), flush=True)  # fmt: skip
             print(json.dumps({"training": asyncio.run(training(server.address, pid))}), flush=True)
 
 
