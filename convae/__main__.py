@@ -1,4 +1,4 @@
-"""convae app | train | resume | sweep | queue | evaluate | map | download | list | export, and
+"""convae app | train | resume | sweep | queue | stop | evaluate | map | download | list | export, and
 task_commands: denoise | anomaly | generate | probe"""
 
 import argparse
@@ -38,6 +38,13 @@ def lengths(text: str) -> list[int]:
         ) from None
 
 
+def port(text: str) -> int:
+    """The number of a port, as an option gives it."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: choose 1 to 65535")
+    return int(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m convae", description="Train and measure convolutional autoencoders."
@@ -46,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     app = verbs.add_parser("app", help="open the app in the browser")
-    app.add_argument("--port", type=int, default=8501, help="port of the server; default: 8501")
+    app.add_argument("--port", type=port, default=8501, help="port of the server; default: 8501")
     app.add_argument(
         "--address", default="127.0.0.1", help="address to listen on; default: this machine only"
     )

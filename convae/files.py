@@ -46,8 +46,10 @@ def replace_together(files: list[tuple[Path, bytes]]) -> None:
                 os.fsync(file.fileno())
         for temporary, path in ready:
             os.replace(temporary, path)
-    except BaseException:
-        for temporary, _ in ready:
+    except BaseException as error:
+        for temporary, path in ready:
+            if isinstance(error, OSError) and error.filename == str(temporary):
+                error.filename = str(path)  # the name that the caller knows
             temporary.unlink(missing_ok=True)
         raise
     folder = os.open(files[0][0].parent, os.O_RDONLY)

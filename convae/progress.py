@@ -16,7 +16,7 @@ class Bars:
             self.close()
             from tqdm import tqdm
 
-            unit = dict(unit="B", unit_scale=True) if "ownload" in what else dict(unit="")
+            unit = dict(unit="B", unit_scale=True) if "ownload" in what else {}
             self.bar, self.what = tqdm(total=total, desc=what, dynamic_ncols=True, **unit), what
         self.bar.update(done - self.bar.n)
 

@@ -1,6 +1,7 @@
-"""The commands sweep and queue: runs that are trained one after the other, by the queue's process.
+"""The commands sweep, queue and stop.
 
-They are the sweeps and the queue of the Train page: a sweep that is started here is shown there.
+They are the sweeps, the queue and the Stop button of the Train page: runs are trained one after the
+other by the queue's process, and a sweep that is started here is shown there.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def sweep(asked: argparse.Namespace, command: str) -> int:
         bars.close()
         print(
             f"convae: {started.name} goes on in the background. `python -m convae queue` lists the "
-            "runs that wait and cancels them; the Train page of the app shows and stops them.",
+            "runs that wait and cancels them, `python -m convae stop NAME` stops the one in training.",
             file=sys.stderr,
         )
         return 130
@@ -150,6 +151,11 @@ def _cancel(ids: list[str]) -> int:
         raise RunError("Name what to cancel: `python -m convae queue` lists the runs that wait.")
     known = {word: entry for entry in queue.entries() for word in (entry.name, entry.id)}
     if absent := [item for item in ids if item not in known]:
+        if (at_work := runs.active()) is not None and at_work.id == absent[0]:
+            raise RunError(
+                f"{at_work.id} is training already: `python -m convae stop {at_work.id}` stops it "
+                "and keeps its model."
+            )
         raise RunError(
             f"`{absent[0][:80]}` is not in the queue: `python -m convae queue` lists the runs that "
             "wait."
@@ -161,4 +167,17 @@ def _cancel(ids: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"sweep": sweep, "queue": show_queue}
+def stop(asked: argparse.Namespace, command: str) -> int:
+    """Stop a run that is training, in whichever process, and keep its model."""
+    run = runs.get(asked.name)
+    if not run.locked():
+        raise RunError(f"{run.id} is not training: `python -m convae queue` names the run that is.")
+    run.stop()
+    state = run.status().state
+    print(
+        f"{run.id} is {'stopping: it ends after the step in progress' if run.locked() else state}."
+    )
+    return 0
+
+
+COMMANDS = {"sweep": sweep, "queue": show_queue, "stop": stop}

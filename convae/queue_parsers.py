@@ -1,4 +1,4 @@
-"""The arguments of the commands sweep and queue."""
+"""The arguments of the commands sweep, queue and stop."""
 
 import argparse
 
@@ -32,5 +32,7 @@ def add_commands(verbs: argparse._SubParsersAction) -> None:
     queue.add_argument(
         "ids", nargs="*", metavar="NAME", help="what to cancel: names of waiting runs"
     )
+    stop = verbs.add_parser("stop", help="stop a run that is training; its model is kept")
+    stop.add_argument("name", help="name of the run")
     for parser in (sweep, queue):
         parser.add_argument("--json", action="store_true", help="machine-readable output")

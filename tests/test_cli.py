@@ -250,6 +250,21 @@ def test_help_names_every_setting(capsys):
         assert flag in told
 
 
+@pytest.mark.parametrize("port", ["0", "99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused_by_name(port, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["app", f"--port={port}"])
+    assert f"'{port}' is not a port: choose 1 to 65535" in capsys.readouterr().err
+
+
+def test_one_of_a_thing_is_written_in_the_singular(tiny_checkpoint, tiny_data, capsys):
+    limits = ["--data", tiny_data, "--bits", "1", "--keep", "1,2"]
+    assert cli.main(["evaluate", str(tiny_checkpoint), *limits, "--refinement-steps", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "values of 1 bit, 1 refinement step\n" in told
+    assert "First 1 value: " in told and "First 2 values: " in told
+
+
 @pytest.mark.parametrize("target", ["/dev/full", "nowhere/x.zip", "a" * 5000, ""])
 def test_export_to_a_bad_path_is_one_sentence_and_replaces_regular_files_only(
     target, tmp_path, monkeypatch, capsys

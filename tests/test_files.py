@@ -50,6 +50,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["f"]
 
 
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / "nowhere" / "f"
+    with pytest.raises(OSError) as failed:
+        files.write_atomically(path, b"new")
+    assert failed.value.filename == str(path)
+
+
 def test_many_writers_at_once_leave_one_whole_file(tmp_path):
     path = tmp_path / "f"
     texts = [bytes([65 + i]) * 50_000 for i in range(8)]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -100,3 +101,11 @@ def test_requirements_cpu_asks_the_index_that_the_user_names(tmp_path):
         server.shutdown()
     assert any(path.startswith("/cpu/") for path in asked)
     assert {path.split("/")[1] for path in asked} <= {"cpu", "main"}
+
+
+def test_the_first_start_on_a_machine_asks_nothing_in_the_terminal():
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["showEmailPrompt"] is False
+    from streamlit import config as known
+
+    assert "server.showEmailPrompt" in known.get_config_options()

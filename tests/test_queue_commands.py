@@ -1,15 +1,21 @@
-"""The commands sweep and queue, with the process that starts the runs."""
+"""The commands sweep, queue and stop, with the process that starts the runs."""
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from convae import __main__ as cli
 from convae import runs
 from convae.flat_config import from_flat
+from convae.models import checkpoints
 from convae.runs import queue, sweep
 from convae.training import sweep_results
 
+ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--data", "shapes", "--arch", "strided", "--base-channels", "8", "--epochs", "1",
          "--limit", "60", "--quiet"]  # fmt: skip
 
@@ -92,7 +98,7 @@ def test_a_run_that_is_being_started_counts_as_waiting(still):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sweep", "--latent-dim", "2,x"], "is no list of latent dimensions"),
+        (["sweep", "--latent-dim", "2,x"], "is not a list of latent dimensions"),
         (["sweep", "--latent-dim", "1"], "`latent_dim` (=1)"),
         (["sweep", "--data", "nothing"], "nothing"),
         (["sweep", "--name", "../x"], "cannot name a run"),
@@ -132,3 +138,24 @@ def test_help_names_the_settings_of_a_sweep(capsys):
         cli.main(["sweep", "--help"])
     told = capsys.readouterr().out
     assert "--latent-dim K,..." in told and "--ema-decay" in told and "LATENT_DIM" not in told
+
+
+def test_stop_ends_a_training_in_another_process_and_keeps_its_model(tiny_data, capsys):
+    run = runs.claim(config(spec=tiny_data, epochs=5000), "long")
+    process = subprocess.Popen([sys.executable, "-m", "convae", "train", "--run", str(run.path),
+                                "--quiet"], cwd=ROOT)  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not run.history() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert cli.main(["queue", "cancel", "long"]) == 1
+        assert "`python -m convae stop long` stops it" in capsys.readouterr().err
+        assert cli.main(["stop", "long"]) == 0
+        assert process.wait(30) == 0 and run.status().state == "stopped"
+        assert capsys.readouterr().out.startswith("long is stop")
+        assert checkpoints.load("long").card.training["epoch"] >= 1
+        assert cli.main(["stop", "long"]) == 1
+        assert "long is not training" in capsys.readouterr().err
+    finally:
+        process.kill()
+        process.wait()

@@ -177,7 +177,8 @@ def as_text(result: Mapping[str, Any]) -> str:
     width = max(map(len, named))
     lines = [
         f"{result['n']:,} test images of {result['data']}, {result['latent_dim']} values of "
-        f"{result['bits']} bits, {result['refinement_steps']} refinement steps",
+        f"{_counted(result['bits'], 'bit')}, "
+        f"{_counted(result['refinement_steps'], 'refinement step')}",
         f"{'':{width}}{'Bytes':>8}{'PSNR (dB)':>11}{'mean':>8}{'spread':>8}{'SSIM':>8}{'spread':>8}"
         f"{'MSE':>10}",
     ]
@@ -193,9 +194,13 @@ def as_text(result: Mapping[str, Any]) -> str:
         lines.append("There is no training split to fit PCA on: name one with --fit-data.")
     for line in result.get("keep", ()):
         pca = f", PCA {line['pca_psnr']:.2f} dB" if line["pca_psnr"] is not None else ""
-        lines.append(f"First {line['keep']} values: {line['psnr']:.2f} dB{pca}")
+        lines.append(f"First {_counted(line['keep'], 'value')}: {line['psnr']:.2f} dB{pca}")
     lines.append(f"{result['images_per_s']:,.0f} images/s")
     return "\n".join(lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def by_class(test: ImageSet, rebuilt: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:

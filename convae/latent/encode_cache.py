@@ -23,7 +23,7 @@ def codes_for(
     checkpoint: Codec, images: np.ndarray, fingerprint: str, progress: Progress
 ) -> np.ndarray:
     """Codes float32 (N, latent_dim) of images uint8 (N, 32, 32, 3); more than EXACT images are
-    encoded twice as fast with a relative error of 0.3 %. fingerprint: of these images.
+    encoded twice as fast with a relative error of 0.3%. fingerprint: of these images.
 
     A damaged file is replaced; where nothing can be written the codes are still returned. Codes of
     private images (`disk_cache.is_private`) are never written.

@@ -32,7 +32,7 @@ FEW = (
     200  # codes: fewer are counted beside a percentile, which moves in steps of over half a percent
 )
 NAME = "Off-manifold percentile"
-SENTENCE = NAME + ": less typical than {} % of {}held-out real codes"
+SENTENCE = NAME + ": less typical than {}% of {}held-out real codes"
 UNKNOWN = f"{NAME}: too few real codes to tell"
 DEFINITION = (
     "How atypical the code's Mahalanobis distance from the mean of real codes is, on either side: "
@@ -89,7 +89,7 @@ class Typicality:
         count = len(self.codes)
         if not len(self.means) or count >= FEW:
             return ""
-        return f" There are {count} real codes, so it moves in steps of {100 / count:.2g} %."
+        return f" There are {count} real codes, so it moves in steps of {100 / count:.2g}%."
 
     def _log_distance(self, codes: np.ndarray, folds: np.ndarray) -> np.ndarray:
         """The logarithm of the Mahalanobis distance / sqrt(d), each by the fit of its fold."""

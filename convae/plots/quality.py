@@ -181,6 +181,6 @@ def bands(errors: Mapping[str, Sequence[Any]]) -> go.Figure:
             y=lost,
             name=style.plain(name),
             marker=dict(color=colors[name], line_width=0),
-            hovertemplate="%{y:.1f} %",
+            hovertemplate="%{y:.1f}%",
         )
     return figure

@@ -129,7 +129,7 @@ def score_histogram(
     for name, color, heights in zip(("normal", "suspects"), (BLUE, RED), shares, strict=True):
         figure.add_bar(
             x=middles, y=heights, name=name, opacity=0.65, marker=dict(color=color, line_width=0),
-            hovertemplate="%{y:.1f} %<extra>" + name + "</extra>",
+            hovertemplate="%{y:.1f}%<extra>" + name + "</extra>",
         )  # fmt: skip
     if threshold is not None and middles:
         end = 2 * middles[-1] - middles[-2] if len(middles) > 1 else threshold
@@ -179,7 +179,7 @@ def accuracies(
             error_y=dict(type="data", array=errors, color=GRAY, thickness=1.5, width=4),
             name=style.plain(probe),
             marker=dict(color=colors[probe], line_width=0),
-            hovertemplate="%{y:.1f} % ± %{customdata:.1f}",
+            hovertemplate="%{y:.1f}% ± %{customdata:.1f}",
         )
     _chance_line(figure, chance if values else None)
     return figure
@@ -189,7 +189,7 @@ def _chance_line(figure: go.Figure, chance: float | None) -> None:
     """A dashed line across the figure, named in the legend: a label beside it would cover bars."""
     if chance is not None:
         figure.add_hline(100 * chance, line=DASHED)
-        name = f"chance level ({100 * chance:.0f} %)"
+        name = f"chance level ({100 * chance:.0f}%)"
         figure.add_scatter(x=[None], y=[None], mode="lines", line=DASHED, name=name)
 
 
@@ -208,7 +208,7 @@ def label_curves(
         errors = [100 * p[2] for p in points]
         line = style.line(series, colors[name], mode="lines+markers", customdata=errors)
         bars = dict(type="data", array=errors, color=colors[name], thickness=1.5, width=4)
-        form = "%{y:.1f} % ± %{customdata:.1f}"
+        form = "%{y:.1f}% ± %{customdata:.1f}"
         figure.add_trace(line.update(error_y=bars, hovertemplate=form))
     _chance_line(figure, chance if curves else None)
     return figure
@@ -238,7 +238,7 @@ def confusion(counts: ArrayLike, names: Sequence[str]) -> go.Figure:
         figure.add_heatmap(
             x=shown, y=shown, z=_shares(counts), customdata=counts, zmin=0, zmax=100,
             colorscale="Viridis", colorbar=bar,
-            hovertemplate="%{y} predicted as %{x}: %{customdata} images, %{z:.0f} %<extra></extra>",
+            hovertemplate="%{y} predicted as %{x}: %{customdata} images, %{z:.0f}%<extra></extra>",
         )  # fmt: skip
     return figure
 
@@ -251,7 +251,7 @@ def explained_variance(spectra: Mapping[str, Sequence[float]]) -> go.Figure:
     for name, shares in spectra.items():
         shares = 100 * np.asarray(shares, np.float64)
         series = Series(name, list(range(1, len(shares) + 1)), shares.tolist())
-        figure.add_trace(style.line(series, colors[name], hovertemplate="%{y:.1f} %"))
+        figure.add_trace(style.line(series, colors[name], hovertemplate="%{y:.1f}%"))
     return figure
 
 

@@ -48,7 +48,7 @@ class Status:
 
     @property
     def remaining_s(self) -> float | None:
-        """Estimated seconds until it is done; None during the first 15 %."""
+        """Estimated seconds until it is done; None during the first 15%."""
         if self.share < 0.15:
             return None
         return (time.time() - self.started) * (1 - self.share) / self.share

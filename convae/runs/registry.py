@@ -34,7 +34,7 @@ def get(name: str) -> Run:
     path = root() / name
     if path.is_symlink() or not (path / "config.json").is_file():
         raise RunError(
-            f"There is no run `{name}`: it was deleted, or its name is another one.",
+            f"There is no run `{name}`: it was deleted, or has another name.",
             "`python -m convae list` shows the available ones.",
         )
     return Run(path)

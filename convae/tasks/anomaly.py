@@ -201,19 +201,19 @@ def verdict(measured: Mapping[str, Measured]) -> str:
     names = {name: SCORES[name].label for name in shown}
     if model is None or baseline is None:
         best = max(shown, key=shown.__getitem__)
-        return f"{names[best]} separates best: AUROC {shown[best]:.1f} %."
+        return f"{names[best]} separates best: AUROC {shown[best]:.1f}%."
     ahead = shown[model] - shown[baseline]
     if round(ahead, 1) == 0:
         return (
             f"{names[model]} and the baseline {names[baseline]} separate equally well: AUROC "
-            f"{shown[model]:.1f} %."
+            f"{shown[model]:.1f}%."
         )
     if ahead > 0:
         return (
-            f"{names[model]} separates best: AUROC {shown[model]:.1f} %. The best baseline, "
+            f"{names[model]} separates best: AUROC {shown[model]:.1f}%. The best baseline, "
             f"{names[baseline]}, is {ahead:.1f} points lower."
         )
     return (
-        f"A baseline separates best: {names[baseline]}, AUROC {shown[baseline]:.1f} %. The best "
+        f"A baseline separates best: {names[baseline]}, AUROC {shown[baseline]:.1f}%. The best "
         f"score of the model, {names[model]}, is {-ahead:.1f} points lower."
     )

@@ -17,7 +17,7 @@ from convae.ui.escape import one_line
 
 TERMS = {
     "AUROC": "Area under the ROC curve: the probability that a suspect scores above a normal "
-    "image; 50 % is chance, below it normal images score higher.",
+    "image; 50% is chance, below it normal images score higher.",
     "Average precision": "Area under the precision-recall curve, in percent; chance is the share "
     "of suspects among all images, so it depends on the group sizes.",
     "Baseline": "What a result is compared with on the same images: PCA, JPEG, WebP, the classic "
@@ -61,7 +61,7 @@ TERMS = {
     "Precision": "Share of samples that lie within the ball of a real image, which reaches to its "
     f"{merits.K}th nearest real image.",
     "Prior": "The distribution that new codes are drawn from.",
-    "PSNR": "Peak signal-to-noise ratio, 10 log10(1 / MSE), in dB: +1 dB means about 20 % lower "
+    "PSNR": "Peak signal-to-noise ratio, 10 log10(1 / MSE), in dB: +1 dB means about 20% lower "
     "mean squared error.",
     "Recall": f"Share of real images that lie within the ball of a sample, which reaches to its "
     f"{merits.K}th nearest sample.",

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.browser_pages import assert_healthy
 
-# CSS pixels: 1024, and what a window of 1440 pixels has at a zoom of 200 %
+# CSS pixels: 1024, and what a window of 1440 pixels has at a zoom of 200%
 WIDTHS = (1024, 720)
 
 

@@ -109,18 +109,18 @@ def test_too_few_or_equal_codes_tell_nothing(codes):
 @pytest.mark.parametrize(
     ("count", "of", "steps"),
     [
-        (20, "20 held-out real codes", " There are 20 real codes, so it moves in steps of 5 %."),
+        (20, "20 held-out real codes", " There are 20 real codes, so it moves in steps of 5%."),
         (
             199,
             "199 held-out real codes",
-            " There are 199 real codes, so it moves in steps of 0.5 %.",
+            " There are 199 real codes, so it moves in steps of 0.5%.",
         ),
         (200, "held-out real codes", ""),
     ],
 )
 def test_the_sentence_says_what_the_percentile_is_and_counts_few_codes(count, of, steps):
     fitted = typicality.fit(real_codes(count, d=4))
-    assert fitted.sentence(93.4) == f"Off-manifold percentile: less typical than 93 % of {of}"
+    assert fitted.sentence(93.4) == f"Off-manifold percentile: less typical than 93% of {of}"
     assert fitted.steps == steps
 
 

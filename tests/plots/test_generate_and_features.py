@@ -42,7 +42,7 @@ def test_accuracies_are_percentages_with_their_errors_and_the_line_of_chance_lev
     probe, knn, line = figure.data
     assert probe.x == ("codes", "&lt;i&gt;") and probe.y == (30, 40)
     assert tuple(probe.error_y.array) == (2, 1) and tuple(knn.error_y.array) == (3,)
-    assert figure.layout.shapes[0].y0 == 10 and line.name == "chance level (10 %)"
+    assert figure.layout.shapes[0].y0 == 10 and line.name == "chance level (10%)"
 
 
 def test_label_curves_rise_over_a_logarithmic_axis_with_a_tick_at_each_count():

@@ -72,7 +72,7 @@ def test_with_few_real_codes_their_number_stands_beside_each_percentile(tiny_che
         visit("pages/interpolate.py", data="CIFAR-10 sample", **{"interpolate-inspect": "true"})
     )
     assert all(counted.search(word) for words in walks(app).values() for word in words)
-    steps = "There are 20 real codes, so it moves in steps of 5 %."
+    steps = "There are 20 real codes, so it moves in steps of 5%."
     assert any(steps in caption for caption in captions(app))
     app = healthy(visit("pages/latent_map.py", data="CIFAR-10 sample", **{"latent-point": "3"}))
     assert any(counted.search(caption) for caption in captions(app))

@@ -201,7 +201,7 @@ def dimensions(setting: Setting) -> None:
     )
     need = int(np.searchsorted(codes.explained, 0.95)) + 1
     st.markdown(
-        f"95 % of the variance of the codes lies in **{need}** of {size} directions: brightness "
+        f"95% of the variance of the codes lies in **{need}** of {size} directions: brightness "
         "and large areas of color have the largest variance. Directions of small variance are "
         "still needed: they encode detail."
     )

@@ -68,7 +68,7 @@ def samples(setting: Setting, material: Material, choice: Choice) -> None:
 def _captions(setting: Setting, drawn: Samples, shown: int) -> list[str]:
     captions, off = [], setting.off_manifold(drawn.codes[:shown])
     for row in range(shown):
-        parts = [f"{off[row]:.0f} %"] if np.isfinite(off[row]) else []
+        parts = [f"{off[row]:.0f}%"] if np.isfinite(off[row]) else []
         if drawn.labels is not None:
             parts.insert(0, setting.train.class_names[drawn.labels[row]])
         if drawn.copies[row]:

@@ -84,7 +84,7 @@ def spot(view: View, at: np.ndarray) -> None:
     pictures.large_image(view.checkpoint.decode(code[None])[0], "decoded from that code", side=160)
     in_space = view.off_manifold(code)
     on_map = view.map.emptiness(at)
-    st.progress(on_map / 100, f"On the map: sparser than around {on_map:.0f} % of the images")
+    st.progress(on_map / 100, f"On the map: sparser than around {on_map:.0f}% of the images")
     st.progress(
         np.nan_to_num(in_space) / 100, real_codes.sentence(view.checkpoint, view.chosen, code)
     )

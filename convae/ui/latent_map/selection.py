@@ -57,7 +57,7 @@ def _classes(view: View, ids: np.ndarray) -> None:
     with st.container(height=500 if len(order) > TALL else "content", border=False):
         clickable.bars(
             result.images[firsts], [result.class_names[i] for i in order],
-            100 * counts[order] / len(ids), " %", key="latent-classes-of-selection",
+            100 * counts[order] / len(ids), "%", key="latent-classes-of-selection",
         )  # fmt: skip
 
 
