@@ -1,5 +1,5 @@
-"""convae app | train | resume | sweep | queue | stop | evaluate | map | download | list | export, and
-task_commands: denoise | anomaly | generate | probe"""
+"""convae app | train | resume | sweep | queue | stop | evaluate | map | download | list |
+export, and task_commands: denoise | anomaly | generate | probe"""
 
 import argparse
 import os

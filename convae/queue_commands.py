@@ -40,7 +40,8 @@ def sweep(asked: argparse.Namespace, command: str) -> int:
         bars.close()
         print(
             f"convae: {started.name} goes on in the background. `python -m convae queue` lists the "
-            "runs that wait and cancels them, `python -m convae stop NAME` stops the one in training.",
+            "runs that wait and cancels them, `python -m convae stop NAME` stops the one that is "
+            "training.",
             file=sys.stderr,
         )
         return 130

@@ -17,6 +17,7 @@ ELSEWHERE = {  # commands that other tests run: a server, a download, a UMAP
     "app": "tests/test_package.py",
     "download": "tests/data/test_cifar10_job.py",
     "map": "tests/test_cli.py",
+    "stop": "tests/test_queue_commands.py",
 }
 SMALLER = {
     r"cifar10:cat": "shapes:circle",

@@ -63,8 +63,8 @@ def parse(text: str) -> list[int]:
         word.isascii() and word.isdecimal() and len(word) < 6 for word in words
     ):
         raise ConfigError(
-            f"`{text[:80]}` is not a list of latent dimensions: write whole numbers with commas, for "
-            "example 2, 4, 8, 16, 32."
+            f"`{text[:80]}` is not a list of latent dimensions: write whole numbers with commas, "
+            "for example 2, 4, 8, 16, 32."
         )
     found = sorted({int(word) for word in words})
     if len(found) > MOST:

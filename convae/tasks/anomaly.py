@@ -208,12 +208,14 @@ def verdict(measured: Mapping[str, Measured]) -> str:
             f"{names[model]} and the baseline {names[baseline]} separate equally well: AUROC "
             f"{shown[model]:.1f}%."
         )
+    error = 100 * max(measured[model].auroc_se, measured[baseline].auroc_se)
+    close = ", a difference below two standard errors" if abs(ahead) <= 2 * error else ""
     if ahead > 0:
         return (
             f"{names[model]} separates best: AUROC {shown[model]:.1f}%. The best baseline, "
-            f"{names[baseline]}, is {ahead:.1f} points lower."
+            f"{names[baseline]}, is {ahead:.1f} points lower{close}."
         )
     return (
         f"A baseline separates best: {names[baseline]}, AUROC {shown[baseline]:.1f}%. The best "
-        f"score of the model, {names[model]}, is {-ahead:.1f} points lower."
+        f"score of the model, {names[model]}, is {-ahead:.1f} points lower{close}."
     )

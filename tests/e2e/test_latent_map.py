@@ -177,7 +177,7 @@ def test_click_on_nothing_decodes_what_could_live_there(crowd):
     page.mouse.click(box["x"] + 12, box["y"] + 12)
     page.get_by_text("An empty place on the map").wait_for()
     page.get_by_text("No images near this place on the map").wait_for()
-    page.get_by_text(re.compile(r"Off-manifold percentile: less typical than \d+ % of")).wait_for()
+    page.get_by_text(re.compile(r"Off-manifold percentile: less typical than \d+% of")).wait_for()
     page.wait_for_selector(".cv-marks circle.spot", state="attached")
 
 

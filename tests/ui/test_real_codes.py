@@ -42,7 +42,7 @@ def walks(app) -> dict[str, list[str]]:
 
 
 def test_sliders_path_and_map_say_the_same_of_an_untouched_test_image(sentence):
-    assert re.search(r"than \d+ % of held-out real codes", sentence), sentence
+    assert re.search(r"than \d+% of held-out real codes", sentence), sentence
     interpolate = {"data": "Digits", "interpolate-part": "Sliders"}
     app = healthy(visit("pages/interpolate.py", **interpolate, **{"interpolate-start": f"{IMAGE}"}))
     assert sentence in captions(app)
@@ -63,7 +63,7 @@ def test_generate_measures_codes_as_the_other_pages_do(sentence, digits):
 
 
 def test_with_few_real_codes_their_number_stands_beside_each_percentile(tiny_checkpoint):
-    counted = re.compile(r"less typical than \d+ % of 20 held-out real codes")
+    counted = re.compile(r"less typical than \d+% of 20 held-out real codes")
     app = healthy(
         visit("pages/interpolate.py", data="CIFAR-10 sample", **{"interpolate-part": "Sliders"})
     )
