@@ -1,4 +1,4 @@
-"""Write checkpoints/probes.npz: what the probes of Features predict for the shipped models.
+"""Write checkpoints/probes.npz: the results of the Features page for the shipped models.
 
     python -m benchmarks.ship_probes
 
@@ -23,15 +23,23 @@ SETS = ("photos", "digits", "shapes")
 
 
 def predictions(checkpoint: Checkpoint, train: ImageSet, test: ImageSet) -> dict[str, np.ndarray]:
-    """key -> predicted classes (M,) of every probe in every space."""
-    results = probe_results.probe_all(
-        checkpoint, lambda: pca_for(train), train, test, lambda *step: None
-    )
-    return {
-        key: results[space][probe].predicted
-        for space in results
-        for probe, key in probe_results.keys_of(space, checkpoint, train, test).items()
+    """key -> predicted classes (M,) or curve (P, 3) of every probe in every space."""
+    given = checkpoint, lambda: pca_for(train), train, test
+    results = probe_results.probe_all(*given, silent)
+    curves = {
+        probe: probe_results.label_curves(probe, *given, results, silent)
+        for probe in features.PROBES
     }
+    arrays: dict[str, np.ndarray] = {}
+    for space in features.SPACES:
+        for probe, key in probe_results.keys_of(space, checkpoint, train, test).items():
+            arrays[key] = results[space][probe].predicted
+            arrays[probe_results.curve_key(key)] = np.array(curves[probe][space])
+    return arrays
+
+
+def silent(*step: object) -> None:
+    """Reports no progress."""
 
 
 def main() -> None:
@@ -46,7 +54,7 @@ def main() -> None:
                 train = data.load(spec, "train").sample(features.TRAINING)
                 test = data.load(spec, "test").sample(features.TESTED)
                 arrays |= predictions(checkpoint, train, test)
-                print(f"{entry.name}, {spec}: {len(arrays)} predictions", flush=True)
+                print(f"{entry.name}, {spec}: {len(arrays)} arrays", flush=True)
         path = probe_results.ship(arrays)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 

@@ -6,7 +6,6 @@ same dimension, and a randomly initialized encoder of the same architecture. Cod
 encoder alone, without refinement steps.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -101,14 +100,6 @@ def random_encoder(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder":
         torch.manual_seed(seed)
         model = ConvAutoencoder(replace(config, refinement_steps=0))
     return model.eval().requires_grad_(False)
-
-
-def digest_of(model: "ConvAutoencoder") -> str:
-    """A digest of all weights of a model."""
-    digest = hashlib.sha256()
-    for name, values in model.state_dict().items():
-        digest.update(name.encode() + np.ascontiguousarray(values.numpy()).tobytes())
-    return digest.hexdigest()
 
 
 def check_labels(labels: np.ndarray, tested: np.ndarray) -> None:
@@ -218,17 +209,21 @@ def draw_labeled(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return order[np.argsort(rank[order], kind="stable")][:count]
 
 
+def label_counts(labels: np.ndarray) -> list[int]:
+    """The numbers of labels of a curve: LABEL_COUNTS, as far as there are, and all of them."""
+    fewest = len(np.unique(labels))
+    return [count for count in LABEL_COUNTS if fewest <= count < len(labels)] + [len(labels)]
+
+
 def label_curve(
     probe: str, space: Space, labels: np.ndarray, tested: np.ndarray, whole: Classified
 ) -> list[LabelPoint]:
-    """Accuracy over the number of labels: LABEL_COUNTS, as far as there are, and all of them.
+    """Accuracy over the number of labels, see `label_counts`.
 
     whole: the result of `classify` with all labels.
     """
     points = []
-    for count in LABEL_COUNTS:
-        if not len(np.unique(labels)) <= count < len(labels):
-            continue
+    for count in label_counts(labels)[:-1]:
         accuracies = []
         for seed in range(DRAWS):
             rows = draw_labeled(labels, count, seed)

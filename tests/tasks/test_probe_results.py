@@ -90,6 +90,37 @@ def test_two_models_share_what_does_not_depend_on_weights(problem):
     assert shared == ["pixels"]
 
 
+def test_curves_are_computed_once_and_come_space_by_space(problem, pca_of_waves, monkeypatch):
+    model, train, test = problem
+    given = model, lambda: pca_of_waves, train, test
+    whole = probe_results.probe_all(*given, silent)
+    found = []
+    first = probe_results.label_curves("knn", *given, whole, silent, found.append)
+    assert [list(curves) for curves in found] == [list(SPACES)[: n + 1] for n in range(4)]
+    points = features.space(features.encoders(model, no_fit, silent)["codes"], train, test)
+    expected = features.label_curve("knn", points, train.labels, test.labels, whole["codes"]["knn"])
+    assert first["codes"] == expected and [point.labels for point in expected] == [10, 100, 200]
+    monkeypatch.setattr(features, "label_curve", lambda *_: pytest.fail("computed again"))
+    again = probe_results.label_curves("knn", model, no_fit, train, test, whole, silent)
+    assert again == first and isinstance(again["pca"][0].labels, int)
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        probe_results.label_curves("logistic", *given, whole, silent)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [np.zeros((3, 3)), np.full((3, 3), np.nan), np.zeros((2, 3)), np.zeros(3, np.int16)],
+)
+def test_a_damaged_curve_is_computed_again(problem, pca_of_waves, damaged):
+    model, train, test = problem
+    given = model, lambda: pca_of_waves, train, test
+    whole = probe_results.probe_all(*given, silent)
+    first = probe_results.label_curves("knn", *given, whole, silent)
+    for path in files():
+        np.save(path, damaged)
+    assert probe_results.label_curves("knn", *given, whole, silent) == first
+
+
 @pytest.mark.parametrize(
     "damaged",
     [np.zeros(3, np.int16), np.full(100, 2, np.int16), np.full(100, -1, np.int16), np.zeros(100)],
@@ -138,24 +169,28 @@ def built_in():
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in SHIPPED.glob("*/card.json")))
-def test_every_shipped_model_has_predictions_for_the_built_in_sets(name, built_in, monkeypatch):
+def test_every_shipped_model_has_results_for_the_built_in_sets(name, built_in, monkeypatch):
     """After a change of weights, images or probes: python -m benchmarks.ship_probes"""
     monkeypatch.setenv("CONVAE_CHECKPOINTS_DIR", str(SHIPPED))
     model = checkpoints.load(str(SHIPPED / name)).with_refinement_steps(0)
-    monkeypatch.setattr(features, "predict", lambda *_: pytest.fail("not shipped"))
+    monkeypatch.setattr(features, "space", lambda *_: pytest.fail("not shipped"))
     for train, test in built_in.values():
         results = probe_results.probe_all(model, no_fit, train, test, silent)
         assert list(results) == list(SPACES)
+        for probe in PROBES:
+            given = probe, model, no_fit, train, test, results, silent
+            assert list(probe_results.label_curves(*given)) == list(SPACES)
 
 
 def test_shipped_predictions_are_those_of_the_probes(built_in, monkeypatch):
     """A processor that rounds otherwise may decide a few images otherwise."""
     model = checkpoints.load(str(SHIPPED / "cifar10-64")).with_refinement_steps(0)
     train, test = built_in["digits"]
-    computed = features.probe_all(
-        {"codes": features.encoders(model, no_fit, silent)["codes"]}, train, test, silent
-    )["codes"]
+    encoders = features.encoders(model, no_fit, silent)
+    spaces = {name: encoders[name] for name in ("codes", "random_encoder")}
+    computed = features.probe_all(spaces, train, test, silent)
     monkeypatch.setenv("CONVAE_CHECKPOINTS_DIR", str(SHIPPED))
-    for probe, key in probe_results.keys_of("codes", model, train, test).items():
-        shipped = probe_results.read(key, len(test), 10)
-        assert (shipped == computed[probe].predicted).mean() > 0.99
+    for name in spaces:
+        for probe, key in probe_results.keys_of(name, model, train, test).items():
+            shipped = probe_results.read(key, len(test), 10)
+            assert (shipped == computed[name][probe].predicted).mean() > 0.99

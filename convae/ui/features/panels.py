@@ -1,6 +1,6 @@
 """The Features page, its parts: accuracy, fewer labels, confusion, dimensions, neighbors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -51,7 +51,7 @@ def accuracy(setting: Setting, count: int) -> None:
 
     def draw_part(results: probing.Results) -> None:
         if len(results) < len(SPACES):
-            heading.markdown(f"Computed so far: {', '.join(SPACES[name] for name in results)}.")
+            heading.markdown(_so_far(results))
             draw(results)
 
     with bar:
@@ -92,6 +92,10 @@ def accuracy(setting: Setting, count: int) -> None:
         st.code(command, language="bash", wrap_lines=True)
 
 
+def _so_far(spaces: Iterable[str]) -> str:
+    return f"Computed so far: {', '.join(SPACES[name] for name in spaces)}."
+
+
 def measured_on(setting: Setting) -> str:
     name = pickers.spec_name(setting.test.name)
     return (
@@ -116,10 +120,22 @@ def _pick_probe() -> str:
 def fewer_labels(setting: Setting) -> None:
     """Accuracy over the number of labels, with one probe."""
     probing.check(setting)
-    curves = probing.curves_of(setting, _pick_probe())
-    chance = features.chance_level(setting.test.labels)
-    named = {TITLES[name]: points for name, points in curves.items()}
-    st.plotly_chart(charts.figure(plots.label_curves, named, chance), key="features-curves")
+    probe, chance = _pick_probe(), features.chance_level(setting.test.labels)
+    heading, bar, chart = st.empty(), st.container(), st.empty()
+
+    def draw(curves: dict[str, list[LabelPoint]], key: str | None = None) -> None:
+        named = {TITLES[name]: points for name, points in curves.items()}
+        chart.plotly_chart(charts.figure(plots.label_curves, named, chance), key=key)
+
+    def draw_part(curves: dict[str, list[LabelPoint]]) -> None:
+        if len(curves) < len(SPACES):
+            heading.markdown(_so_far(curves))
+            draw(curves)
+
+    with bar:
+        curves = probing.curves_of(setting, probe, draw_part)
+    heading.empty()
+    draw(curves, "features-curves")
     st.markdown(sentence(_fewest(curves)))
     glossary.caption(
         "Labels: the total over all classes, as evenly divided among the classes as possible. Mean "

@@ -97,18 +97,17 @@ def results_of(setting: Setting, found: probe_results.Found = lambda results: No
     return long_work.fill(_slot("results", *setting.key), make)
 
 
-def curves_of(setting: Setting, probe: str) -> dict[str, list[LabelPoint]]:
-    """The accuracy over the number of labels in every space."""
+def curves_of(
+    setting: Setting, probe: str, found: probe_results.Found = lambda curves: None
+) -> dict[str, list[LabelPoint]]:
+    """The accuracy over the number of labels in every space; found: as in `results_of`."""
     results = results_of(setting)
 
     def make(report: long_work.Report) -> dict[str, list[LabelPoint]]:
-        curves = {}
-        for place, (name, encode) in enumerate(setting.encoders(report).items()):
-            report(place, len(features.SPACES), "fitting to fewer labels")
-            space = features.space(encode, setting.train, setting.test)
-            labels = setting.train.labels, setting.test.labels
-            curves[name] = features.label_curve(probe, space, *labels, results[name][probe])
-        return curves
+        return probe_results.label_curves(
+            probe, setting.checkpoint, lambda: setting.pca, setting.train, setting.test,
+            results, report, found,
+        )  # fmt: skip
 
     return long_work.fill(_slot("labels", *setting.key, probe), make)
 
