@@ -7,6 +7,7 @@ anomaly_groups  which images are normal and which are suspects
 generation      new images from codes that a prior draws
 merits          precision, recall, density, coverage and near copies of new images
 features        classes from codes: linear probe and nearest neighbors
+probe_results   results of `features` on disk, and those shipped with the models
 dimensionality  how many dimensions of a code are in use
 separation      how well a score separates two groups: AUROC, curves, thresholds
 """
