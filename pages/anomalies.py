@@ -13,7 +13,7 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-whole = ui.pick_set(checkpoint)
+whole = ui.pick_set(checkpoint, held_out=True)
 
 left, middle, right = st.columns(3, gap="medium")
 with left:

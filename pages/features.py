@@ -13,7 +13,7 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-images = ui.pick_set(checkpoint)
+images = ui.pick_set(checkpoint, held_out=True)
 
 part = panels.pick_part()
 with ui.error_boundary():

@@ -12,7 +12,7 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-images = ui.pick_set(checkpoint)
+images = ui.pick_set(checkpoint, held_out=True)
 variational.offer(checkpoint)
 
 part = panels.pick_part()

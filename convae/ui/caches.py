@@ -16,7 +16,8 @@ from convae.evaluation.pca import PCA, pca_for
 from convae.latent.encode_cache import codes_for, is_kept
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint
-from convae.ui import frame, long_work
+from convae.ui import frame, long_work, uploads
+from convae.ui.address import UPLOADS
 
 MANY = 300  # images; to encode more takes a second or more with refinement steps
 QUICK_S = 0.1  # a scan of a folder that takes no longer is repeated in every script run
@@ -55,7 +56,10 @@ def _refined(name: str, sha256: str, steps: int, _checkpoint: Checkpoint) -> Che
 
 def image_set(spec: str, split: str = "test") -> ImageSet:
     """One split of an image set, read again when a file was added, removed or replaced; with a
-    progress bar for sets that take long. Raises DataError."""
+    progress bar for sets that take long. UPLOADS: of the images of the session. Raises DataError.
+    """
+    if spec == UPLOADS:
+        return uploads.image_set(split)
     request = (spec, split, _stamp_of(spec))
     if spec.partition(":")[0] in ("cifar10", "folder") and request not in _prepared():
         # the first read, with a bar, creates the disk cache; a cached function must not draw
@@ -63,6 +67,11 @@ def image_set(spec: str, split: str = "test") -> ImageSet:
             data.load(spec, split, report)
         _prepared().add(request)
     return _image_set(*request)
+
+
+def splits(spec: str) -> tuple[str, ...]:
+    """As `data.splits`, also of the images of the session."""
+    return uploads.splits() if spec == UPLOADS else data.splits(spec)
 
 
 def _stamp_of(spec: str) -> str:

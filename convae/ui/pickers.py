@@ -10,13 +10,13 @@ from convae import data
 from convae.data import ImageSet
 from convae.models import checkpoints
 from convae.models.checkpoints import Checkpoint, Entry
-from convae.ui import address, caches, frame, own_images, pictures
+from convae.ui import address, caches, frame, own_images, pictures, uploads
 from convae.ui.address import UPLOADS, spec_name
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
 from convae.ui.image_sources import default_source, sources_of, without_cifar10
 from convae.ui.model_cards import checkpoint_options, describe, enlarged_note, is_cifar10, psnr_of
-from convae.ui.uploads import pick_uploads, uploaded
+from convae.ui.uploads import pick_uploads
 
 
 def name_damaged(names: Collection[str]) -> None:
@@ -115,14 +115,15 @@ def pick_source(checkpoint: Checkpoint, few: bool = False) -> str:
     return address.keep("data", chosen)
 
 
-def pick_set(checkpoint: Checkpoint, few: bool = False) -> ImageSet:
-    """The whole test split of the chosen image set, or the uploaded images. few: see
-    `pick_source`."""
+def pick_set(checkpoint: Checkpoint, few: bool = False, held_out: bool = False) -> ImageSet:
+    """The whole test split of the chosen image set; of the images of the session all, or with
+    held_out their test split, as of any other set. few: see `pick_source`."""
     with st.sidebar:
         source = pick_source(checkpoint, few)
     with frame.steady():
         if source == UPLOADS:
-            return pick_uploads()
+            whole = pick_uploads(uploads.used_apart if held_out else uploads.used_whole)
+            return uploads.image_set("test") if held_out else whole
         if source == "cifar10" and not data.cifar10_present():
             source = without_cifar10(few)
             offer_cifar10(spec_name(source))
@@ -188,8 +189,9 @@ def pick_rows(
 
 def many_images(images: ImageSet, limit: int = 500) -> ImageSet:
     """Up to `limit` test images of the set that `images` is a sample of, to measure on."""
-    whole = uploaded() if images.name == UPLOADS else caches.image_set(images.name, "test")
-    return caches.sample(whole or images, limit)
+    if images.name == UPLOADS:
+        return caches.sample(uploads.measured(), limit)
+    return caches.sample(caches.image_set(images.name, "test"), limit)
 
 
 def pick_one(images: ImageSet, key: str = "one") -> int:

@@ -7,20 +7,24 @@ with `Typicality.percentile`, and shows it as `Typicality.sentence`.
 import numpy as np
 import streamlit as st
 
-from convae.data import ImageSet
+from convae.data import ImageSet, own_sets
 from convae.latent import typicality
 from convae.latent.typicality import Typicality
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, frame, image_sources, model_cards
+from convae.ui import caches, frame, image_sources, model_cards, uploads
 from convae.ui.address import UPLOADS
 
 SAMPLE = 3_000  # real codes to compare with: 2 s to encode and index on one core
 
 
 def reference(checkpoint: Checkpoint, images: ImageSet) -> ImageSet:
-    """The real images to compare with: the test images chosen on the page; for uploads those of the
-    set that the model was trained on."""
-    if images.name != UPLOADS:
+    """The real images to compare with: the test images chosen on the page. Where a visitor's own
+    set has too few of them for a percentile: those of the set that the model was trained on."""
+    if images.name == UPLOADS:
+        images = uploads.measured() if uploads.uploaded() is not None else images
+    elif not images.name.startswith(own_sets.KIND):
+        return images
+    if len(images) >= typicality.LEAST:
         return images
     entry = model_cards.checkpoint_options().get(checkpoint.name)
     sources = [source for source in image_sources.sources_of(entry) if source != UPLOADS]

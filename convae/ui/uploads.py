@@ -1,10 +1,13 @@
 """Images of a visitor: kept in the memory of the session, never on disk unless the visitor says so.
 
-They are one set, "Your images", with labels from folder names. `own_images` has the dialog that
-adds or keeps them.
+They are one set, "Your images", with labels and splits from folder names. `own_images` has the
+dialog that adds or keeps them. Pages that show images show all of them. Whatever is fitted to them
+is fitted to their training images and measured on the held-out ones (`image_set`), as with any
+other set; whatever is only measured on them is measured on `measured`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -13,12 +16,14 @@ from convae.data import ImageSet, disk_cache, own_sets
 from convae.data import uploads as image_uploads
 from convae.data.own_sets import Arranged
 from convae.data.uploads import Decoded
+from convae.errors import DataError
 from convae.ui import access
 from convae.ui.address import UPLOADS
 from convae.ui.escape import sentence
 
 TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"]
 SHOWN_PROBLEMS = 10
+FEW_HELD_OUT = 5  # test images: with fewer, what needs no training images is measured on all
 
 
 def uploaded() -> ImageSet | None:
@@ -31,13 +36,43 @@ def arranged() -> Arranged | None:
     return st.session_state.get("uploads-arranged")
 
 
-def split(name: str) -> ImageSet | None:
-    """The "train" or "test" images of `uploaded`; None if there are none."""
+def splits() -> tuple[str, ...]:
+    """Those of ("train", "test") that `uploaded` has; a single image is a test image."""
+    parts = arranged()
+    if parts is None:
+        return ()
+    return ("train", "test") if parts.training_count else ("test",)
+
+
+def image_set(split: str) -> ImageSet:
+    """The "train" or "test" images of `uploaded`. DataError if there are none."""
     whole, parts = uploaded(), arranged()
-    if whole is None or parts is None:
-        return None
-    rows = parts.is_test if name == "test" else ~parts.is_test
-    return whole.take(np.flatnonzero(rows)) if rows.any() else None
+    if whole is None or parts is None or split not in splits():
+        kind = {"train": "training", "test": "test"}[split]
+        raise DataError(f"Your images have no {kind} images: add more images.")
+    rows = parts.is_test if split == "test" else ~parts.is_test
+    return replace(whole.take(np.flatnonzero(rows)), split=split)
+
+
+def measured() -> ImageSet:
+    """The images to measure on where nothing is fitted to the others: the test images, as a model
+    may have been trained on the others; all where fewer than FEW_HELD_OUT are held out."""
+    test = image_set("test")
+    return test if len(test) >= FEW_HELD_OUT else uploaded()
+
+
+def used_apart() -> str:
+    """What a page does with the images that fits something to them."""
+    if len(splits()) < 2:
+        return ""
+    return "This page fits to the training images and measures on the test images."
+
+
+def used_whole() -> str:
+    """What a page does with the images that only shows or measures them."""
+    if measured() is uploaded():
+        return "This page uses all of them."
+    return "This page shows all of them; figures of a whole set are those of the test images."
 
 
 def accept(decoded: Decoded, add: bool = False) -> None:
@@ -57,8 +92,9 @@ def accept(decoded: Decoded, add: bool = False) -> None:
     st.session_state["uploads-set"] = set_of(parts) if parts else None
 
 
-def pick_uploads() -> ImageSet:
-    """The images of this session; without any, asks for some and ends the page."""
+def pick_uploads(use: Callable[[], str] = lambda: "") -> ImageSet:
+    """The images of this session; without any, asks for some and ends the page. use: gives a
+    sentence about what the page does with them."""
     kept = uploaded()
     if not access.may_upload():
         access.explain_uploads()
@@ -75,7 +111,7 @@ def pick_uploads() -> ImageSet:
             accept(decoded)
             kept = uploaded()
         if kept is not None:
-            st.caption(sentence(described(arranged())))
+            st.caption(sentence(f"{described(arranged())} {use()}".strip()))
     show_problems(st.session_state.get("uploads-problems", []))
     if kept is None:
         st.caption(

@@ -4,15 +4,18 @@ import base64
 import io
 import zipfile
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from convae import data
+from convae import images as pixels
 from convae.data import own_sets
+from convae.data import uploads as image_uploads
 from convae.evaluation import shipped_pca
 from convae.ui import access, own_images, uploads
 from tests.support import cards
-from tests.support.visiting import healthy, png, shown, visit
+from tests.support.visiting import captions, healthy, png, shown, visit
 
 
 def zip_of(*names: str) -> bytes:
@@ -243,3 +246,47 @@ def test_kept_sets_can_be_suspects(tiny_checkpoint):
     app = healthy(visit("pages/anomalies.py", data="Digits"))
     (suspects,) = [box for box in app.selectbox if (box.key or "").startswith("anomalies-suspects")]
     assert "toys" in suspects.options
+
+
+def ninety() -> bytes:
+    """90 different images in three class folders, as a zip."""
+    rng = np.random.default_rng(0)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(90):
+            kind = ("blue", "green", "red")[number % 3]
+            image = rng.integers(0, 120, (32, 32, 3), np.uint8)
+            image[..., number % 3] += 130
+            archive.writestr(f"mine/{kind}/{number}.png", pixels.png_bytes(image))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("generate", "against 9 test images"),
+        ("features", "81 labeled training images and 9 test images"),
+        ("anomalies", "Fitted to 25 normal images; measured on 5 normal images and 4 suspects"),
+    ],
+)
+def test_images_of_the_session_have_the_split_and_the_figures_of_the_kept_set(
+    page, said, tiny_checkpoint
+):
+    decoded = image_uploads.decode_uploads([("mine.zip", ninety())])
+    own_sets.keep("mine", own_sets.arranged(decoded.images, decoded.names))
+    kept = healthy(visit(f"pages/{page}.py", data="mine"))
+    session = visit(f"pages/{page}.py", data="Your images")
+    session.file_uploader(key="uploads-files").set_value(
+        [("mine.zip", ninety(), "application/zip")]
+    )
+    healthy(session.run())
+    assert "81 to train on, 9 to test on. This page fits to the training" in captions(session)
+    assert figures_in(session) == figures_in(kept)
+    assert said in captions(session) and said in captions(kept)
+
+
+def figures_in(app: AppTest) -> list[str]:
+    """The sentences, the figures and the tables of a page."""
+    texts = [item.value for item in (*app.markdown, *app.dataframe)]
+    texts += [f"{item.label} {item.value}" for item in app.metric]
+    return [str(text).replace("Your images", "mine") for text in texts]

@@ -95,8 +95,10 @@ def test_every_page_asks_the_one_function(monkeypatch, tiny_checkpoint):
         assert {(model.name, images.name) for model, images in asked} == {("tiny", "digits")}, page
 
 
-def test_uploads_are_compared_with_the_images_of_the_model(tiny_checkpoint, digits):
+@pytest.mark.parametrize("name", [UPLOADS, "own:mine"])
+def test_few_own_images_are_compared_with_the_images_of_the_model(name, tiny_checkpoint, digits):
     model = checkpoints.load("tiny")
-    uploads = replace(digits, name=UPLOADS)
-    assert real_codes.reference(model, uploads).name == "shapes"
+    own = replace(digits, name=name)
+    assert real_codes.reference(model, own) is own
+    assert real_codes.reference(model, own.take(slice(9))).name == "shapes"
     assert real_codes.reference(model, digits) is digits

@@ -3,6 +3,7 @@
 Slow results are cached for all sessions; the keys are the weights and the images.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,8 @@ def pick_normal(whole: ImageSet) -> Choice:
         )
         return Choice(whole.name)
     options = [ALL, *whole.class_names]
-    first = DEFAULT_NORMAL.get(whole.name, "")
+    # of a small set some classes have no test image
+    first = DEFAULT_NORMAL.get(whole.name, whole.class_names[whole.labels.min()])
     name = st.selectbox(
         f"Normal: class of {plain(pickers.spec_name(whole.name))}",
         options,
@@ -133,14 +135,19 @@ def pick_limits() -> tuple[int, int]:
     return limit, fit_limit
 
 
-def _load(spec: str, split: str) -> ImageSet:
-    if spec == pickers.UPLOADS:
-        return uploads.uploaded()
-    return caches.image_set(spec, split)
+def _loads(normal: Choice) -> tuple[Callable[[str, str], ImageSet], Callable]:
+    """`load` and `splits` for `groups`. Images of the session that are suspects only are not split:
+    nothing is fitted to them."""
 
+    def load(spec: str, split: str) -> ImageSet:
+        if spec == pickers.UPLOADS != normal.spec:
+            return uploads.measured()
+        return caches.image_set(spec, split)
 
-def _splits(spec: str) -> tuple[str, ...]:
-    return ("test",) if spec == pickers.UPLOADS else data.splits(spec)
+    def splits(spec: str) -> tuple[str, ...]:
+        return ("test",) if spec == pickers.UPLOADS != normal.spec else caches.splits(spec)
+
+    return load, splits
 
 
 def detect(
@@ -149,7 +156,8 @@ def detect(
     """Fits the detector and scores both groups, with a progress bar on the first call. Raises
     DataError."""
     specs = [spec for spec in (normal.spec, suspects.spec) if spec not in GENERATED]
-    prints = [_load(spec, split).fingerprint for spec in specs for split in _splits(spec)]
+    load, splits = _loads(normal)
+    prints = [load(spec, split).fingerprint for spec in specs for split in splits(spec)]
     chosen = _groups(normal, suspects, limits, tuple(prints))
     key = checkpoint.card.sha256, chosen.fit.fingerprint
     detector = long_work.fill(
@@ -171,7 +179,8 @@ def detect(
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _groups(normal: Choice, suspects: Choice, limits: tuple[int, int], prints: tuple) -> Groups:
-    return groups(normal, suspects, *limits, load=_load, splits=_splits)
+    load, splits = _loads(normal)
+    return groups(normal, suspects, *limits, load=load, splits=splits)
 
 
 @st.cache_resource(max_entries=30, show_spinner=False)

@@ -236,8 +236,7 @@ def dimensions(setting: Setting) -> None:
     right.plotly_chart(
         charts.figure(plots.correlation, codes.correlation), key="features-correlation"
     )
-    own = setting.test.name == pickers.UPLOADS
-    images = setting.test if own else setting.train
+    own, images = setting.own, setting.encoded
     st.caption(
         "Left: the variance in the first principal directions, of codes and of pixels "
         f"({len(variances):,} components). Right: the correlation of each pair of latent "
@@ -256,7 +255,7 @@ def neighbors(setting: Setting) -> None:
     row = int(shown[pickers.pick_one(setting.test.take(shown), "features-one")])
     nearest = probing.neighbors_of(setting, row, SHOWN)
     train, label = setting.train, setting.test.labels[row]
-    own = setting.test.name == pickers.UPLOADS
+    own = setting.own
     name = "Your image" if own else f"Chosen: {setting.test.class_names[label]}"
     pictures.large_image(setting.test.images[row], name, side=128)
     pictures.image_rows(

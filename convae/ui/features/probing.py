@@ -35,6 +35,16 @@ class Setting:
         return self.checkpoint.sha256, self.train.fingerprint, self.test.fingerprint
 
     @property
+    def own(self) -> bool:
+        """Whether the test images are the visitor's and the training images are not."""
+        return self.test.name == pickers.UPLOADS != self.train.name
+
+    @property
+    def encoded(self) -> ImageSet:
+        """The images whose codes are described."""
+        return self.test if self.own else self.train
+
+    @property
     def pca(self) -> PCA:
         """Of the training images."""
         return caches.pca_with_progress(self.train)
@@ -46,13 +56,12 @@ class Setting:
 
 
 def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
-    """`count` training images of the chosen set and up to features.TESTED test images; for uploads
-    without classes the training images of the data set of the model, where it is available."""
+    """`count` training images of the chosen set and up to features.TESTED of its test images; for
+    images of the session without classes all of these, and the training images of the data set of
+    the model, where it is available."""
     source = images.name
-    if source == pickers.UPLOADS:
-        if len(images.class_names) > 1 and (train := uploads.split("train")) is not None:
-            test = caches.sample(uploads.split("test"), features.TESTED)
-            return Setting(caches.refined(checkpoint, 0), caches.sample(train, count), test)
+    if source == pickers.UPLOADS and (len(images.class_names) < 2 or len(uploads.splits()) < 2):
+        images = uploads.uploaded()
         entry = pickers.checkpoint_options().get(checkpoint.name)
         source = pickers.default_source(entry, pickers.sources_of(entry))
     train = caches.sample(caches.image_set(source, "train"), count)
@@ -119,8 +128,8 @@ def _slot(kind: str, sha256: str, train: str, test: str, *more: str) -> long_wor
 
 def dimensions_of(setting: Setting) -> dict[str, Dimensions]:
     """The dimensions of codes of the model and of the random encoder. Those of the training images,
-    or of uploads. DataError where these do not vary."""
-    images = setting.test if setting.test.name == pickers.UPLOADS else setting.train
+    or of uploads that have none. DataError where these do not vary."""
+    images = setting.encoded
 
     def make(report: long_work.Report) -> dict[str, Dimensions]:
         encoders, results = setting.encoders(report), {}

@@ -67,13 +67,11 @@ class Setting:
 
 
 def setting(checkpoint: Checkpoint, images: ImageSet) -> Setting:
-    """As `generation.fit_and_real`, for the chosen images; uploads are used for both."""
-    train = images
-    if images.name != pickers.UPLOADS:
-        try:
-            train = caches.image_set(images.name, "train")
-        except DataError:  # a set with test images only
-            train = images
+    """As `generation.fit_and_real`, for the test images of the chosen set."""
+    try:
+        train = caches.image_set(images.name, "train")
+    except DataError:  # a set with test images only
+        train = images
     train, real = caches.sample(train, generation.TRAINING), caches.sample(images, generation.COUNT)
     return Setting(caches.refined(checkpoint, 0), train, real, checkpoint, images)
 
