@@ -92,7 +92,9 @@ def spec(
     titles = {"psnr": psnr, "loss": f"Loss ({loss.upper()})", "kl": KL}
     x_title, y_title = AXES[by], titles[show]
     x = {"field": "x", "type": "quantitative", "title": x_title}
-    x["axis"] = {"grid": False, "tickMinStep": 1 if by != "elapsed_s" else 0.1}
+    whole = by != "elapsed_s"  # the format counts where there is one point: "1.000000" without it
+    x["axis"] = {"grid": False, "tickMinStep": 1 if whole else 0.1,
+                 "format": ",d" if whole else ",.1~f"}  # fmt: skip
     x["scale"] = {"zero": by != "epoch", "nice": False}
     y = {"field": "y", "type": "quantitative", "title": y_title}
     y["scale"] = {"type": "log" if log and show == "loss" else "linear", "zero": False}

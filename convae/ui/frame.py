@@ -187,8 +187,10 @@ def _training_now() -> None:
     status = run.status()
     share = min(status.step / status.steps, 1.0) if status.steps else 0.0
     with st.container(key="training", gap="small"):
-        label = f"{plain(run.id)}: {share:.0%} trained"
-        link(TRAIN, label, ":material/progress_activity:", width="stretch")
+        paused = status.state == "paused"
+        label = f"{plain(run.id)}: {'paused at ' if paused else ''}{share:.0%}"
+        icon = ":material/pause:" if paused else ":material/progress_activity:"
+        link(TRAIN, label if paused else f"{label} trained", icon, width="stretch")
         st.progress(share)
 
 

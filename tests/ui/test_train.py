@@ -226,6 +226,18 @@ def test_a_run_at_work_is_shown_at_once_with_its_controls(put_run):
         assert json.loads((run.path / "control.json").read_text())["learning_rate"] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("state", "label", "left"),
+    [("running", "busy: 60% trained", True), ("paused", "busy: paused at 60%", False)],
+)
+def test_a_paused_run_is_said_to_be_paused_and_has_no_time_left(put_run, state, label, left):
+    with at_work(put_run("busy", state)):
+        app = healthy(visit(PAGE))
+        assert [label] == [link.label for link in app.get("page_link") if "busy" in link.label]
+        (progress,) = [p.text for p in app.get("progress") if "Epoch" in p.text]
+        assert (" left" in progress) == left, progress
+
+
 def test_whoever_comes_back_while_a_run_is_at_work_sees_it(put_run):
     run = put_run("busy", "running")
     app = healthy(visit(PAGE, **{"train-view": "New"}))
@@ -372,8 +384,12 @@ def test_runs_are_listed_and_several_are_compared(put_run):
     app = visit(PAGE, **{"train-view": "Runs"})
     assert not app.exception
     assert set(app.dataframe[0].value["Run"]) == {"one", "two", "young"}
+    ticked = [list(app.dataframe[0].value["Run"])[row]
+              for row in app.session_state["train-table"]["selection"]["rows"]]  # fmt: skip
+    assert ticked == app.multiselect(key="train-chosen").value and len(ticked) == 1
     app.multiselect(key="train-chosen").set_value(["one", "two"])
     healthy(app.run())
+    assert len(app.session_state["train-table"]["selection"]["rows"]) == 2
     apart = app.dataframe[1].value
     assert apart.to_dict("records") == [{"Setting": "Learning rate", "one": "0.002", "two": "0.01"}]
     assert "PSNR on these images: one" in words(app)

@@ -28,6 +28,31 @@ def table() -> list[Run]:
     rows = [_row(run) | ({"State": "Damaged"} if run.id in damaged else {}) for run in listed]
     names = [run.id for run in listed]
 
+    place = st.container()  # the table stands above, but shows what is selected below
+    if "train-chosen-next" in st.session_state:
+        st.session_state["train-chosen"] = st.session_state.pop("train-chosen-next")
+    before = st.session_state.get("train-chosen")
+    if before is None and "train-chosen" not in st.query_params:
+        st.session_state["train-chosen"] = names[:1]
+    elif before is not None and not set(before) <= set(names):
+        st.session_state["train-chosen"] = [name for name in before if name in names]
+    chosen = st.multiselect(
+        "Selected runs", names, key="train-chosen",
+        bind="query-params", persist_state="session", max_selections=MOST_CHOSEN,
+        placeholder="Choose runs here or in the table",
+    )  # fmt: skip
+    with place:
+        _show(rows, names, chosen)
+    return [runs.Run(runs.root() / name) for name in chosen]
+
+
+def _show(rows: list[dict[str, Any]], names: list[str], chosen: list[str]) -> None:
+    """The table of these runs with the chosen ones ticked; a click changes `train-chosen`."""
+    ticked = sorted(names.index(name) for name in chosen)
+    selection = st.session_state.get("train-table", {}).get("selection", {})
+    if sorted(selection.get("rows", [])) != ticked:
+        st.session_state["train-table"] = {"selection": {"rows": ticked}}
+
     def chosen_by_click() -> None:
         picked = st.session_state["train-table"]["selection"]["rows"]
         st.session_state["train-chosen"] = [names[i] for i in picked if i < len(names)]
@@ -53,19 +78,6 @@ def table() -> list[Run]:
         ),  # fmt: skip
         alt="All runs",
     )
-    if "train-chosen-next" in st.session_state:
-        st.session_state["train-chosen"] = st.session_state.pop("train-chosen-next")
-    before = st.session_state.get("train-chosen")
-    if before is None and "train-chosen" not in st.query_params:
-        st.session_state["train-chosen"] = names[:1]
-    elif before is not None and not set(before) <= set(names):
-        st.session_state["train-chosen"] = [name for name in before if name in names]
-    chosen = st.multiselect(
-        "Selected runs", names, key="train-chosen",
-        bind="query-params", persist_state="session", max_selections=MOST_CHOSEN,
-        placeholder="Choose runs here or in the table",
-    )  # fmt: skip
-    return [runs.Run(runs.root() / name) for name in chosen]
 
 
 def _metrics(run: Run) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
         label = (
             f"Epoch {status.epoch:,} of {status.epochs:,}, step {status.step:,} of {status.steps:,}"
         )
-        if status.remaining_s:
+        if status.remaining_s and status.state != "paused":
             label += f"; {duration(status.remaining_s)} left"
         if status.message or not status.epochs:
             label = sentence(status.message) or "Starting"
