@@ -117,7 +117,9 @@ def make_parser() -> argparse.ArgumentParser:
     umap = verbs.add_parser(
         "map", help="compute the UMAP of a checkpoint's codes and store it with the model"
     )
-    umap.add_argument("--data", default="", help="test split of this data; default: its own")
+    umap.add_argument(
+        "--data", default="", help="test split of this data; default: that of the model"
+    )
     add_settings(umap, "the map", maps.UMAP_FIELDS)
 
     download = verbs.add_parser("download", help="download CIFAR-10 (170 MB, resumable, verified)")

@@ -6,12 +6,29 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convae import files, runs
 from convae.errors import ConvaeError, RunError
 from convae.progress import Bars
 from convae.projection import maps
 from convae.projection.maps import Settings
+
+if TYPE_CHECKING:
+    from convae.models.checkpoints import Checkpoint
+
+
+def image_set(asked: argparse.Namespace, checkpoint: "Checkpoint", few: bool = False) -> str:
+    """The set that --data names, else the training images of the model, else a set in their place,
+    with a note on stderr; few: a few images are enough."""
+    from convae.models import default_set
+
+    if asked.data:
+        return asked.data
+    spec, note = default_set.default_set(checkpoint.card, few)
+    if note:
+        print(f"convae: {note}", file=sys.stderr)
+    return spec
 
 
 def evaluate(asked: argparse.Namespace, command: str) -> int:
@@ -25,7 +42,7 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     if asked.refinement_steps is not None:
         checkpoint = checkpoint.with_refinement_steps(asked.refinement_steps)
     bars = Bars(asked.json)
-    spec = asked.data or checkpoint.train_config.data.spec
+    spec = image_set(asked, checkpoint, few=True)
     test = data.load(spec, "test", bars)
     fit_spec = asked.fit_data or spec
     fitted_on = shipped_pca.fit_images(fit_spec, bars)
@@ -125,13 +142,13 @@ def store_map(
     """Compute the map of a checkpoint's codes of a test split and store it in the folder `maps` of
     the checkpoint. Returns the file.
 
-    spec: an image set; "": the model's own. report(done, total, what) is called for progress.
+    spec: an image set; "": see `default_set`. report(done, total, what) is called for progress.
     """
     from convae import data
-    from convae.models import checkpoints
+    from convae.models import checkpoints, default_set
 
     model = checkpoints.load(checkpoint)
-    images = data.load(spec or model.train_config.data.spec, "test", report)
+    images = data.load(spec or default_set.default_set(model.card, few=False)[0], "test", report)
     images = images.sample(maps.LIMIT)
     maps.check_umap(len(images), settings)
     name = maps.key(model.sha256, images.fingerprint, settings)

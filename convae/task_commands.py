@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from convae import data, files, images
 from convae.data.corruptions import CORRUPTIONS, check_corruption
 from convae.errors import ConvaeError
+from convae.model_commands import image_set
 from convae.progress import Bars
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def denoise(asked: argparse.Namespace, command: str) -> int:
     check_corruption(kind, strength)
     checkpoint = checkpoints.load(asked.checkpoint)
     bars = Bars(asked.json)
-    spec = asked.data or checkpoint.train_config.data.spec
+    spec = image_set(asked, checkpoint, few=True)
     test = data.load(spec, "test", bars)
     fit_spec = asked.fit_data or spec
     fitted_on = shipped_pca.fit_images(fit_spec, bars)
@@ -111,7 +112,7 @@ def generate(asked: argparse.Namespace, command: str) -> int:
     checkpoint = _encoder(asked.checkpoint)
     generation.check_prior(asked.prior, checkpoint.name, checkpoint.config)
     bars = Bars(asked.json)
-    spec = asked.data or checkpoint.train_config.data.spec
+    spec = image_set(asked, checkpoint)
     train, real = generation.fit_and_real(spec, _limit(asked), bars)
     codes = codes_for(checkpoint, train.images, train.fingerprint, bars)
     material = generation.prepare(checkpoint, train, codes, real)
@@ -152,7 +153,7 @@ def probe(asked: argparse.Namespace, command: str) -> int:
 
     checkpoint = _encoder(asked.checkpoint)
     bars = Bars(asked.json)
-    spec = asked.data or checkpoint.train_config.data.spec
+    spec = image_set(asked, checkpoint)
     train = data.load(spec, "train", bars).sample(_limit(asked))
     test = data.load(spec, "test", bars).sample(features.TESTED)
     features.check_labels(train.labels, test.labels)

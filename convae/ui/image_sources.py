@@ -1,13 +1,14 @@
 """Which image sets can be chosen for a model, and which of them PCA is fitted on."""
 
 from convae import data, runs
-from convae.data import ImageSet, catalog
+from convae.data import ImageSet
 from convae.errors import ConvaeError
 from convae.evaluation import shipped_pca
+from convae.models import default_set
 from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import caches
 from convae.ui.address import UPLOADS
-from convae.ui.model_cards import checkpoint_options, is_cifar10
+from convae.ui.model_cards import checkpoint_options
 from convae.ui.own_images import own_specs
 
 
@@ -19,20 +20,12 @@ def sources_of(entry: Entry | None) -> list[str]:
     entries = [*([entry] if entry is not None else []), *checkpoint_options().values()]
     local = [item.config.data.spec for item in entries if _trained_here(item)]
     named = dict.fromkeys([*local, *own_specs()])
-    own = [spec for spec in named if spec not in data.SPECS and _exists(spec)]
+    own = [spec for spec in named if spec not in data.SPECS and default_set.is_present(spec)]
     return [*own, *data.SPECS, UPLOADS]
 
 
 def _trained_here(entry: Entry) -> bool:
     return (entry.path / "config.json").is_file() and not runs.Run(entry.path).uploaded
-
-
-def _exists(spec: str) -> bool:
-    try:
-        data.check_spec(spec)
-    except catalog.DataError:
-        return False
-    return True
 
 
 def default_source(entry: Entry | None, sources: list[str], few: bool = False) -> str:
@@ -43,14 +36,7 @@ def default_source(entry: Entry | None, sources: list[str], few: bool = False) -
     spec = entry.config.data.spec
     if spec in sources and (spec != "cifar10" or data.cifar10_present()):
         return spec
-    if is_cifar10(entry):
-        return "cifar10" if data.cifar10_present() else without_cifar10(few)
-    return spec if spec in data.SPECS else "shapes"
-
-
-def without_cifar10(few: bool) -> str:
-    """The built-in set in the place of CIFAR-10 while that is absent."""
-    return "sample" if few else "photos"
+    return default_set.stand_in(entry.card, few)
 
 
 def training_images(checkpoint: Checkpoint, shown: str) -> ImageSet | None:
@@ -60,7 +46,7 @@ def training_images(checkpoint: Checkpoint, shown: str) -> ImageSet | None:
     entry = checkpoint_options().get(checkpoint.name)
     own = entry.config.data.spec if entry else ""
     specs = [own if own in sources_of(entry) else ""]
-    if entry is not None and is_cifar10(entry):
+    if entry is not None and default_set.is_cifar10(entry.card):
         specs.append("cifar10")
     for spec in [*specs, shown]:
         if spec == "cifar10" and not data.cifar10_present():

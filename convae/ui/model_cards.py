@@ -7,7 +7,7 @@ import streamlit as st
 
 from convae import data
 from convae.data import ImageSet
-from convae.models import checkpoints
+from convae.models import checkpoints, default_set
 from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import glossary
 from convae.ui.address import NAMES, UPLOADS, spec_name
@@ -16,12 +16,6 @@ SHOWN = {
     "sample": "the first 20 CIFAR-10 test images",
     UPLOADS: "your images",
 }
-
-
-def is_cifar10(entry: Entry) -> bool:
-    """Whether a model was trained on CIFAR-10, from whichever source."""
-    classes = entry.card.classes
-    return entry.config.data.spec == "cifar10" or {"airplane", "frog", "truck"} <= set(classes)
 
 
 def psnr_of(entry: Entry) -> float | None:
@@ -75,7 +69,9 @@ def _finite(value: object) -> float | None:
 
 
 def trained_on(entry: Entry) -> str:
-    return NAMES["cifar10"] if is_cifar10(entry) else spec_name(entry.config.data.spec)
+    if default_set.is_cifar10(entry.card):
+        return NAMES["cifar10"]
+    return spec_name(entry.config.data.spec)
 
 
 def provenance(checkpoint: Checkpoint, images: ImageSet) -> str:

@@ -8,14 +8,14 @@ import streamlit as st
 
 from convae import data
 from convae.data import ImageSet
-from convae.models import checkpoints
+from convae.models import checkpoints, default_set
 from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import address, caches, frame, own_images, pictures, uploads
 from convae.ui.address import UPLOADS, spec_name
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
-from convae.ui.image_sources import default_source, sources_of, without_cifar10
-from convae.ui.model_cards import checkpoint_options, describe, enlarged_note, is_cifar10, psnr_of
+from convae.ui.image_sources import default_source, sources_of
+from convae.ui.model_cards import checkpoint_options, describe, enlarged_note, psnr_of
 from convae.ui.uploads import pick_uploads
 
 
@@ -33,7 +33,7 @@ def default_checkpoint(options: dict[str, Entry]) -> str:
     """The shipped CIFAR-10 model with the highest PSNR; without one, the newest run. Denoisers and
     variational models are left out: they are not made for reconstruction."""
     shipped = checkpoints.root().resolve()
-    best = [e for e in options.values() if e.path.resolve().parent == shipped and is_cifar10(e)
+    best = [e for e in options.values() if e.path.resolve().parent == shipped and default_set.is_cifar10(e.card)
             and not e.config.noise_std and not e.config.model.variational]  # fmt: skip
     if best:
         return max(best, key=lambda entry: psnr_of(entry) or float("-inf")).name
@@ -125,7 +125,7 @@ def pick_set(checkpoint: Checkpoint, few: bool = False, held_out: bool = False) 
             whole = pick_uploads(uploads.used_apart if held_out else uploads.used_whole)
             return uploads.image_set("test") if held_out else whole
         if source == "cifar10" and not data.cifar10_present():
-            source = without_cifar10(few)
+            source = default_set.without_cifar10(few)
             offer_cifar10(spec_name(source))
         name_enlarged(source, checkpoint.config.latent_dim)
         with frame.error_boundary():

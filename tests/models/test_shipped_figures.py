@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from convae import ui
-from convae.models import checkpoints
+from convae.models import checkpoints, default_set
 from convae.models.card import Card
 from convae.models.checkpoints import Entry
 from convae.ui import model_cards
@@ -37,7 +37,7 @@ def test_a_validation_figure_is_never_shown_as_a_test_figure():
 
 
 def test_every_shipped_model_of_cifar10_is_in_the_table():
-    assert {e.name for e in map(shipped, NAMES) if model_cards.is_cifar10(e)} == set(CIFAR10)
+    assert {e.name for e in map(shipped, NAMES) if default_set.is_cifar10(e.card)} == set(CIFAR10)
 
 
 @pytest.mark.parametrize("name", CIFAR10)
