@@ -210,7 +210,12 @@ def resume(asked: argparse.Namespace, command: str) -> int:
     if processes.HANDED not in os.environ and first and rank == 0 and not run.locked():
         longer = None if asked.epochs is None else replace(run.config(), epochs=asked.epochs)
         resuming.prepare(run, longer, asked.learning_rate)
-    return run_session(run, asked.quiet, command)
+    before = run.status()
+    code = run_session(run, asked.quiet, command)
+    after = run.status()
+    if rank == 0 and before.state == after.state == "done" and before.epoch == after.epoch:
+        print("It was complete before: --epochs trains it longer.", file=sys.stderr)
+    return code
 
 
 def app(asked: argparse.Namespace, command: str) -> int:

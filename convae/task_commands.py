@@ -103,7 +103,7 @@ def generate(asked: argparse.Namespace, command: str) -> int:
     from convae.latent.encode_cache import codes_for
     from convae.tasks import generation, merits
 
-    _check("--count", asked.count, 1)
+    _check("--count", asked.count, merits.K + 1)
     _check("--components", asked.components, 1)
     _check("--neighbors", asked.neighbors, 1)
     _check("--seed", asked.seed)

@@ -73,7 +73,9 @@ def test_resume_goes_on_to_a_new_number_of_epochs(tiny_data, capsys):
     assert cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "a", *SMALL]) == 0
     assert cli.main(["resume", "a", "--epochs", "3", "--quiet"]) == 0
     assert [row["epoch"] for row in runs.get("a").history()] == [1, 2, 3]
+    assert "complete before" not in capsys.readouterr().err
     assert cli.main(["resume", "a", "--quiet"]) == 0
+    assert "It was complete before: --epochs trains it longer." in capsys.readouterr().err
     assert [row["epoch"] for row in runs.get("a").history()] == [1, 2, 3]
 
 

@@ -116,6 +116,7 @@ def test_where_pca_has_fewer_components_than_the_model_dimensions_it_is_printed(
         (["denoise", "tiny", "--limit", "-1"], "`--limit` (=-1) must be 0 or more"),
         (["denoise", "tiny", "--seed", "-1"], "`--seed` (=-1) must be 0 or more"),
         (["denoise", "nothing"], "nothing"),
+        (["generate", "tiny", "--count", "3"], "`--count` (=3) must be 6 or more"),
         (["denoise", "tiny", "--data", "rain"], "`rain` is not an image set"),
         (["anomaly", "tiny", "--normal", "digits", "--suspects", "digits"], "choose one of its"),
         (["anomaly", "tiny", "--normal", "digits:x", "--suspects", "noise"], "no class `x`"),

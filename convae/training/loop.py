@@ -133,4 +133,4 @@ def fit(
         if patience and trainer.bad_epochs >= patience:
             yield Ended("done", f"Early stopping: no better validation PSNR in {patience} epochs.")
             return
-    yield Ended("done", f"Trained for {trainer.epoch} epochs.")
+    yield Ended("done", f"Trained for {trainer.epoch} epoch{'s' if trainer.epoch != 1 else ''}.")

@@ -68,14 +68,20 @@ def sentence(found: list[SweepRow]) -> str:
     above = [row for row in ended if row.psnr > row.pca_psnr]
     if len(above) == len(ended):
         least = min(row.psnr - row.pca_psnr for row in ended)
-        return f"Above PCA at every latent dimension measured, by at least {least:.2f} dB."
+        return f"Above PCA at every latent dimension measured, {_by(least)}."
     if not above:
         least = min(row.pca_psnr - row.psnr for row in ended)
         return (
-            f"Below PCA at every latent dimension measured, by at least {least:.2f} dB: more "
+            f"Below PCA at every latent dimension measured, {_by(least)}: more "
             "epochs or a larger network may help."
         )
     return f"Above PCA at {', '.join(f'{row.dimension:,}' for row in above)}, not at the others."
+
+
+def _by(least: float) -> str:
+    if least < 0.005:
+        return "at one of them by less than 0.01 dB"
+    return f"by at least {least:.2f} dB"
 
 
 def table(found: list[SweepRow]) -> list[dict[str, str | float | int | None]]:

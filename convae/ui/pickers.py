@@ -33,7 +33,8 @@ def default_checkpoint(options: dict[str, Entry]) -> str:
     """The shipped CIFAR-10 model with the highest PSNR; without one, the newest run. Denoisers and
     variational models are left out: they are not made for reconstruction."""
     shipped = checkpoints.root().resolve()
-    best = [e for e in options.values() if e.path.resolve().parent == shipped and default_set.is_cifar10(e.card)
+    best = [e for e in options.values() if e.path.resolve().parent == shipped
+            and default_set.is_cifar10(e.card)
             and not e.config.noise_std and not e.config.model.variational]  # fmt: skip
     if best:
         return max(best, key=lambda entry: psnr_of(entry) or float("-inf")).name

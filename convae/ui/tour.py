@@ -55,8 +55,8 @@ STOPS = (
         {"model": "cifar10-256", "data": SAMPLE, "reconstruct-part": "What is lost"},
     ),
     Stop(
-        "interpolate", "Interpolate", "Between two images",
-        "Move the slider. A crossfade of pixels shows both images at once; a walk between their "
+        "interpolate", "Interpolate", "Between images",
+        "Move the slider. A cross-fade of pixels shows both images at once; a walk between their "
         "codes is decoded at every step.",
         {"model": "cifar10-256", "data": SAMPLE},
     ),
