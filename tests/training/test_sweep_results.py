@@ -43,12 +43,18 @@ def test_a_sweep_with_noise_names_its_psnr():
     assert "Denoising PSNR at noise 0.2 (dB)" in sweep_results.table([row])[0]
 
 
-@pytest.mark.parametrize(("psnrs", "words"), [
-    ([], ""), ([(12.0, 10.0), (13.0, 12.5)], "Above PCA at every latent dimension measured, by at "
-     "least 0.50 dB."), ([(9.0, 10.0), (10.0, 12.5)], "Below PCA at every latent dimension"),
-    ([(12.0, 10.0), (17.383, 17.38)], "Above PCA at every latent dimension measured, at one of "
-     "them by less than 0.01 dB."), ([(12.0, 10.0), (10.0, 12.5)], "Above PCA at 2, not at the others."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("psnrs", "words"),
+    [
+        ([], ""),
+        ([(12.0, 10.0), (13.0, 12.5)], "Above PCA at every latent dimension measured, by at least "
+         "0.50 dB."),
+        ([(12.0, 10.0), (17.383, 17.38)], "Above PCA at every latent dimension measured, at one "
+         "of them by less than 0.01 dB."),
+        ([(9.0, 10.0), (10.0, 12.5)], "Below PCA at every latent dimension"),
+        ([(12.0, 10.0), (10.0, 12.5)], "Above PCA at 2, not at the others."),
+    ],
+)  # fmt: skip
 def test_the_sentence_follows_the_figures(psnrs, words):
     rows = [
         sweep_results.SweepRow(2 * n, "a", "done", mine, pca, ended=True)

@@ -124,8 +124,8 @@ def _watch(run: Run) -> None:
             else "The same test images after every epoch,"
         )
         st.caption(
-            f"{shown} and a map of the codes of up to 500 images, colored by class. Drag the slider "
-            "to see earlier epochs; epoch 0 is the model before training."
+            f"{shown} and a map of the codes of up to 500 images, colored by class. Drag the "
+            "slider to see earlier epochs; epoch 0 is the model before training."
         )
         with st.container(height="content" if history else WAITING_PX, border=False):
             epoch = epoch_slider(run)
