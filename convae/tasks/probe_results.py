@@ -56,7 +56,9 @@ def probe_all(
     for place, (name, encode) in enumerate(spaces.items()):
         keys, points, row = keys_of(name, checkpoint, train, test), None, {}
         for number, (probe, key) in enumerate(keys.items()):
-            progress(len(PROBES) * place + number, total, f"classifying by {features.SPACES[name]}")
+            progress(
+                len(PROBES) * place + number, total, f"fitting classifiers: {features.SPACES[name]}"
+            )
             predicted = read(key, len(test), len(test.class_names)) if key else None
             if predicted is None:
                 points = points or features.space(encode, train, test)
@@ -87,7 +89,9 @@ def label_curves(
     curves: dict[str, list[LabelPoint]] = {}
     spaces = features.encoders(checkpoint, fit, progress, train.real_dimension)
     for place, (name, encode) in enumerate(spaces.items()):
-        progress(place, len(spaces), f"fewer labels: {features.SPACES[name]}")
+        progress(
+            place, len(spaces), f"fitting classifiers to fewer labels: {features.SPACES[name]}"
+        )
         key = curve_key(keys_of(name, checkpoint, train, test)[probe])
         curve = _read_curve(key, train.labels) if key else None
         if is_new := curve is None:
