@@ -94,7 +94,7 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
         f"normal images and {len(chosen.suspects):,} suspects."
     )
     _name_components(chosen.fit, checkpoint.config.latent_dim)
-    print(detection.verdict(measured))
+    print(detection.verdict(measured, min(len(chosen.normal), len(chosen.suspects))))
     return 0
 
 
@@ -180,7 +180,7 @@ def probe(asked: argparse.Namespace, command: str) -> int:
         print(f"{features.SPACES[name]:32}" + "".join(f"{cell:>22}" for cell in cells))
     print(f"{len(train):,} training and {len(test):,} test images of {spec}.")
     _name_components(train, checkpoint.config.latent_dim)
-    print(features.verdict(results, features.chance_level(test.labels)))
+    print(features.verdict(results, features.chance_level(test.labels), len(test)))
     return 0
 
 

@@ -19,6 +19,7 @@ from convae.evaluation import metrics
 from convae.evaluation.pca import PCA, fit_pca
 from convae.latent.neighbors import nearest_neighbors
 from convae.process_state import one_thread
+from convae.tasks.evidence import too_few
 from convae.tasks.separation import Measured
 
 K = 5  # neighbors of a code
@@ -188,11 +189,14 @@ def heat_map(images: np.ndarray, rebuilt: np.ndarray, sigma: float = 1.0) -> np.
     return np.sqrt(np.maximum(smoothed, 0)).astype(np.float32)
 
 
-def verdict(measured: Mapping[str, Measured]) -> str:
+def verdict(measured: Mapping[str, Measured], count: int) -> str:
     """Which score separates best and whether it needs the model, in one or two sentences.
 
-    Differences are those of the AUROC as it is shown, in percent with one decimal.
+    count: of images in the smaller group. Differences are those of the AUROC as it is shown, in
+    percent with one decimal.
     """
+    if few := too_few(count):
+        return few
     shown = {name: round(100 * item.auroc, 1) for name, item in measured.items()}
     model, baseline = (
         max((n for n in shown if SCORES[n].baseline == kind), key=shown.__getitem__, default=None)
@@ -202,20 +206,24 @@ def verdict(measured: Mapping[str, Measured]) -> str:
     if model is None or baseline is None:
         best = max(shown, key=shown.__getitem__)
         return f"{names[best]} separates best: AUROC {shown[best]:.1f}%."
-    ahead = shown[model] - shown[baseline]
-    if round(ahead, 1) == 0:
+    ahead = round(shown[model] - shown[baseline], 1)
+    if ahead == 0:
         return (
             f"{names[model]} and the baseline {names[baseline]} separate equally well: AUROC "
             f"{shown[model]:.1f}%."
         )
     error = 100 * max(measured[model].auroc_se, measured[baseline].auroc_se)
-    close = ", a difference below two standard errors" if abs(ahead) <= 2 * error else ""
+    if abs(ahead) <= 2 * error:
+        return (
+            f"No winner: {names[model]}, AUROC {shown[model]:.1f}%, and the best baseline, "
+            f"{names[baseline]}, {shown[baseline]:.1f}%, differ by less than two standard errors."
+        )
     if ahead > 0:
         return (
             f"{names[model]} separates best: AUROC {shown[model]:.1f}%. The best baseline, "
-            f"{names[baseline]}, is {ahead:.1f} points lower{close}."
+            f"{names[baseline]}, is {ahead:.1f} points lower."
         )
     return (
         f"A baseline separates best: {names[baseline]}, AUROC {shown[baseline]:.1f}%. The best "
-        f"score of the model, {names[model]}, is {-ahead:.1f} points lower{close}."
+        f"score of the model, {names[model]}, is {-ahead:.1f} points lower."
     )

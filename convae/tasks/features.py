@@ -19,6 +19,7 @@ from convae.errors import DataError
 from convae.evaluation.pca import PCA
 from convae.latent.encode_cache import codes_for
 from convae.process_state import no_convergence_warnings, one_thread
+from convae.tasks.evidence import standard_error, too_few
 
 if TYPE_CHECKING:
     from convae.models.autoencoder import ConvAutoencoder
@@ -58,7 +59,7 @@ def space(encode: Encode, train: ImageSet, test: ImageSet) -> Space:
 
 class Classified(NamedTuple):
     """accuracy of a probe on the test images, in [0, 1]; error: its standard error from the number
-    of test images, sqrt(a (1 - a) / M). predicted: int64 (M,)."""
+    of test images, `evidence.standard_error`. predicted: int64 (M,)."""
 
     accuracy: float
     error: float
@@ -157,11 +158,7 @@ def predict(probe: str, space: Space, labels: np.ndarray) -> np.ndarray:
 def scored(predicted: np.ndarray, tested: np.ndarray) -> Classified:
     """Predicted classes (M,) compared with the true ones (M,)."""
     accuracy = float((predicted == tested).mean())
-    return Classified(accuracy, _standard_error(accuracy, len(tested)), predicted)
-
-
-def _standard_error(accuracy: float, count: int) -> float:
-    return float(np.sqrt(accuracy * (1 - accuracy) / count))
+    return Classified(accuracy, standard_error(accuracy, len(tested)), predicted)
 
 
 def probe_all(
@@ -231,7 +228,7 @@ def label_curve(
             accuracies.append(classify(probe, part, labels[rows], tested).accuracy)
         mean = float(np.mean(accuracies))
         spread = float(np.std(accuracies, ddof=1) / np.sqrt(DRAWS))
-        points.append(LabelPoint(count, mean, max(spread, _standard_error(mean, len(tested)))))
+        points.append(LabelPoint(count, mean, max(spread, standard_error(mean, len(tested)))))
     return [*points, LabelPoint(len(labels), whole.accuracy, whole.error)]
 
 
@@ -242,9 +239,11 @@ def neighbors_of(points: Space, row: int, k: int) -> np.ndarray:
     return np.argsort(distances, kind="stable")[:k]
 
 
-def verdict(accuracies: Mapping[str, Mapping[str, Classified]], chance: float) -> str:
+def verdict(accuracies: Mapping[str, Mapping[str, Classified]], chance: float, count: int) -> str:
     """Which features classify best with each probe, in sentences. accuracies: space -> probe ->
-    result. chance: the accuracy of guessing, see `chance_level`."""
+    result. chance: the accuracy of guessing, see `chance_level`. count: of test images."""
+    if few := too_few(count):
+        return few
     probes = next(iter(accuracies.values()))
     parts = [_winner(accuracies, probe, chance) for probe in probes]
     if not all(_codes_win(accuracies, probe) for probe in probes):
@@ -283,8 +282,7 @@ def _winner(accuracies: Results, probe: str, chance: float) -> str:
         rival, winner, wins = codes, "a baseline", "wins"
         scores = f"{SPACES[ranked[0]]} {best.accuracy:.1%}, the codes {codes.accuracy:.1%}"
     if _close(best, rival):
-        verb = "are" if winner == "the codes" else "is"
-        return f"{title}: {winner} {verb} ahead by less than two standard errors: {scores}."
+        return f"{title}: no winner, a difference below two standard errors: {scores}."
     return f"{title}: {winner} {wins}: {scores}."
 
 

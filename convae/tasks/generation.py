@@ -16,11 +16,12 @@ from convae import data
 from convae.codec import Codec
 from convae.config import ModelConfig
 from convae.data import ImageSet
-from convae.errors import ConfigError
+from convae.errors import ConfigError, DataError
 from convae.evaluation.pca import PCA, pca_for
 from convae.latent import typicality
 from convae.latent.paths import path
 from convae.latent.priors import ByClass, Jitter, Prior, fit_gaussian, fit_gmm, fit_jitter
+from convae.tasks.evidence import FEWEST, standard_error
 from convae.tasks.merits import SPACE_DIM, Figures, figures_of_merit, nearest_training
 
 COUNT = 2_000  # samples that the figures of merit are measured on
@@ -170,7 +171,13 @@ def _decoded(
 
 
 def measure(material: Material, images: np.ndarray) -> Figures:
-    """The figures of merit of images uint8 (M, 32, 32, 3). DataError where there are too few."""
+    """The figures of merit of images uint8 (M, 32, 32, 3). DataError where there are too few: a few
+    real images, each with its K nearest around it, are covered by almost any samples."""
+    if (count := len(material.real_points)) < FEWEST:
+        raise DataError(
+            f"{count} real {'image is' if count == 1 else 'images are'} too few for precision, "
+            f"recall, density and coverage: at least {FEWEST} are needed."
+        )
     points = material.pca.encode(images, SPACE_DIM)
     merits = figures_of_merit(material.real_points, points)
     return Figures(*merits, int(nearest_training(material.train_points, points)[1].sum()))
@@ -225,14 +232,19 @@ def verdict(rows: Mapping[str, Figures], count: int) -> str:
     first, second = (own, other) if rows[own].coverage > rows[other].coverage else (other, own)
     best, next_best = rows[first].coverage, rows[second].coverage
     # each real image is covered or not
-    error = np.sqrt((best * (1 - best) + next_best * (1 - next_best)) / count)
-    close = ", a difference below two standard errors" if best - next_best <= 2 * error else ""
+    errors = (standard_error(share, count) for share in (best, next_best))
+    if best - next_best <= 2 * np.hypot(*errors):
+        return (
+            f"No winner: the best prior of this model, {NAMES[own]}, covers "
+            f"{rows[own].coverage:.1%} of the real images, the best baseline, {NAMES[other]}, "
+            f"{rows[other].coverage:.1%}, a difference below two standard errors."
+        )
     if first == other:
         return (
             f"A baseline wins: {NAMES[other]}, without any network, covers {best:.1%} of the real "
-            f"images; the best prior of this model, {NAMES[own]}, {next_best:.1%}{close}."
+            f"images; the best prior of this model, {NAMES[own]}, {next_best:.1%}."
         )
     return (
         f"{NAMES[own]} covers most: {best:.1%} of the real images. The best baseline, "
-        f"{NAMES[other]}, covers {next_best:.1%}{close}."
+        f"{NAMES[other]}, covers {next_best:.1%}."
     )

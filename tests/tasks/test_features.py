@@ -272,25 +272,23 @@ LESSON = "Reconstruction alone does not learn classes"
 
 
 def test_the_verdict_names_the_winner_also_where_it_is_a_baseline():
-    text = features.verdict(results(codes=0.3, pca=0.4, pixels=0.35), chance=0.1)
+    text = features.verdict(results(codes=0.3, pca=0.4, pixels=0.35), 0.1, 900)
     assert text.startswith(
         "Linear probe: a baseline wins: PCA of the same dimension 40.0%, the codes 30.0%. " + LESSON
     )
-    text = features.verdict(results(codes=0.3, pca=0.31), chance=0.1)
-    assert "a baseline is ahead by less than two standard errors" in text and LESSON in text
+    text = features.verdict(results(codes=0.3, pca=0.31), 0.1, 900)
+    assert "no winner, a difference below two standard errors" in text and LESSON in text
 
 
 def test_the_verdict_of_codes_that_win():
-    text = features.verdict(results(codes=0.6, pca=0.5, pixels=0.2), chance=0.1)
+    text = features.verdict(results(codes=0.6, pca=0.5, pixels=0.2), 0.1, 900)
     assert text == "Linear probe: the codes win: 60.0%, against 50.0% of PCA of the same dimension."
-    text = features.verdict(results(codes=0.51, pca=0.5), chance=0.1)
-    assert "the codes are ahead by less than two standard errors" in text and LESSON in text
+    text = features.verdict(results(codes=0.51, pca=0.5), 0.1, 900)
+    assert "no winner, a difference below two standard errors" in text and LESSON in text
 
 
 def test_the_verdict_has_a_sentence_for_each_probe_and_knows_guessing():
-    text = features.verdict(
-        results(codes=0.5, pca=0.51, knn={"codes": 0.8, "pca": 0.7}), chance=0.5
-    )
+    text = features.verdict(results(codes=0.5, pca=0.51, knn={"codes": 0.8, "pca": 0.7}), 0.5, 900)
     assert text.startswith("Linear probe: nothing is better than guessing; the best, PCA")
     assert "K nearest neighbors: the codes win: 80.0%" in text
 
@@ -305,3 +303,15 @@ def test_the_spectrum_of_a_fitted_pca_gives_the_participation_of_the_pixels(wave
     variances = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False) ** 2 / len(flat)
     expected = variances.sum() ** 2 / (variances**2).sum()
     assert dimensionality.participation_ratio(pca.variances) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_few_test_images_name_no_winner_and_have_an_error():
+    tested = np.zeros(9, np.int64)
+    rows = {
+        name: {"logistic": features.scored(tested + (np.arange(9) < wrong), tested)}
+        for name, wrong in (("codes", 3), ("random_encoder", 0))
+    }
+    assert rows["random_encoder"]["logistic"].error == pytest.approx(0.0867, abs=1e-4)
+    assert features.verdict(rows, 0.3, 9) == (
+        "9 test images are too few to name a winner: at least 20 are needed."
+    )

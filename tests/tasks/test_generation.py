@@ -272,7 +272,11 @@ def test_the_verdict_names_the_winner_also_where_it_is_a_baseline():
         "Gaussian mixture covers most: 80.0% of the real images. The best baseline, PCA + Gaussian "
         "mixture, covers 70.0%."
     )
-    assert generation.verdict(rows, 50).endswith("a difference below two standard errors.")
+    text = generation.verdict(rows, 50)
+    assert text.startswith(
+        "No winner: the best prior of this model, Gaussian mixture, covers 80.0%"
+    )
+    assert text.endswith("a difference below two standard errors.")
     rows["pca_gmm"] = figures(0.85)
     assert generation.verdict(rows, 2_000) == (
         "A baseline wins: PCA + Gaussian mixture, without any network, covers 85.0% of the real "

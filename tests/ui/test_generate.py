@@ -85,7 +85,9 @@ def test_the_winner_is_named_also_where_it_is_the_baseline():
     text = app.markdown[1].value
     table = app.dataframe[0].value.set_index("Prior").drop(generation.NAMES[CEILING])
     winner = table["Coverage"].idxmax()
-    if winner in [generation.NAMES[name] for name in BASELINES]:
+    if "No winner" in text:
+        assert winner in text
+    elif winner in [generation.NAMES[name] for name in BASELINES]:
         assert f"A baseline wins: {winner}, without any network" in text
     else:
         assert f"{winner} covers most" in text
@@ -135,7 +137,7 @@ def test_every_part_opens_for_uploads(part, count):
     healthy(app.run())
     assert not app.code
     if count == 1 and part != "Random walk":
-        assert "more than 5" in app.info[0].value
+        assert "at least 20" in app.info[0].value
 
 
 def test_a_set_without_training_images_is_fitted_to_its_test_images(tmp_path):

@@ -21,7 +21,8 @@ HOT = 0.25  # error, as a share of the pixel range, that is white on a heat map
 
 def show_table(detected: Detection) -> None:
     """All scores on the same images, a sentence about the best one, and the command."""
-    st.markdown(f"**{sentence(anomaly.verdict(detected.measured))}**")
+    count = min(len(detected.groups.normal), len(detected.groups.suspects))
+    st.markdown(f"**{sentence(anomaly.verdict(detected.measured, count))}**")
     ranked = sorted(detected.measured, key=lambda name: -detected.measured[name].auroc)
     lines = [
         {

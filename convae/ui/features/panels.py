@@ -9,6 +9,7 @@ from convae import plots
 from convae.csv_export import to_csv
 from convae.data import ImageSet
 from convae.tasks import dimensionality, features
+from convae.tasks.evidence import too_few
 from convae.tasks.features import PROBES, SPACES, TITLES, LabelPoint
 from convae.ui import charts, frame, glossary, pickers, pictures
 from convae.ui.escape import plain, sentence
@@ -56,7 +57,7 @@ def accuracy(setting: Setting, count: int) -> None:
 
     with bar:
         results = probing.results_of(setting, draw_part)
-    heading.markdown(f"**{sentence(features.verdict(results, chance))}**")
+    heading.markdown(f"**{sentence(features.verdict(results, chance, len(setting.test)))}**")
     draw(results, "features-accuracies")
     rows = [
         {"Features": SPACES[name]}
@@ -78,7 +79,8 @@ def accuracy(setting: Setting, count: int) -> None:
         key="features-table",
     )
     glossary.caption(
-        f"{measured_on(setting)} ±: binomial standard error over the test images. {HELP}"
+        f"{measured_on(setting)} ±: binomial standard error over the test images, with one "
+        f"success and one failure added (Agresti and Caffo 2000). {HELP}"
     )
     if len(setting.test.class_names) < 3:
         st.caption(
@@ -136,7 +138,7 @@ def fewer_labels(setting: Setting) -> None:
         curves = probing.curves_of(setting, probe, draw_part)
     heading.empty()
     draw(curves, "features-curves")
-    st.markdown(sentence(_fewest(curves)))
+    st.markdown(sentence(_fewest(curves, len(setting.test))))
     glossary.caption(
         "Labels: the total over all classes, as evenly divided among the classes as possible. Mean "
         f"over {features.DRAWS} random draws with its standard error; the last point uses all "
@@ -148,16 +150,20 @@ def fewer_labels(setting: Setting) -> None:
     frame.download("Curves (CSV)", lambda: to_csv(rows), "labels.csv", "text/csv")
 
 
-def _fewest(curves: Mapping[str, Sequence[LabelPoint]]) -> str:
-    """The best space with the fewest labels, and with all."""
+def _fewest(curves: Mapping[str, Sequence[LabelPoint]], count: int) -> str:
+    """The best space with the fewest labels, and with all. count: of test images."""
+    if few := too_few(count):
+        return few
     parts = []
     for place in (0, -1):
         best = max(curves, key=lambda name: curves[name][place].accuracy)
-        point = curves[best][place]
+        point, codes = curves[best][place], curves["codes"][place]
         text = f"With {point.labels:,} labels: highest accuracy for {SPACES[best]}, "
         text += f"{point.accuracy:.0%}"
         if best != "codes":
-            text += f"; {SPACES['codes']}: {curves['codes'][place].accuracy:.0%}"
+            text += f"; {SPACES['codes']}: {codes.accuracy:.0%}"
+            if point.accuracy - codes.accuracy <= 2 * np.hypot(point.error, codes.error):
+                text += ", a difference below two standard errors"
         parts.append(text + ".")
     return " ".join(dict.fromkeys(parts))
 

@@ -9,6 +9,7 @@ from convae.csv_export import to_csv
 from convae.errors import DataError
 from convae.latent import interpolation, typicality
 from convae.tasks import generation, merits
+from convae.tasks.evidence import FEWEST
 from convae.tasks.generation import BASELINES, CEILING, NAMES, Material, Samples
 from convae.tasks.merits import Figures
 from convae.ui import frame, glossary, pickers, pictures
@@ -81,8 +82,10 @@ def _show_figures(setting: Setting, material: Material, choice: Choice, drawn: S
     figures = sampling.figures_of(setting, material, choice, drawn.images)
     if figures is None:
         st.info(
-            f"Precision, recall, density and coverage need more than {merits.K} real images: "
-            f"there are {len(setting.real)}. Choose another set, or upload more.",
+            "Precision, recall, density and coverage are not shown: they need at least "
+            f"{FEWEST} {setting.real.split} images, and there "
+            f"{'is 1' if len(setting.real) == 1 else f'are {len(setting.real)}'}. Choose another "
+            "set, or add images.",
             icon=":material/info:",
         )
         return
