@@ -133,7 +133,8 @@ def generate(asked: argparse.Namespace, bars: Bars) -> None:
     models = [checkpoints.load(name) for name in asked.models] or shipped(train.class_names)
     print(
         f"{len(train):,} training images, {generation.COUNT:,} samples against {len(real):,} "
-        f"{real.split} images of {asked.data}, {merits.SPACE}, k = {merits.K}; {versions()}\n"
+        f"{real.split} images of {asked.data}, {merits.space(len(train))}, k = {merits.K}; "
+        f"{versions()}\n"
     )
     row(["model", "prior", *merits.Figures._fields, "seconds"])
     row(["---"] * (len(merits.Figures._fields) + 3))

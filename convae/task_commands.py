@@ -128,7 +128,7 @@ def generate(asked: argparse.Namespace, command: str) -> int:
         files.write_atomically(target, images.png_bytes(sheet))
     result = figures._asdict() | {
         "prior": asked.prior, "count": asked.count, "seed": asked.seed,
-        "space": merits.SPACE, "k": merits.K,
+        "space": merits.space(len(train)), "k": merits.K,
         "n_train": len(train), "n_real": len(real),
     }  # fmt: skip
     if asked.json:
@@ -140,8 +140,8 @@ def generate(asked: argparse.Namespace, command: str) -> int:
               f"{name.replace('_', ' '):16}{value:>8,}")  # fmt: skip
     print(
         f"{asked.count:,} samples of {generation.NAMES[asked.prior]}, fitted to {len(train):,} "
-        f"training images, against {len(real):,} {real.split} images in {merits.SPACE}, "
-        f"k = {merits.K}."
+        f"training images, against {len(real):,} {real.split} images in "
+        f"{merits.space(len(train))}, k = {merits.K}."
     )
     return 0
 
@@ -186,8 +186,10 @@ def probe(asked: argparse.Namespace, command: str) -> int:
 
 def _name_components(fitted_on: data.ImageSet, latent_dim: int) -> None:
     """Say where PCA has fewer components than the model has dimensions."""
-    if (real := fitted_on.real_dimension) < latent_dim:
-        print(f"PCA has {real} components, as many as an image has values, not {latent_dim}.")
+    from convae.evaluation.pca import fewer_components
+
+    if fewer := fewer_components(latent_dim, fitted_on.real_dimension, len(fitted_on)):
+        print(f"PCA has {fewer}.")
 
 
 COMMANDS = {"denoise": denoise, "anomaly": anomaly, "generate": generate, "probe": probe}

@@ -100,7 +100,7 @@ def test_where_pca_has_fewer_components_than_the_model_dimensions_it_is_printed(
     model, capsys, monkeypatch
 ):
     monkeypatch.setitem(builtin.REAL_DIMENSION, "digits", 4)
-    few = "PCA has 4 components, as many as an image has values, not 8."
+    few = "PCA has 4 components and not 8, as an image has no more values."
     assert cli.main(["anomaly", "tiny", "--normal", "digits:3", "--suspects", "noise",
                      "--limit", "5"]) == 0  # fmt: skip
     assert few in capsys.readouterr().out

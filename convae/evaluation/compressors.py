@@ -8,7 +8,7 @@ import numpy as np
 from convae.codec import Codec
 from convae.data import ImageSet
 from convae.evaluation import codecs, metrics, quantization
-from convae.evaluation.pca import PCA, pca_for
+from convae.evaluation.pca import PCA, components_beside, fewer_components, pca_for
 
 FLOAT = 16  # bits of a value that is not quantized: counted as float16, which costs < 0.001 dB
 ENCODER_ONLY = "Encoder only"  # of a checkpoint whose codes are refined
@@ -61,9 +61,13 @@ def stored_codes(
 
 
 def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT) -> Method:
-    """PCA with as many values and bits as the model, fitted on the images of `fitted_on`; with no
-    more values than determine such an image."""
-    wanted, latent_dim = latent_dim, min(latent_dim, fitted_on.real_dimension)
+    """PCA with as many values and bits as the model, fitted on the images of `fitted_on`; with
+    fewer where there are no more (`components_beside`)."""
+    limits = fitted_on.real_dimension, pca.fitted_on
+    fewer, latent_dim = (
+        fewer_components(latent_dim, *limits),
+        components_beside(latent_dim, *limits),
+    )
 
     def encode(images: np.ndarray) -> np.ndarray:
         return pca.encode(images, latent_dim)
@@ -75,8 +79,8 @@ def pca_method(pca: PCA, fitted_on: ImageSet, latent_dim: int, bits: int = FLOAT
         rebuild = _quantized(encode, pca.decode, fitted_on.sample(REFERENCE).images, bits)
     key = f"pca-{fitted_on.fingerprint}-{latent_dim}-{bits}"
     details = f"{fitted_on.name}, {pca.fitted_on:,} images"
-    if latent_dim < wanted:
-        details += f" of {latent_dim} values each, so with {latent_dim} components and not {wanted}"
+    if fewer:
+        details += f", with {fewer}"
     return Method("PCA", key, latent_dim, code_bytes(latent_dim, bits), rebuild, details)
 
 

@@ -98,6 +98,24 @@ def fit_pca(
     return PCA(mean, np.ascontiguousarray(directions), values[::-1].clip(0) / n, n)
 
 
+def components_beside(latent_dim: int, real_dimension: int, fitted_on: int) -> int:
+    """How many components PCA has that is compared with codes of latent_dim values: no more than
+    values determine an image (`data.real_dimension`), nor than the `fitted_on` images span around
+    their mean; at least 1."""
+    return max(1, min(latent_dim, real_dimension, fitted_on - 1))
+
+
+def fewer_components(latent_dim: int, real_dimension: int, fitted_on: int) -> str:
+    """`14 components and not 256, as 15 images span no more`; "" where PCA has latent_dim."""
+    count = components_beside(latent_dim, real_dimension, fitted_on)
+    if count >= latent_dim:
+        return ""
+    reason = "an image has no more values"
+    if count < real_dimension:
+        reason = f"{fitted_on:,} image{'s span' if fitted_on != 1 else ' spans'} no more"
+    return f"{count:,} component{'s' * (count != 1)} and not {latent_dim:,}, as {reason}"
+
+
 def squared_errors(pca: PCA, images: np.ndarray, latent_dim: int) -> np.ndarray:
     """The mean squared error of a pixel in [0, 1] with K components, at K - 1: float64
     (latent_dim,). images: those that the PCA was fitted on, uint8 (N, 32, 32, 3)."""

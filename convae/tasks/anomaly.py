@@ -16,7 +16,7 @@ from convae import images as pixels
 from convae.codec import Codec
 from convae.data import VALUES
 from convae.evaluation import metrics
-from convae.evaluation.pca import PCA, fit_pca
+from convae.evaluation.pca import PCA, components_beside, fit_pca
 from convae.latent.neighbors import nearest_neighbors
 from convae.process_state import one_thread
 from convae.tasks.evidence import too_few
@@ -120,8 +120,8 @@ def fit(
 ) -> Detector:
     """A detector for a checkpoint and normal images, uint8 (N, 32, 32, 3), N >= 1.
 
-    real_dimension: of the normal images, see `data.real_dimension`; it limits the components of
-    PCA, which is fitted to them.
+    real_dimension: of the normal images, see `data.real_dimension`; it and their number limit
+    the components of PCA, which is fitted to them.
     progress(done, total, what) is called between parts; an exception it raises ends the work.
     """
     if not len(normal):
@@ -129,7 +129,7 @@ def fit(
     report = progress or (lambda done, total, what: None)
     encoder_only = model.with_refinement_steps(0)
     codes = _encoded(encoder_only, normal, report)
-    size = min(codes.shape[1], real_dimension)
+    size = components_beside(codes.shape[1], real_dimension, len(normal))
     pca = fit_pca(normal, size, lambda share: report(round(100 * share), 100, "fitting PCA"))
     return Detector(encoder_only, codes, pca, pca.encode(normal, size), *_whitener(codes))
 

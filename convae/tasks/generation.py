@@ -17,7 +17,7 @@ from convae.codec import Codec
 from convae.config import ModelConfig
 from convae.data import ImageSet
 from convae.errors import ConfigError, DataError
-from convae.evaluation.pca import PCA, pca_for
+from convae.evaluation.pca import PCA, components_beside, pca_for
 from convae.latent import typicality
 from convae.latent.paths import path
 from convae.latent.priors import ByClass, Jitter, Prior, fit_gaussian, fit_gmm, fit_jitter
@@ -186,9 +186,12 @@ def measure(material: Material, images: np.ndarray) -> Figures:
 def baseline_images(
     material: Material, name: str, count: int, seed: int = 0, components: int = COMPONENTS
 ) -> np.ndarray:
-    """One of BASELINES: the same prior of as many principal components of the pixels, if an image
-    has as many values. It shows whether the network or the prior is what makes the samples good."""
-    size = min(material.codes.shape[1], material.train.real_dimension)
+    """One of BASELINES: the same prior of as many principal components of the pixels, or of all
+    there are (`components_beside`). It shows whether the network or the prior is what makes
+    the samples good."""
+    size = components_beside(
+        material.codes.shape[1], material.train.real_dimension, len(material.train)
+    )
     codes = material.pca.encode(material.train.images, size)
     prior = fit_prior(BASELINES[name], codes, components=components, seed=seed)
     return material.pca.decode(prior.sample(count, seed))

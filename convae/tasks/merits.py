@@ -16,9 +16,13 @@ from convae.latent.neighbors import nearest_neighbors
 from convae.process_state import one_thread
 
 SPACE_DIM = 64
-SPACE = f"PCA-{SPACE_DIM} of the pixels"
 K = 5  # nearest neighbors, as Naeem et al. choose it
 COPY_RATIO, COPY_NEIGHBORS = 0.5, 50
+
+
+def space(training: int) -> str:
+    """The name of the space of the figures, for so many training images."""
+    return f"PCA-{max(1, min(SPACE_DIM, training - 1))} of the pixels"
 
 
 class Figures(NamedTuple):

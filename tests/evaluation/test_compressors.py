@@ -50,7 +50,7 @@ def test_pca_has_no_more_components_than_an_image_has_numbers_and_says_so(digits
     train, test = digits
     method = compressors.pca_method(fit_pca(train.images, 100), train, 100)
     assert method.values == 64 and method.bytes_per_image == 128
-    assert "64 values each, so with 64 components and not 100" in method.details
+    assert "with 64 components and not 100, as an image has no more values" in method.details
     capped = compressors.pca_method(fit_pca(train.images, 100), train, 64)
     assert (method.rebuild(test.images) == capped.rebuild(test.images)).all()
 

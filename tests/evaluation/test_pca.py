@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from convae.evaluation.metrics import set_psnr
-from convae.evaluation.pca import _largest, _load, fit_pca, pca_for
+from convae.evaluation.pca import (
+    _largest,
+    _load,
+    components_beside,
+    fewer_components,
+    fit_pca,
+    pca_for,
+)
 from convae.process_state import one_thread
 
 
@@ -173,3 +180,18 @@ def test_other_threads_go_on_while_eigenvectors_are_computed():
     ended.set()
     thread.join()
     assert max(gaps) < took / 2
+
+
+@pytest.mark.parametrize(
+    ("latent_dim", "real", "images", "count", "said"),
+    [
+        (256, 3072, 15, 14, "14 components and not 256, as 15 images span no more"),
+        (256, 64, 15, 14, "14 components and not 256, as 15 images span no more"),
+        (256, 64, 1000, 64, "64 components and not 256, as an image has no more values"),
+        (8, 3072, 1, 1, "1 component and not 8, as 1 image spans no more"),
+        (14, 3072, 15, 14, ""),
+    ],
+)
+def test_the_components_beside_a_code_are_those_that_exist(latent_dim, real, images, count, said):
+    assert components_beside(latent_dim, real, images) == count
+    assert fewer_components(latent_dim, real, images) == said

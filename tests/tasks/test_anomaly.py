@@ -153,6 +153,11 @@ def test_the_verdict_names_the_winner_even_if_it_is_a_baseline():
     assert anomaly.verdict(groups, 4).startswith("4 test images are too few to name a winner")
 
 
+def test_pca_has_no_more_components_than_the_normal_images_span(model, waves):
+    detector = anomaly.fit(model, waves[:5])
+    assert detector.pca_codes.shape == (5, 4) == (5, len(detector.pca.components))
+
+
 def test_pca_has_the_latent_dimension_of_the_model(model, waves):
     detector = anomaly.fit(model, waves[:50])
     assert detector.pca_codes.shape == (50, 8)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from convae import plots
 from convae.csv_export import to_csv
+from convae.evaluation.pca import fewer_components
 from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import SCORES
 from convae.ui import caches, charts, frame, glossary, pickers, pictures
@@ -52,19 +53,14 @@ def show_table(detected: Detection) -> None:
         key="anomalies-table",
     )
     chosen = detected.groups
-    wanted, components = (
-        codes.shape[1] for codes in (detected.detector.codes, detected.detector.pca_codes)
-    )
+    wanted = detected.detector.codes.shape[1]
+    fewer = fewer_components(wanted, chosen.fit.real_dimension, len(chosen.fit))
     glossary.caption(
         f"Fitted to {len(detected.detector.codes):,} normal images; measured on "
         f"{len(chosen.normal):,} normal images and {len(chosen.suspects):,} suspects. "
         "Scores of the model use the encoder without refinement steps. PCA has "
-        + (
-            f"the latent dimension of the model, {wanted:,},"
-            if components == wanted
-            else f"{components} components and not {wanted:,}, as an image has no more values,"
-        )
-        + " and is fitted to the same normal images."
+        f"{fewer or f'the latent dimension of the model, {wanted:,}'}, and is fitted to the same "
+        "normal images."
     )
     with st.container(horizontal=True):
         frame.download("Table (CSV)", lambda: to_csv(lines), "anomalies-table.csv", "text/csv")

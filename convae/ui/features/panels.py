@@ -8,6 +8,7 @@ import streamlit as st
 from convae import plots
 from convae.csv_export import to_csv
 from convae.data import ImageSet
+from convae.evaluation.pca import fewer_components
 from convae.tasks import dimensionality, features
 from convae.tasks.evidence import too_few
 from convae.tasks.features import PROBES, SPACES, TITLES, LabelPoint
@@ -82,6 +83,9 @@ def accuracy(setting: Setting, count: int) -> None:
         f"{measured_on(setting)} ±: binomial standard error over the test images, with one "
         f"success and one failure added (Agresti and Caffo 2000). {HELP}"
     )
+    limits = setting.train.real_dimension, len(setting.train)
+    if fewer := fewer_components(setting.checkpoint.config.latent_dim, *limits):
+        st.caption(f"PCA has {fewer}.")
     if len(setting.test.class_names) < 3:
         st.caption(
             f"{plain(pickers.spec_name(setting.test.name))} has "

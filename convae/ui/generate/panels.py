@@ -7,6 +7,7 @@ from convae import images as pixels
 from convae import plots
 from convae.csv_export import to_csv
 from convae.errors import DataError
+from convae.evaluation.pca import fewer_components
 from convae.latent import interpolation, typicality
 from convae.tasks import generation, merits
 from convae.tasks.evidence import FEWEST
@@ -50,7 +51,7 @@ def samples(setting: Setting, material: Material, choice: Choice) -> None:
     st.caption(
         f"Below each sample its off-manifold percentile: {typicality.DEFINITION[0].lower()}"
         f"{typicality.DEFINITION[1:]}{setting.typical.steps} Nearest: the training image, of "
-        f"{len(material.train):,}, that is nearest in {merits.SPACE}."
+        f"{len(material.train):,}, that is nearest in {merits.space(len(material.train))}."
     )
     _show_figures(setting, material, choice, drawn)
     with st.container(horizontal=True):
@@ -111,8 +112,9 @@ def measured_on(setting: Setting) -> str:
     seen = "" if setting.apart else ", which the prior is also fitted to"
     return (
         f"{generation.COUNT:,} samples against {real} of "
-        f"{pickers.spec_name(setting.real.name)}{seen}, in {merits.SPACE}, "
-        f"k = {merits.K}. This space represents color and layout, not fine detail: "
+        f"{pickers.spec_name(setting.real.name)}{seen}, in "
+        f"{merits.space(len(setting.train))}, k = {merits.K}. This space represents color and "
+        "layout, not fine detail: "
         "sharpness is not measured."
     )
 
@@ -152,9 +154,11 @@ def priors(setting: Setting, material: Material, choice: Choice) -> None:
         column_config=glossary.columns(lines, formats),
         key="generate-table",
     )
+    size, train = setting.checkpoint.config.latent_dim, setting.train
+    fewer = fewer_components(size, train.real_dimension, len(train))
     glossary.caption(
-        "The baselines fit the same priors to "
-        f"{setting.checkpoint.config.latent_dim} principal components of the pixels: where their "
+        "The baselines fit the same priors to the PCA of the pixels "
+        f"({fewer or f'{size} components'}): where their "
         "figures are as good, the quality comes from the prior and not from the network. "
         f"{NAMES[CEILING].capitalize()} used as samples give an upper reference. "
         f"{measured_on(setting)}"

@@ -13,7 +13,7 @@ import streamlit as st
 
 from convae.data import ImageSet
 from convae.evaluation import compressors, metrics, quantization
-from convae.evaluation.pca import PCA
+from convae.evaluation.pca import PCA, components_beside, fewer_components
 from convae.models.checkpoints import Checkpoint
 from convae.models.ordered_codes import lengths_of
 from convae.plots.code_length import psnr_over_length
@@ -119,7 +119,7 @@ def pca_codes(
 
     Each value has a range of its own, so the first K are those of `compressors.pca_method` at K.
     """
-    latent_dim = min(latent_dim, fitted_on.real_dimension)
+    latent_dim = components_beside(latent_dim, fitted_on.real_dimension, pca.fitted_on)
     codes = pca.encode(images, latent_dim)
     if bits == compressors.FLOAT:
         return codes
@@ -228,6 +228,9 @@ def _caption(held: Contest, some: ImageSet, image: str) -> str:
             f" PCA has K components on the same images and is fitted on {fitted:,} images of "
             f"{pickers.spec_name(held.fitted_on.name)}."
         )
+        limits = held.fitted_on.real_dimension, fitted
+        if fewer := fewer_components(held.checkpoint.config.latent_dim, *limits):
+            text += f" It has at most {fewer}."
     if steps := held.checkpoint.config.refinement_steps:
         text += f" Codes are refined at full length ({steps} steps), then shortened."
     return text
