@@ -135,7 +135,7 @@ def _limit_reached(count: int, work: int, elapsed_s: float) -> str:
 
 def _entries(files: Sequence[tuple[str, bytes]], problems: list[str]) -> Iterator[_Entry]:
     for name, data in files:
-        if data[:2] != b"PK":
+        if data[:2] != b"PK" and not name.lower().endswith(".zip"):
             yield _Entry(shown_name(name), _path(name), data)
             continue
         try:
@@ -160,7 +160,9 @@ def _zip_entries(data: bytes, archive_name: str, problems: list[str]) -> Iterato
     except DataError:
         raise
     except Exception:
-        raise DataError("is damaged and cannot be opened; make it again and retry.") from None
+        raise DataError(
+            "is damaged or not a zip and cannot be opened; make it again and retry."
+        ) from None
     members = [member for member in archive.infolist() if not _is_clutter(member.filename)]
     pictures = [member for member in members if member.filename.lower().endswith(_SUFFIXES)]
     if not pictures:

@@ -261,6 +261,15 @@ def test_a_damaged_zip_is_named(data):
     assert len(found) == 1 and problems[0].startswith('The zip "1.zip" is damaged')
 
 
+@pytest.mark.parametrize("data", [b"", b"no zip at all", plain()])
+def test_a_file_named_zip_that_is_none_is_called_so(data):
+    found = uploads.decode_uploads([("bad.ZIP", data), ("fine.png", plain())])
+    assert found.names == ["fine.png"]
+    assert found.problems == [
+        'The zip "bad.ZIP" is damaged or not a zip and cannot be opened; make it again and retry.'
+    ]
+
+
 def test_damage_inside_a_zip_costs_one_image():
     archive = bytearray(zipped(("a.png", plain()), ("b.png", plain())))
     archive[archive.index(b"a.png") + 12] ^= 255
