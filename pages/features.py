@@ -17,7 +17,7 @@ images = ui.pick_set(checkpoint, held_out=True)
 
 part = panels.pick_part()
 with ui.error_boundary():
-    count = probing.pick_count()
+    count = probing.pick_count(checkpoint, images)
     setting = probing.setting(checkpoint, images, count)
     if part == "Accuracy":
         panels.accuracy(setting, count)

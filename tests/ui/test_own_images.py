@@ -286,6 +286,16 @@ def test_images_of_the_session_have_the_split_and_the_figures_of_the_kept_set(
         assert said in captions(app) + " ".join(item.value for item in app.info)
 
 
+def test_features_offers_no_more_training_images_than_there_are(tiny_checkpoint):
+    decoded = image_uploads.decode_uploads([("mine.zip", ninety())])
+    own_sets.keep("mine", own_sets.arranged(decoded.images, decoded.names))
+    app = healthy(visit("pages/features.py", data="mine"))
+    assert not app.select_slider and "Training images: 81, all there are." in captions(app)
+    app = healthy(visit("pages/features.py", data="Digits"))
+    assert "All 1,437 training images are used: there are no more." in captions(app)
+    assert app.select_slider(key="features-count").value == 5_000
+
+
 def figures_in(app: AppTest) -> list[str]:
     """The sentences, the figures and the tables of a page."""
     texts = [item.value for item in (*app.markdown, *app.dataframe)]

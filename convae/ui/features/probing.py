@@ -55,21 +55,34 @@ class Setting:
         )
 
 
-def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
-    """`count` training images of the chosen set and up to features.TESTED of its test images; for
-    images of the session without classes all of these, and the training images of the data set of
-    the model, where it is available."""
-    source = images.name
-    if source == pickers.UPLOADS and (len(images.class_names) < 2 or len(uploads.splits()) < 2):
-        images = uploads.uploaded()
+def source_of(checkpoint: Checkpoint, images: ImageSet) -> str:
+    """The set whose training images are used: that of the images; for images of the session without
+    classes the data set of the model, where it is available."""
+    if images.name == pickers.UPLOADS and (
+        len(images.class_names) < 2 or len(caches.splits(images.name)) < 2
+    ):
         entry = pickers.checkpoint_options().get(checkpoint.name)
-        source = pickers.default_source(entry, pickers.sources_of(entry))
+        return pickers.default_source(entry, pickers.sources_of(entry))
+    return images.name
+
+
+def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
+    """`count` training images of `source_of` and up to features.TESTED test images of the chosen
+    set, or all images of the session where the training images are not theirs."""
+    source = source_of(checkpoint, images)
+    if source != images.name:
+        images = uploads.uploaded()
     train = caches.sample(caches.image_set(source, "train"), count)
     return Setting(caches.refined(checkpoint, 0), train, caches.sample(images, features.TESTED))
 
 
-def pick_count() -> int:
-    return st.select_slider(
+def pick_count(checkpoint: Checkpoint, images: ImageSet) -> int:
+    """How many training images to use; no slider where there are no more than its least value."""
+    most = len(caches.image_set(source_of(checkpoint, images), "train"))
+    if most <= COUNTS[0]:
+        st.caption(f"Training images: {most:,}, all there are.")
+        return features.TRAINING
+    count = st.select_slider(
         "Training images",
         COUNTS,
         features.TRAINING,
@@ -80,6 +93,9 @@ def pick_count() -> int:
         "are searched in, a fixed random selection. More images take longer the first time.",
         **KEPT,
     )
+    if count > most:
+        st.caption(f"All {most:,} training images are used: there are no more.")
+    return count
 
 
 def check(setting: Setting) -> None:
