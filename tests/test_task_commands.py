@@ -46,7 +46,7 @@ def test_denoise_has_the_keys_that_scripts_rely_on(model, capsys):
 def test_denoise_prints_a_table_and_the_winner(model, capsys):
     assert cli.main(["denoise", "tiny", "--limit", "3"]) == 0
     told = capsys.readouterr().out
-    assert "NL-means" in told and "restores these images best" in told
+    assert "NL-means" in told and "restores the measured images best" in told
     assert "3 test images of digits; Gaussian noise, strength 25 (8-bit units)." in told
 
 

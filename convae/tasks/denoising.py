@@ -170,7 +170,7 @@ def verdict(quality: Mapping[str, Quality], labels: Mapping[str, str] = LABELS) 
     change = f"{abs(gain):.2f} dB {'above' if gain >= 0 else 'below'} the corrupted images"
     if best == MODEL:
         others = [name for name in psnr if name not in (MODEL, CORRUPTED)]
-        text = f"The model restores these images best: {psnr[MODEL]:.2f} dB, {change}"
+        text = f"The model restores the measured images best: {psnr[MODEL]:.2f} dB, {change}"
         if not others:
             return text + "."
         second = max(others, key=psnr.__getitem__)
@@ -182,4 +182,4 @@ def verdict(quality: Mapping[str, Quality], labels: Mapping[str, str] = LABELS) 
         return (
             f"No method improves on the corrupted images, which have {psnr[best]:.2f} dB. {stands}"
         )
-    return f"{labels[best]} restores these images best: {psnr[best]:.2f} dB. {stands}"
+    return f"{labels[best]} restores the measured images best: {psnr[best]:.2f} dB. {stands}"

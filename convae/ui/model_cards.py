@@ -12,7 +12,9 @@ from convae.models.checkpoints import Checkpoint, Entry
 from convae.ui import glossary
 from convae.ui.address import NAMES, UPLOADS, spec_name
 
+OUTSIDE = "outside"  # the name of drawn images that no training set contains
 SHOWN = {
+    OUTSIDE: "noise, patterns and shifts of one image, drawn here",
     "sample": "the first 20 CIFAR-10 test images",
     UPLOADS: "your images",
 }

@@ -9,7 +9,7 @@ from tests.support.browsing import settle
 def test_the_first_view_shows_a_result(open_page, scheme, width):
     page = open_page("denoise?data=Digits&denoise-count=4", width=width, scheme=scheme)
     page.locator(".cv-rows").first.wait_for()
-    page.get_by_text("restores these images best").wait_for()
+    page.get_by_text("restores the measured images best").wait_for()
     page.locator(".js-plotly-plot").first.wait_for()
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width

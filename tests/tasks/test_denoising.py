@@ -131,10 +131,10 @@ def quality_of(**psnr):
 
 def test_the_verdict_names_the_winner_even_if_it_is_a_baseline():
     text = denoising.verdict(quality_of(corrupted=20, model=25, tv=26.5))
-    assert text.startswith("Total variation restores these images best: 26.50 dB.")
+    assert text.startswith("Total variation restores the measured images best: 26.50 dB.")
     assert "The model reaches 25.00 dB: 1.50 dB less, and 5.00 dB above the corrupted" in text
     text = denoising.verdict(quality_of(corrupted=20, model=27, tv=26.5, median=20))
-    assert text.startswith("The model restores these images best: 27.00 dB, 7.00 dB above")
+    assert text.startswith("The model restores the measured images best: 27.00 dB, 7.00 dB above")
     assert "0.50 dB above the best other method, Total variation" in text
 
 

@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from convae import __main__ as cli
 from convae.data.corruptions import CORRUPTIONS
 from convae.tasks.denoising import LABELS
 from tests.support import cards
-from tests.support.visiting import captions, healthy, png, shown, visit
+from tests.support.visiting import ROOT, captions, healthy, png, shown, visit
 
 SHORT = {"denoise-count": "2", "data": "Digits"}
 
@@ -38,7 +39,7 @@ def test_the_first_view_shows_a_result_and_names_the_winner(model):
         assert f"{label}, image 2" in drawn
     best = table(app)["PSNR (dB)"].idxmax()
     assert best != "Model (tiny)", "an untrained model restores nothing"
-    assert f"{best} restores these images best" in text(app).replace("\u2060", "")
+    assert f"{best} restores the measured images best" in text(app).replace("\u2060", "")
     assert len(app.get("plotly_chart")) == 1
 
 
@@ -132,3 +133,21 @@ def test_the_shipped_denoiser_is_the_first_of_the_denoisers(model, monkeypatch):
     chosen = SimpleNamespace(name="tiny")
     assert setting.denoisers(chosen) == ["cifar10-denoiser", "newest-run", "older-run"]
     assert setting.denoisers(SimpleNamespace(name="cifar10-denoiser")) == names[::2]
+
+
+def test_the_curve_reaches_the_chosen_strength(model):
+    app = healthy(open_at(**{"denoise-strength-gaussian": "149"}))
+    (chart,) = app.get("plotly_chart")
+    corrupted = next(line for line in json.loads(chart.proto.spec)["data"] if line["name"])
+    assert len(corrupted["x"]) == len(CORRUPTIONS["gaussian"].curve) + 1
+    assert corrupted["x"][-1] == 149
+
+
+def test_methods_kept_from_another_page_are_no_second_default(model, caplog):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    app.session_state["denoise-methods"] = ["median", "deleted-model"]
+    app.query_params["data"] = "Digits"
+    app.switch_page("pages/denoise.py")
+    healthy(app.run())
+    assert app.multiselect(key="denoise-methods").value == ["median"]
+    assert "created with a default value" not in caplog.text

@@ -1,4 +1,4 @@
-"""The same image through every model, on the Overview."""
+"""The same image through other models, on the Overview."""
 
 import numpy as np
 

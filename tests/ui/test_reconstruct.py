@@ -98,6 +98,7 @@ def test_images_of_every_kind_are_shown(kind, digits_model):
     app = open_at(**{"reconstruct-which": kind, "reconstruct-count": "4"})
     healthy(app)
     if kind == "Out of distribution":
+        assert "Shown: noise, patterns and shifts of one image" in captions(app)
         assert "checks of 1 pixel" in shown(app) and "rebuilt, image 7" in shown(app)
     elif kind != "Camera":
         assert "rebuilt, image 4" in shown(app) and "rebuilt, image 5" not in shown(app)
@@ -137,7 +138,7 @@ def test_the_layers_of_both_halves_are_shown(digits_model):
 
 def test_the_caption_names_the_images_that_pca_was_fitted_on(digits_model):
     app = open_at("The whole set")
-    assert "PCA is fitted on digits, 1," in captions(healthy(app))
+    assert "PCA is fitted on Digits, 1," in captions(healthy(app))
     assert np.isfinite(app.dataframe[0].value["PSNR (dB)"]).all()
 
 
@@ -181,7 +182,7 @@ def test_baselines_of_single_images_say_what_they_were_made_on(tiny_checkpoint):
     app = healthy(visit("pages/reconstruct.py", **{"reconstruct-beside": "PCA"}))
     app.session_state["reconstruct-beside"] = ["PCA", "JPEG"]
     text = captions(healthy(app.run()))
-    assert "PCA is fitted on Shapes" in text or "PCA is fitted on shapes" in text
+    assert "PCA is fitted on Shapes" in text
     assert "JPEG has quality" in text and "more than the 16 of a code" in text
 
 
@@ -203,6 +204,7 @@ def test_the_line_below_the_table_shows_a_file_name_as_it_is():
     held = SimpleNamespace(
         names=["PCA", "JPEG", "WebP"],
         method=lambda name: made,
+        pca_made=made.details,
         model=made,
         measured=data.load("digits").take([0]),
         checkpoint=SimpleNamespace(config=SimpleNamespace(refinement_steps=0)),

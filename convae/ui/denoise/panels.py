@@ -105,9 +105,11 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
 
 def _measured_on(setting: Setting, measured: ImageSet) -> str:
     count = len(measured)
-    text = f"Measured on {count:,} image{'s' * (count > 1)} of "
-    text += f"{pickers.spec_name(measured.name)}. Models use the encoder and decoder "
-    text += "without refinement steps, which would fit the noise of a corrupted input."
+    text = (
+        f"Measured on {count:,} image{'s' * (count > 1)} of {pickers.spec_name(measured.name)}, of "
+        "all classes. Models use the encoder and decoder without refinement steps, which would fit "
+        "the noise of a corrupted input."
+    )
     if PCA_WIENER in setting.by:
         fitted_on = setting.fitted_on
         text += f" PCA is fitted on {caches.pca_of(fitted_on).fitted_on:,} training images of "
@@ -132,7 +134,8 @@ def command_for(setting: Setting, measured: ImageSet) -> str:
 def show_curve(setting: Setting, measured: ImageSet) -> None:
     """PSNR of every method over the strength, on the same images."""
     corruption = setting.corruption
-    results = qualities(setting, measured, [float(strength) for strength in corruption.curve])
+    strengths = sorted({*map(float, corruption.curve), setting.strength} - {0.0})
+    results = qualities(setting, measured, strengths)
     psnr = {
         setting.label(name): [quality[name].psnr for quality in results]
         for name in (CORRUPTED, *setting.by)
@@ -141,12 +144,12 @@ def show_curve(setting: Setting, measured: ImageSet) -> None:
     emphasized = [setting.label(MODEL), *(name for name in setting.by if name not in LABELS)]
     st.plotly_chart(
         charts.figure(
-            plots.psnr_over_strength, corruption.curve, psnr, label, setting.strength, emphasized
+            plots.psnr_over_strength, strengths, psnr, label, setting.strength, emphasized
         ),
         key="denoise-curve",
     )
     lines = [
         {"strength": strength} | {f"{name}_psnr_db": values[n] for name, values in psnr.items()}
-        for n, strength in enumerate(corruption.curve)
+        for n, strength in enumerate(strengths)
     ]
     frame.download("Curve (CSV)", lambda: to_csv(lines), "denoise-curve.csv", "text/csv")

@@ -19,6 +19,7 @@ from convae.ui import caches, image_sources, long_work, pickers
 KEPT = dict(bind="query-params", persist_state="session")
 MEASURED = (32, 100, 500)
 SHIPPED_DENOISER = "cifar10-denoiser"
+USUAL = (PCA_WIENER, "nl_means", "wavelet", "tv")  # methods that a first visit shows
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
     return st.multiselect(
         "Compare with",
         offered,
-        default=[*others[:1], PCA_WIENER, "nl_means", "wavelet", "tv"],
+        # no default beside a value that is there: Streamlit would log a warning
+        default=[*others[:1], *USUAL] if kept is None else None,
         format_func=lambda name: LABELS.get(name, name),
         key="denoise-methods",
         placeholder="Choose filters",

@@ -25,7 +25,7 @@ def _rebuilt(sha256: str, digest: str, _checkpoint: Checkpoint, _image: np.ndarr
 def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
     """A switch; with it on, image `place` by each model trained on the data of the chosen one, and
     by PCA of the same latent dimensions, with PSNR below each and over the code length."""
-    if not st.toggle("The same image through every model", key="overview-models", **BOUND):
+    if not st.toggle("The same image through other models", key="overview-models", **BOUND):
         return
     image = images.images[place]
     result: dict[str, tuple[int, np.ndarray]] = {}

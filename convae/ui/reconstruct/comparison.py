@@ -45,6 +45,12 @@ class Contest:
         return compressors.reference_of(self.measured, self.fitted_on)
 
     @property
+    def pca_made(self) -> str:
+        """What PCA is fitted on, with the name of the set as it is on screen."""
+        name = self.fitted_on.name
+        return self.method("PCA").details.replace(name, spec_name(name), 1)
+
+    @property
     def model(self) -> Method:
         return self.method(self.checkpoint.name)
 

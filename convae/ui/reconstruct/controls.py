@@ -1,5 +1,7 @@
 """Settings of the Reconstruct page: part, bits, refinement steps, baselines, which images."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
@@ -128,7 +130,8 @@ def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, lis
     )
     if kind == "Out of distribution":
         patterns = builtin.outside(sample.images[0])
-        return uploads.as_set(np.stack(list(patterns.values()))), list(patterns)
+        drawn = replace(uploads.as_set(np.stack(list(patterns.values()))), name=model_cards.OUTSIDE)
+        return drawn, list(patterns)
     if kind == "Camera":
         return _camera(), None
     if kind == "Sample":

@@ -68,7 +68,7 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
     "" without any baseline."""
     parts = []
     if "PCA" in names:
-        parts.append(f"PCA is fitted on {held.method('PCA').details}.")
+        parts.append(f"PCA is fitted on {held.pca_made}.")
     codecs = [name for name in BASELINES[1:] if name in names]
     if codecs:
         qualities = ", ".join(f"{name} has {held.method(name).details}" for name in codecs)

@@ -92,8 +92,9 @@ def how_made(held: Contest) -> str:
     parts = []
     for name in BASELINES:
         if name in held.names:
-            made = held.method(name).details
-            parts.append(f"PCA is fitted on {made}" if name == "PCA" else f"{name}: {made}")
+            pca = name == "PCA"
+            made = held.pca_made if pca else held.method(name).details
+            parts.append(f"PCA is fitted on {made}" if pca else f"{name}: {made}")
         else:
             parts.append("No training images are available to fit PCA on")
     if held.checkpoint.config.refinement_steps:
