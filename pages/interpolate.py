@@ -9,7 +9,6 @@ import streamlit as st
 
 from convae import ui
 from convae.latent import directions, interpolation
-from convae.latent.keyframes import example_terms, examples
 from convae.ui.components.scrubber import scrubber
 from convae.ui.interpolate import controls
 from convae.ui.interpolate.context import pick_context
@@ -21,7 +20,6 @@ checkpoint = ui.pick_checkpoint()
 part = controls.pick_part()
 few_first = part == "Path" and controls.only_images("interpolate-frames")
 context = pick_context(checkpoint, "interpolate", few_first=few_first)
-test = context.known.test
 
 
 def path() -> None:
@@ -29,7 +27,7 @@ def path() -> None:
         "Walk from keyframe to keyframe, interpolating pixels or codes. **Move the slider**: which "
         "paths show one image at every step, and which show two images at once?"
     )
-    chosen = pick_keyframes(context, "interpolate-frames", 2, 6, start=examples(test, 3))
+    chosen = pick_keyframes(context, "interpolate-frames", 2, 6, start=context.examples(3))
     place, paths = st.container(), controls.pick_paths()
     steps, fps = controls.pick_steps()
     walks = controls.walks_of(context, chosen, paths, **steps)
@@ -45,7 +43,7 @@ def path() -> None:
 
 def grid() -> None:
     st.markdown("A grid between four images: codes interpolated at the left, pixels at the right.")
-    start = examples(test, 4)
+    start = context.examples(4)
     chosen = pick_keyframes(context, "interpolate-corners", 4, 4, start=start, slots="↖↗↙↘")
     side = controls.pick_side()
     decoded, mixed, codes = interpolation.corners(chosen.images, chosen.codes, side, checkpoint)
@@ -59,7 +57,7 @@ def grid() -> None:
 
 def arithmetic() -> None:
     st.markdown("The difference of two codes added to a third: **A - B + C**, decoded.")
-    start = example_terms(test)
+    start = context.example_terms()
     chosen = pick_keyframes(context, "interpolate-terms", 3, 3, start=start, slots="ABC")
     strengths = [-1, -0.5, 0, 0.5, 1, 1.5, 2]
     codes = directions.arithmetic(*chosen.codes, strengths)
@@ -81,7 +79,7 @@ def sliders() -> None:
         "The directions in which real codes vary most, in standard deviations. The small images "
         "show both ends of each slider."
     )
-    chosen = pick_keyframes(context, "interpolate-start", 1, 1, start=examples(test, 1))
+    chosen = pick_keyframes(context, "interpolate-start", 1, 1, start=context.examples(1))
     picture, panel = st.columns([2, 5], gap="large")
     with panel:
         knobs = pick_directions(context, "interpolate-knob")

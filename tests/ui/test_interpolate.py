@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.visiting import healthy, png, visit
+from tests.support.visiting import captions, healthy, png, visit
 
 PAGE = "pages/interpolate.py"
 FRAMES = "interpolate-frames"
@@ -141,6 +141,31 @@ def test_random_draws_as_many_others():
     app.button(key=f"{FRAMES}-random").click()
     found = healthy(app.run()).text_input(key=FRAMES).value.split(",")
     assert len(found) == 4 and found != ["1", "2", "3", "4"] and not app.info
+
+
+def test_the_first_keyframes_and_neighbors_are_those_of_the_session():
+    app = visit(PAGE, data="Your images", **{"interpolate-part": "Sliders"})
+    app.file_uploader[0].set_value([(f"{n}.png", png(9 * n), "image/png") for n in range(25)])
+    healthy(app.run())
+    assert app.text_input(key="interpolate-start").placeholder == "u1"
+    assert "The images of Your images with the nearest codes." in captions(app)
+    group(app, "interpolate-part").set_value("Path")
+    assert healthy(app.run()).text_input(key=FRAMES).placeholder == "u1,u2,u3"
+
+
+def test_a_few_images_of_the_session_are_filled_up_with_those_of_the_model():
+    app = visit(PAGE, data="Your images")
+    app.file_uploader[0].set_value([(f"{n}.png", png(60 * n), "image/png") for n in (1, 2)])
+    healthy(app.run())
+    assert app.text_input(key=FRAMES).placeholder.startswith("u1,u2,")
+
+
+def test_numbers_of_another_set_are_forgotten_with_it():
+    app = healthy(interpolate(frames="12,31"))
+    app.selectbox(key="data").select("shapes")
+    assert healthy(app.run()).text_input(key=FRAMES).value == ""
+    app = healthy(visit(PAGE, data="Shapes", **{FRAMES: "12,31"}))
+    assert app.text_input(key=FRAMES).value == "12,31"
 
 
 def test_uploads_are_keyframes_among_the_images_of_the_model():

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from convae.latent import interpolation, priors, typicality
-from convae.latent.keyframes import Keyframe, Known
+from convae.latent.keyframes import Keyframe, Known, example_terms, examples
 from convae.latent.typicality import Typicality
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, frame, pickers, real_codes, uploads
@@ -40,6 +40,26 @@ class Context(NamedTuple):
         return (
             f"Preliminary: from {few:,} of {all_codes:,} real codes. The others are computed now."
         )
+
+    def examples(self, count: int) -> list[Keyframe]:
+        """The first keyframes: of the images of the session where these are chosen, then of the
+        real ones."""
+        first = examples(self.known.test, count)
+        own = uploads.uploaded()
+        if own is None or not self.gallery or self.gallery[0].kind != "u":
+            return first
+        mine = [Keyframe("u", item.number + 1) for item in examples(own, min(count, len(own)))]
+        return [*mine, *first][:count]
+
+    def example_terms(self) -> list[Keyframe]:
+        """The first A - B + C; C is the first image of the session where these are chosen."""
+        terms = example_terms(self.known.test)
+        return [*terms[:2], *self.examples(1)] if self.examples(1)[0].kind == "u" else terms
+
+    @property
+    def real_name(self) -> str:
+        """The displayed name of the set of the real images."""
+        return pickers.spec_name(self.known.test.name)
 
     @property
     def real(self) -> interpolation.RealCodes:
@@ -81,12 +101,17 @@ def pick_context(
     own = uploads.uploaded()
     uploaded = own.images if own is not None else np.zeros((0, 32, 32, 3), np.uint8)
     with frame.steady():
+        gallery = [Keyframe("", int(row)) for row in rows]
+        real = real_codes.reference(checkpoint, whole)
         if whole.name == UPLOADS:
-            whole = real_codes.reference(checkpoint, whole)
             gallery = [Keyframe("u", int(row) + 1) for row in rows]
-        else:
-            gallery = [Keyframe("", int(row)) for row in rows]
-        partial = few_first and not real_codes.ready(checkpoint, whole)
-        limit = caches.MANY if partial else real_codes.SAMPLE
-        sample, codes = real_codes.sample_of(checkpoint, whole, limit)
+            whole = uploads.measured() if len(own) >= uploads.FEW_HELD_OUT else real
+        partial = False
+        if whole.fingerprint == real.fingerprint:
+            partial = few_first and not real_codes.ready(checkpoint, whole)
+            limit = caches.MANY if partial else real_codes.SAMPLE
+            sample, codes = real_codes.sample_of(checkpoint, whole, limit)
+        else:  # too few of the visitor's own for a percentile, not for neighbors
+            sample = caches.sample(whole, real_codes.SAMPLE)
+            codes = caches.codes_of(checkpoint, sample)
     return Context(checkpoint, Known(whole, uploaded, sample, codes), gallery, partial)

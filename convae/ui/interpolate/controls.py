@@ -12,6 +12,7 @@ from convae import plots
 from convae.latent import interpolation, keyframes, typicality
 from convae.ui import frame, pictures, uploads
 from convae.ui.address import BOUND, Setting
+from convae.ui.escape import plain
 from convae.ui.interpolate.context import Context
 from convae.ui.interpolate.keyframes import Chosen
 
@@ -176,7 +177,7 @@ def nearest_row(context: Context, code: np.ndarray, chosen: Chosen, columns: int
     rows, percentile = interpolation.nearest_real(code, context.real, 8, leave_out)
     near = context.known.sample.images[rows]
     pictures.image_rows({"nearest": near}, columns=columns, scale=2)
-    st.caption("The real images with the nearest codes.")
+    st.caption(f"The images of {plain(context.real_name)} with the nearest codes.")
     st.caption(context.real.typicality.sentence(percentile), help=typicality.HELP)
 
 

@@ -38,6 +38,7 @@ def pick_keyframes(
     keyframe, if each has a role of its own (least = most).
     """
     fixed = least == most
+    _forget_other_set(key)
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.container(key=f"slots-{key}", width="content")
         tools = st.container(
@@ -54,6 +55,7 @@ def pick_keyframes(
                 "a generated one, `c3` the mean of class 3, `m` the mean of all.",
                 **BOUND,
             )
+    st.session_state[f"{key}-seen"] = (st.session_state.get("data-kept"), text)
     selection, problems = keyframes.parse(text, context.known, most)
     with frame.steady():
         for problem in problems:
@@ -89,6 +91,17 @@ def pick_keyframes(
             help="Replaces all keyframes with random images, of the chosen class if there is one.",
         )
     return chosen
+
+
+def _forget_other_set(key: str) -> None:
+    """Remove the keyframes that are numbers of another set, once it is no longer chosen: they would
+    be other images. A link, which changes both, keeps its keyframes."""
+    text = st.session_state.get(key) or ""
+    now = st.session_state.get("data-kept")
+    before, text_before = st.session_state.get(f"{key}-seen", (now, ""))
+    if before != now and text and text == text_before:
+        text = ",".join(word for word in text.split(",") if word.strip()[:1] in ("u", "g", "m"))
+        st.session_state[key] = text
 
 
 def _chosen(context: Context, selection: list[Keyframe]) -> Chosen:
