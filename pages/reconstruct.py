@@ -35,7 +35,7 @@ if part == "One image":
 
 if part == "The whole set":
     st.markdown(
-        f"The model, PCA, JPEG and WebP on the same {len(measured):,} images, as far as possible "
+        f"The model, PCA, JPEG and WebP on the same images ({len(measured):,}), as far as possible "
         "at the same size in bytes. PCA is the best linear code; JPEG and WebP are the usual image "
         "formats."
     )

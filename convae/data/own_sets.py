@@ -173,13 +173,14 @@ def training_note(spec: str, batch_size: int, epochs: int) -> str | None:
     count, parts = training_count(spec), []
     if count < FEW_TRAINING:
         parts.append(
-            f"`{spec}` has only {count} training images: the model will mostly memorize them."
+            f"`{spec.removeprefix(KIND)}` has only {count} training images: the model will mostly "
+            "memorize them."
         )
     per_epoch = max(count // batch_size, 1)
     if per_epoch * epochs < FEW_STEPS:
         parts.append(
-            f"{epochs} epochs are only {per_epoch * epochs} training steps; "
-            f"{-(-FEW_STEPS // per_epoch)} epochs would be {FEW_STEPS} or more."
+            f"With these settings training takes only {per_epoch * epochs} steps: choose "
+            f"{-(-FEW_STEPS // per_epoch)} epochs or more for at least {FEW_STEPS} steps."
         )
     return " ".join(parts) or None
 

@@ -128,9 +128,11 @@ def test_other_specs_and_large_enough_sets_can_be_trained_on():
 def test_few_images_and_few_steps_are_named():
     few, many = own_sets.keep("few", some()), own_sets.keep("many", some(300))
     assert own_sets.training_note(few, 64, 8) == (
-        "`own:few` has only 36 training images: the model will mostly memorize them. 8 epochs are "
-        "only 8 training steps; 500 epochs would be 500 or more."
+        "`few` has only 36 training images: the model will mostly memorize them. With these "
+        "settings training takes only 8 steps: choose 500 epochs or more for at least 500 steps."
     )
-    assert own_sets.training_note(many, 32, 8).startswith("8 epochs are only 64 training steps; 63")
+    assert own_sets.training_note(many, 32, 8).startswith(
+        "With these settings training takes only 64 steps: choose 63 epochs"
+    )
     assert own_sets.training_note(many, 32, 63) is None
     assert own_sets.training_note("shapes", 64, 1) is None

@@ -40,7 +40,7 @@ def problem():
 def test_the_linear_probe_is_scikit_learns(problem):
     space, labels, tested = problem
     reference = make_pipeline(
-        StandardScaler(), LogisticRegression(C=features.PENALTY, tol=1e-6, max_iter=2_000)
+        StandardScaler(), LogisticRegression(C=features.INVERSE_PENALTY, tol=1e-6, max_iter=2_000)
     ).fit(space.train.astype(np.float64), labels)
     found = features.classify("logistic", space, labels, tested)
     agree = (found.predicted == reference.predict(space.test.astype(np.float64))).mean()
