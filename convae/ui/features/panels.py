@@ -21,9 +21,10 @@ PARTS = ("Accuracy", "Fewer labels", "Confusion", "Dimensions", "Neighbors")
 SHOWN = 8  # neighbors of an image
 OFFERED = 24  # test images to choose from
 HELP = (
-    f"Linear probe: {glossary.TERMS['Linear probe']} C = {features.INVERSE_PENALTY} "
-    f"in scikit-learn, the inverse of the strength of the L2 penalty. k nearest neighbors: majority vote of {features.NEIGHBORS}, or "
-    "fewer where classes have fewer labels, by Euclidean distance."
+    f"Linear probe: {glossary.TERMS['Linear probe']} C = {features.INVERSE_PENALTY} in "
+    "scikit-learn, the inverse of the strength of the L2 penalty. k nearest neighbors: majority "
+    f"vote of {features.NEIGHBORS}, or fewer where classes have fewer labels, by Euclidean "
+    "distance."
 )
 
 
