@@ -13,7 +13,7 @@ from convae.data.own_sets import Arranged
 from convae.data.uploads import Decoded
 from convae.errors import ConvaeError
 from convae.ui import access, pictures, uploads
-from convae.ui.address import UPLOADS
+from convae.ui.address import UPLOADS, spec_name
 from convae.ui.components.paste import listen
 from convae.ui.escape import plain, sentence
 
@@ -29,6 +29,16 @@ def session_folders() -> list[str]:
 def own_specs() -> list[str]:
     """The image sets that visitors have added: kept ones, and the folders of this session."""
     return [*session_folders(), *own_sets.specs()]
+
+
+def chosen_kept() -> str | None:
+    """The spec of the kept set that the other pages show, if it is one: of the address, or without
+    one in it, of the session."""
+    written, chosen = st.query_params.get("data"), st.session_state.get("data-kept")
+    for spec in own_sets.specs():
+        if written in (spec, spec_name(spec)) or (written is None and chosen == spec):
+            return spec
+    return None
 
 
 def add_button(target: str, training: bool = False) -> None:
@@ -151,6 +161,7 @@ def _keep(parts: Arranged, file_name: str, target: str, training: bool) -> None:
         except ConvaeError as error:
             st.error(sentence(str(error)), icon=":material/error:")
             return
+        st.session_state["train-spec-next"] = spec  # whoever keeps images may want to train on them
         _close(target, spec)
 
 

@@ -70,6 +70,7 @@ def test_a_kept_set_is_offered_on_every_page_and_to_train(tiny_checkpoint):
     app.button(key="own-keep").click()
     healthy(app.run())
     assert app.session_state["data-next"] == "own:my-toys"
+    assert app.session_state["train-spec-next"] == "own:my-toys"
     page = healthy(visit("pages/reconstruct.py", data="my-toys"))
     assert page.sidebar.selectbox(key="data").value == "own:my-toys"
     train = healthy(visit("pages/train.py", **{"train-view": "New"}))
@@ -237,6 +238,22 @@ def test_a_preset_keeps_the_own_training_data(tiny_checkpoint):
     app.pills(key="train-preset").set_value("Denoiser").run()
     assert healthy(app).selectbox(key="train-spec").value == "own:toys"
     assert any("has only 18 training images" in info.value for info in app.info)
+
+
+@pytest.mark.parametrize("written", ["toys", "own:toys"])
+def test_train_opens_with_the_kept_set_that_the_address_names(written, tiny_checkpoint):
+    own_sets.keep(
+        "toys", own_sets.arranged(data.load("sample").images, list("abcdefghijklmnopqrst"))
+    )
+    app = healthy(visit("pages/train.py", **{"train-view": "New", "data": written}))
+    assert app.selectbox(key="train-spec").value == "own:toys"
+    assert "train-mine" not in [button.key for button in app.button]
+    app.selectbox(key="train-spec").set_value("shapes").run()
+    app.button(key="train-mine").click().run()
+    assert healthy(app).selectbox(key="train-spec").value == "own:toys"
+    app = healthy(visit("pages/train.py", **{"train-view": "New"}))
+    assert app.selectbox(key="train-spec").value == "shapes"
+    assert "train-mine" not in [button.key for button in app.button]
 
 
 def test_kept_sets_can_be_suspects(tiny_checkpoint):

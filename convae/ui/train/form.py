@@ -71,6 +71,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         st.session_state[f"{key}-preset"] = None
     elif f"{key}-{fields[0].name}" not in st.session_state:
         st.session_state[f"{key}-preset"] = next(iter(options))
+        st.session_state[f"{key}-spec"] = own_images.chosen_kept() or ""
         use_preset()
     chosen = st.pills("Preset", list(options), key=f"{key}-preset", on_change=use_preset,
                       persist_state="session")  # fmt: skip
@@ -97,6 +98,12 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-data"):
             own_images.add_button(f"{key}-spec", training=True)
             st.markdown(f"Training data: **{plain(pickers.spec_name(values['spec']))}**")
+            mine = own_images.chosen_kept()
+            if mine is not None and mine != values["spec"]:
+                st.button(
+                    f"Train on {plain(pickers.spec_name(mine))}", key=f"{key}-mine",
+                    icon=":material/photo_library:", on_click=_train_on, args=(key, mine),
+                )  # fmt: skip
         try:
             own_sets.check_trainable(values["spec"])
             made, notes = limits.capped(flat_config.from_flat(values))
@@ -118,6 +125,11 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         forecast.preview(made)
         forecast.forecast(made)
         return made, name, wrong_name, place
+
+
+def _train_on(key: str, spec: str) -> None:
+    st.session_state[f"{key}-spec"] = spec
+    _fit_code(key)
 
 
 def _name_problem(name: str) -> str:
