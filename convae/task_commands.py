@@ -149,7 +149,7 @@ def generate(asked: argparse.Namespace, command: str) -> int:
 def probe(asked: argparse.Namespace, command: str) -> int:
     """The accuracy of every probe in every space; see `tasks.features`."""
     from convae.evaluation.pca import pca_for
-    from convae.tasks import features
+    from convae.tasks import features, probe_verdict
 
     checkpoint = _encoder(asked.checkpoint)
     bars = Bars(asked.json)
@@ -180,7 +180,7 @@ def probe(asked: argparse.Namespace, command: str) -> int:
         print(f"{features.SPACES[name]:32}" + "".join(f"{cell:>22}" for cell in cells))
     print(f"{len(train):,} training and {len(test):,} test images of {spec}.")
     _name_components(train, checkpoint.config.latent_dim)
-    print(features.verdict(results, features.chance_level(test.labels), len(test)))
+    print(probe_verdict.verdict(results, features.chance_level(test.labels), len(test)))
     return 0
 
 

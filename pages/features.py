@@ -3,7 +3,7 @@
 import streamlit as st
 
 from convae import ui
-from convae.ui.features import panels, probing
+from convae.ui.features import code_panels, panels, probing
 
 ui.page("Features")
 st.markdown(
@@ -26,8 +26,8 @@ with ui.error_boundary():
     if part == "Confusion":
         panels.confusion(setting)
     if part == "Dimensions":
-        panels.dimensions(setting)
+        code_panels.dimensions(setting)
     if part == "Neighbors":
-        panels.neighbors(setting)
+        code_panels.neighbors(setting)
 
 ui.terms_on_page()

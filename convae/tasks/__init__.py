@@ -8,6 +8,7 @@ generation      new images from codes that a prior draws
 evidence        which difference names a winner
 merits          precision, recall, density, coverage and near copies of new images
 features        classes from codes: linear probe and nearest neighbors
+probe_verdict   which of these features classify best, in words
 probe_results   results of `features` on disk, and those shipped with the models
 dimensionality  how many dimensions of a code are in use
 separation      how well a score separates two groups: AUROC, curves, thresholds

@@ -19,7 +19,7 @@ from convae.errors import DataError
 from convae.evaluation.pca import PCA
 from convae.latent.encode_cache import codes_for
 from convae.process_state import no_convergence_warnings, one_thread
-from convae.tasks.evidence import standard_error, too_few
+from convae.tasks.evidence import standard_error
 
 if TYPE_CHECKING:
     from convae.models.autoencoder import ConvAutoencoder
@@ -237,53 +237,6 @@ def neighbors_of(points: Space, row: int, k: int) -> np.ndarray:
     as there are. For one image faster than `neighbors`, and without a second copy of the pixels."""
     distances = np.linalg.norm(points.train - points.test[row], axis=1)
     return np.argsort(distances, kind="stable")[:k]
-
-
-def verdict(accuracies: Mapping[str, Mapping[str, Classified]], chance: float, count: int) -> str:
-    """Which features classify best with each probe, in sentences. accuracies: space -> probe ->
-    result. chance: the accuracy of guessing, see `chance_level`. count: of test images."""
-    if few := too_few(count):
-        return few
-    probes = next(iter(accuracies.values()))
-    parts = [_winner(accuracies, probe, chance) for probe in probes]
-    if not all(_codes_win(accuracies, probe) for probe in probes):
-        parts.append(
-            "Reconstruction alone does not learn classes: nothing in its loss asks for codes that "
-            "separate them."
-        )
-    return " ".join(parts)
-
-
-def _ranked(accuracies: Results, probe: str) -> list[str]:
-    return sorted(accuracies, key=lambda name: -accuracies[name][probe].accuracy)
-
-
-def _codes_win(accuracies: Results, probe: str) -> bool:
-    first, second = (accuracies[name][probe] for name in _ranked(accuracies, probe)[:2])
-    return _ranked(accuracies, probe)[0] == "codes" and not _close(first, second)
-
-
-def _close(one: Classified, other: Classified) -> bool:
-    return one.accuracy - other.accuracy <= 2 * np.hypot(one.error, other.error)
-
-
-def _winner(accuracies: Results, probe: str, chance: float) -> str:
-    ranked, codes = _ranked(accuracies, probe), accuracies["codes"][probe]
-    best, title = accuracies[ranked[0]][probe], PROBES[probe].capitalize()
-    if best.accuracy - chance <= 2 * best.error:
-        return (
-            f"{title}: nothing is better than guessing; the best, {SPACES[ranked[0]]}, gives "
-            f"{best.accuracy:.1%}, the most frequent class {chance:.1%}."
-        )
-    if ranked[0] == "codes":
-        rival, winner, wins = accuracies[ranked[1]][probe], "the codes", "win"
-        scores = f"{codes.accuracy:.1%}, against {rival.accuracy:.1%} of {SPACES[ranked[1]]}"
-    else:
-        rival, winner, wins = codes, "a baseline", "wins"
-        scores = f"{SPACES[ranked[0]]} {best.accuracy:.1%}, the codes {codes.accuracy:.1%}"
-    if _close(best, rival):
-        return f"{title}: no winner, a difference below two standard errors: {scores}."
-    return f"{title}: {winner} {wins}: {scores}."
 
 
 def chance_level(tested: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from convae.data import ImageSet
 from convae.errors import DataError
 from convae.evaluation.pca import fit_pca
 from convae.models import checkpoints
-from convae.tasks import dimensionality, features
+from convae.tasks import dimensionality, features, probe_verdict
 from convae.tasks.features import Classified, Space
 
 
@@ -272,23 +272,24 @@ LESSON = "Reconstruction alone does not learn classes"
 
 
 def test_the_verdict_names_the_winner_also_where_it_is_a_baseline():
-    text = features.verdict(results(codes=0.3, pca=0.4, pixels=0.35), 0.1, 900)
+    text = probe_verdict.verdict(results(codes=0.3, pca=0.4, pixels=0.35), 0.1, 900)
     assert text.startswith(
         "Linear probe: a baseline wins: PCA of the same dimension 40.0%, the codes 30.0%. " + LESSON
     )
-    text = features.verdict(results(codes=0.3, pca=0.31), 0.1, 900)
+    text = probe_verdict.verdict(results(codes=0.3, pca=0.31), 0.1, 900)
     assert "no winner, a difference below two standard errors" in text and LESSON in text
 
 
 def test_the_verdict_of_codes_that_win():
-    text = features.verdict(results(codes=0.6, pca=0.5, pixels=0.2), 0.1, 900)
+    text = probe_verdict.verdict(results(codes=0.6, pca=0.5, pixels=0.2), 0.1, 900)
     assert text == "Linear probe: the codes win: 60.0%, against 50.0% of PCA of the same dimension."
-    text = features.verdict(results(codes=0.51, pca=0.5), 0.1, 900)
+    text = probe_verdict.verdict(results(codes=0.51, pca=0.5), 0.1, 900)
     assert "no winner, a difference below two standard errors" in text and LESSON in text
 
 
 def test_the_verdict_has_a_sentence_for_each_probe_and_knows_guessing():
-    text = features.verdict(results(codes=0.5, pca=0.51, knn={"codes": 0.8, "pca": 0.7}), 0.5, 900)
+    split = results(codes=0.5, pca=0.51, knn={"codes": 0.8, "pca": 0.7})
+    text = probe_verdict.verdict(split, 0.5, 900)
     assert text.startswith("Linear probe: nothing is better than guessing; the best, PCA")
     assert "K nearest neighbors: the codes win: 80.0%" in text
 
@@ -312,6 +313,6 @@ def test_a_few_test_images_name_no_winner_and_have_an_error():
         for name, wrong in (("codes", 3), ("random_encoder", 0))
     }
     assert rows["random_encoder"]["logistic"].error == pytest.approx(0.0867, abs=1e-4)
-    assert features.verdict(rows, 0.3, 9) == (
+    assert probe_verdict.verdict(rows, 0.3, 9) == (
         "9 test images are too few to name a winner: at least 20 are needed."
     )
