@@ -107,8 +107,8 @@ def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
     """Two random halves, the same every time. DataError for fewer than two images."""
     if len(images) < 2:
         raise DataError(
-            "There is only one image; at least two normal images are needed, one to fit to and one to "
-            "measure on."
+            "There is only one image; at least two normal images are needed, one to fit to and one "
+            "to measure on."
         )
     order = np.random.default_rng(0).permutation(len(images))
     middle = len(images) // 2
