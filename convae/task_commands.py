@@ -94,7 +94,7 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
         f"normal images and {len(chosen.suspects):,} suspects."
     )
     _name_components(chosen.fit, checkpoint.config.latent_dim)
-    print(detection.verdict(measured, min(len(chosen.normal), len(chosen.suspects))))
+    print(detection.verdict(measured, len(chosen.normal), len(chosen.suspects)))
     return 0
 
 

@@ -189,13 +189,14 @@ def heat_map(images: np.ndarray, rebuilt: np.ndarray, sigma: float = 1.0) -> np.
     return np.sqrt(np.maximum(smoothed, 0)).astype(np.float32)
 
 
-def verdict(measured: Mapping[str, Measured], count: int) -> str:
+def verdict(measured: Mapping[str, Measured], normal: int, suspects: int) -> str:
     """Which score separates best and whether it needs the model, in one or two sentences.
 
-    count: of images in the smaller group. Differences are those of the AUROC as it is shown, in
-    percent with one decimal.
+    normal, suspects: how many images there are of each. Differences are those of the AUROC as it is
+    shown, in percent with one decimal.
     """
-    if few := too_few(count):
+    kind, count = ("normal", normal) if normal <= suspects else ("suspect", suspects)
+    if few := too_few(count, kind):
         return few
     shown = {name: round(100 * item.auroc, 1) for name, item in measured.items()}
     model, baseline = (

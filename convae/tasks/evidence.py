@@ -17,7 +17,7 @@ def standard_error(share: float, count: int) -> float:
 
 
 def too_few(count: int, kind: str = "test") -> str:
-    """A sentence where `count` images are too few to name a winner, else ""."""
+    """A sentence where `count` images are too few to name a winner, else "". kind: of images."""
     if count >= FEWEST:
         return ""
     images = f"{kind} image is" if count == 1 else f"{kind} images are"

@@ -12,7 +12,7 @@ from convae.latent import typicality
 from convae.latent.typicality import Typicality
 from convae.models.checkpoints import Checkpoint
 from convae.ui import caches, frame, image_sources, model_cards, uploads
-from convae.ui.address import UPLOADS
+from convae.ui.address import UPLOADS, spec_name
 
 SAMPLE = 3_000  # real codes to compare with: 2 s to encode and index on one core
 
@@ -67,4 +67,17 @@ def off_manifold(checkpoint: Checkpoint, images: ImageSet, codes: np.ndarray) ->
 def sentence(checkpoint: Checkpoint, images: ImageSet, code: np.ndarray) -> str:
     """The off-manifold percentile of a code (latent_dim,), as every page shows it."""
     fitted = typical(checkpoint, images)
-    return fitted.sentence(fitted.percentile(code[None])[0])
+    return described(checkpoint, images, fitted.percentile(code[None])[0])
+
+
+def described(checkpoint: Checkpoint, images: ImageSet, percentile: float) -> str:
+    """`Typicality.sentence`, with the name of the real images where they are not `images`."""
+    text = typical(checkpoint, images).sentence(percentile)
+    name = stand_in(checkpoint, images)
+    return f"{text} of {name}" if name and np.isfinite(percentile) else text
+
+
+def stand_in(checkpoint: Checkpoint, images: ImageSet) -> str:
+    """The displayed name of the set that is compared with instead of `images`; "" if none is."""
+    name = reference(checkpoint, images).name
+    return spec_name(name) if name != images.name else ""

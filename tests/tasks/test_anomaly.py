@@ -139,18 +139,18 @@ def measured(**auroc):
 
 def test_the_verdict_names_the_winner_even_if_it_is_a_baseline():
     groups = measured(knn_codes=0.7, reconstruction_mse=0.5, png_bytes=0.75)
-    text = anomaly.verdict(groups, 200)
+    text = anomaly.verdict(groups, 200, 200)
     assert text.startswith("A baseline separates best: PNG bytes, AUROC 75.0%.")
     assert "kNN distance, codes, is 5.0 points lower." in text
-    text = anomaly.verdict(measured(knn_codes=0.8, png_bytes=0.75), 200)
+    text = anomaly.verdict(measured(knn_codes=0.8, png_bytes=0.75), 200, 200)
     assert text.startswith("kNN distance, codes separates best: AUROC 80.0%.")
     for codes, codec in ((0.73, 0.75), (0.75, 0.735)):
-        text = anomaly.verdict(measured(knn_codes=codes, png_bytes=codec), 200)
+        text = anomaly.verdict(measured(knn_codes=codes, png_bytes=codec), 200, 200)
         assert text.startswith("No winner: kNN distance, codes, AUROC 7")
         assert text.endswith("differ by less than two standard errors.")
-    text = anomaly.verdict(measured(knn_codes=0.8001, png_bytes=0.8002), 200)
+    text = anomaly.verdict(measured(knn_codes=0.8001, png_bytes=0.8002), 200, 200)
     assert "equally well" in text
-    assert anomaly.verdict(groups, 4).startswith("4 test images are too few to name a winner")
+    assert anomaly.verdict(groups, 4, 90).startswith("4 normal images are too few to name a winner")
 
 
 def test_pca_has_no_more_components_than_the_normal_images_span(model, waves):

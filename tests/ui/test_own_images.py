@@ -225,7 +225,7 @@ def test_images_of_the_session_are_compared_with_a_named_pca(tiny_checkpoint, tm
     app = visit("pages/reconstruct.py", data="Your images", **{"reconstruct-beside": "PCA"})
     app.file_uploader(key="uploads-files").set_value([("toys.zip", TOYS, "application/zip")])
     healthy(app.run())
-    assert "is fitted on cifar10, 300 images" in shown(app)
+    assert "is fitted on CIFAR-10, 300 images" in shown(app)
     shipped_pca._load.cache_clear()
 
 

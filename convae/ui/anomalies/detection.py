@@ -15,6 +15,7 @@ from convae.models.checkpoints import Checkpoint
 from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import Detector
 from convae.tasks.anomaly_groups import GENERATED, Choice, Groups, groups
+from convae.tasks.evidence import FEWEST
 from convae.tasks.separation import Measured
 from convae.ui import caches, frame, long_work, own_images, pickers, uploads
 from convae.ui.escape import plain
@@ -53,8 +54,7 @@ def pick_normal(whole: ImageSet) -> Choice:
         )
         return Choice(whole.name)
     options = [ALL, *whole.class_names]
-    # of a small set some classes have no test image
-    first = DEFAULT_NORMAL.get(whole.name, whole.class_names[whole.labels.min()])
+    first = DEFAULT_NORMAL.get(whole.name) or _first_class(whole)
     name = st.selectbox(
         f"Normal: class of {plain(pickers.spec_name(whole.name))}",
         options,
@@ -65,6 +65,13 @@ def pick_normal(whole: ImageSet) -> Choice:
         **KEPT,
     )
     return Choice(whole.name, () if name == ALL else (name,))
+
+
+def _first_class(whole: ImageSet) -> str:
+    """The first class; of a small set, some classes of which have hardly a test image, the one with
+    the most."""
+    counts = np.bincount(whole.labels, minlength=len(whole.class_names))
+    return whole.class_names[int(counts.argmax()) if counts[0] < FEWEST else 0]
 
 
 def _key(spec: str) -> str:

@@ -22,8 +22,9 @@ HOT = 0.25  # error, as a share of the pixel range, that is white on a heat map
 
 def show_table(detected: Detection) -> None:
     """All scores on the same images, a sentence about the best one, and the command."""
-    count = min(len(detected.groups.normal), len(detected.groups.suspects))
-    st.markdown(f"**{sentence(anomaly.verdict(detected.measured, count))}**")
+    chosen = detected.groups
+    counts = len(chosen.normal), len(chosen.suspects)
+    st.markdown(f"**{sentence(anomaly.verdict(detected.measured, *counts))}**")
     ranked = sorted(detected.measured, key=lambda name: -detected.measured[name].auroc)
     lines = [
         {
@@ -52,12 +53,12 @@ def show_table(detected: Detection) -> None:
         placeholder="-",
         key="anomalies-table",
     )
-    chosen = detected.groups
     wanted = detected.detector.codes.shape[1]
     fewer = fewer_components(wanted, chosen.fit.real_dimension, len(chosen.fit))
     glossary.caption(
         f"Fitted to {len(detected.detector.codes):,} normal images; measured on "
-        f"{len(chosen.normal):,} normal images and {len(chosen.suspects):,} suspects. "
+        f"{counts[0]:,} normal image{'s' * (counts[0] != 1)} and {counts[1]:,} "
+        f"suspect{'s' * (counts[1] != 1)}. "
         "Scores of the model use the encoder without refinement steps. PCA has "
         f"{fewer or f'the latent dimension of the model, {wanted:,}'}, and is fitted to the same "
         "normal images."

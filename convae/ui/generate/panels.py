@@ -13,7 +13,7 @@ from convae.tasks import generation, merits
 from convae.tasks.evidence import FEWEST
 from convae.tasks.generation import BASELINES, CEILING, NAMES, Material, Samples
 from convae.tasks.merits import Figures
-from convae.ui import frame, glossary, pickers, pictures
+from convae.ui import frame, glossary, pickers, pictures, real_codes
 from convae.ui.escape import sentence
 from convae.ui.generate import sampling
 from convae.ui.generate.sampling import KEPT, Choice, Setting
@@ -50,8 +50,9 @@ def samples(setting: Setting, material: Material, choice: Choice) -> None:
     )
     st.caption(
         f"Below each sample its off-manifold percentile: {typicality.DEFINITION[0].lower()}"
-        f"{typicality.DEFINITION[1:]}{setting.typical.steps} Nearest: the training image, of "
-        f"{len(material.train):,}, that is nearest in {merits.space(len(material.train))}."
+        f"{typicality.DEFINITION[1:]}{setting.typical.steps}{_stand_in(setting)} Nearest: the "
+        f"training image, of {len(material.train):,}, that is nearest in "
+        f"{merits.space(len(material.train))}."
     )
     _show_figures(setting, material, choice, drawn)
     with st.container(horizontal=True):
@@ -65,6 +66,11 @@ def samples(setting: Setting, material: Material, choice: Choice) -> None:
             "codes.csv",
             "text/csv",
         )
+
+
+def _stand_in(setting: Setting) -> str:
+    name = real_codes.stand_in(setting.model, setting.images)
+    return f" Real codes are those of {name} here." if name else ""
 
 
 def _captions(setting: Setting, drawn: Samples, shown: int) -> list[str]:

@@ -35,7 +35,7 @@ class Context(NamedTuple):
         About as long as the sentence that follows, so that nothing below it moves.
         """
         if not self.partial:
-            return self.real.typicality.sentence(percentile)
+            return real_codes.described(self.checkpoint, self.known.test, percentile)
         few, all_codes = len(self.known.sample), min(len(self.known.test), real_codes.SAMPLE)
         return (
             f"Preliminary: from {few:,} of {all_codes:,} real codes. The others are computed now."

@@ -178,7 +178,7 @@ def nearest_row(context: Context, code: np.ndarray, chosen: Chosen, columns: int
     near = context.known.sample.images[rows]
     pictures.image_rows({"nearest": near}, columns=columns, scale=2)
     st.caption(f"The images of {plain(context.real_name)} with the nearest codes.")
-    st.caption(context.real.typicality.sentence(percentile), help=typicality.HELP)
+    st.caption(plain(context.sentence(percentile)), help=typicality.HELP)
 
 
 def sum_row(chosen: Chosen, result: np.ndarray) -> None:
