@@ -123,7 +123,8 @@ def pick_set(checkpoint: Checkpoint, few: bool = False, held_out: bool = False) 
         source = pick_source(checkpoint, few)
     with frame.steady():
         if source == UPLOADS:
-            whole = pick_uploads(uploads.used_apart if held_out else uploads.used_whole)
+            use = uploads.used_few if few else uploads.used_whole
+            whole = pick_uploads(uploads.used_apart if held_out else use)
             return uploads.image_set("test") if held_out else whole
         if source == "cifar10" and not data.cifar10_present():
             source = default_set.without_cifar10(few)

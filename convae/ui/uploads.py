@@ -69,9 +69,14 @@ def used_apart() -> str:
 
 
 def used_whole() -> str:
-    """What a page does with the images that only shows or measures them."""
+    """What a page does with the images that uses all of them alike."""
+    return "This page uses all of them."
+
+
+def used_few() -> str:
+    """What a page does with the images that shows a few and measures on the set."""
     if measured() is uploaded():
-        return "This page uses all of them."
+        return used_whole()
     return "This page shows all of them; figures of a whole set are those of the test images."
 
 

@@ -303,6 +303,24 @@ def test_images_of_the_session_have_the_split_and_the_figures_of_the_kept_set(
         assert said in captions(app) + " ".join(item.value for item in app.info)
 
 
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (
+            "reconstruct",
+            "This page shows all of them; figures of a whole set are those of the test",
+        ),
+        ("latent_map", "This page uses all of them."),
+    ],
+)
+def test_pages_that_show_images_say_that_they_show_all(page, said, tiny_checkpoint):
+    app = visit(f"pages/{page}.py", data="Your images", **{"reconstruct-part": "The whole set"})
+    app.file_uploader(key="uploads-files").set_value([("mine.zip", ninety(), "application/zip")])
+    assert said in captions(healthy(app.run()))
+    if page == "reconstruct":
+        assert any("the same images (9)" in item.value for item in app.markdown)
+
+
 def test_features_offers_no_more_training_images_than_there_are(tiny_checkpoint):
     decoded = image_uploads.decode_uploads([("mine.zip", ninety())])
     own_sets.keep("mine", own_sets.arranged(decoded.images, decoded.names))
