@@ -87,8 +87,8 @@ def test_generate_as_text_names_space_and_images(capsys, tiny_data):
     ("words", "sentence"),
     [
         (["--prior", "vae"], "`tiny` is not a variational model"),
-        (["--count", "0"], "`--count` (=0) must be 1 or more"),
-        (["--count", "3"], "need more than 5 images"),
+        (["--count", "0"], "`--count` (=0) must be 6 or more"),
+        (["--count", "3"], "`--count` (=3) must be 6 or more"),
         (["--temperature", "nan"], "`--temperature` (=nan)"),
         (["--limit", "-1"], "`--limit` (=-1) must be 0 or more"),
         (["--to", "samples.jpg"], "must name a PNG file"),
@@ -104,7 +104,7 @@ def test_generate_of_a_set_with_a_single_image(capsys, tmp_path):
     path = tmp_path / "one.npz"
     np.savez(path, test_images=np.full((1, 32, 32, 3), 90, np.uint8))
     told = refusal(capsys, "generate", "tiny", "--data", f"npz:{path}", "--count", "9")
-    assert "there are 1 real ones and 9 samples" in told
+    assert "1 real image is too few for precision" in told
 
 
 # --- probe
@@ -118,7 +118,8 @@ def test_probe_gives_the_figures_of_the_package(capsys, tiny_data):
     for name, row in found["accuracy"].items():
         for probe, accuracy in row.items():
             error = found["standard_error"][name][probe]
-            assert error == pytest.approx(np.sqrt(accuracy * (1 - accuracy) / 24))
+            share = (24 * accuracy + 1) / 26  # one success and one failure added
+            assert error == pytest.approx(np.sqrt(share * (1 - share) / 26))
     assert found["accuracy"]["pixels"]["knn"] > 0.8, "bright and dark squares"
 
 
