@@ -145,7 +145,7 @@ def test_what_is_no_list_of_dimensions_is_said_and_starts_nothing():
     app = healthy(visit(PAGE, **{"train-view": "New"}))
     app.text_input(key="train-sweep-dimensions").set_value("two")
     app.run()
-    assert not app.exception and "no list of latent dimensions" in app.error[0].value
+    assert not app.exception and "not a list of latent dimensions" in app.error[0].value
     assert "train-sweep-start" not in {button.key for button in app.button}
 
 
