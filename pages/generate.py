@@ -4,6 +4,7 @@ import streamlit as st
 
 from convae import ui
 from convae.ui.generate import panels, sampling, variational
+from convae.ui.generate.choice import pick_choice
 
 ui.page("Generate")
 st.markdown(
@@ -18,7 +19,9 @@ variational.offer(checkpoint)
 part = panels.pick_part()
 with ui.error_boundary():
     setting = sampling.setting(checkpoint, images)
-    choice = sampling.pick_choice(setting, compare=part == "Priors compared")
+    choice = pick_choice(
+        checkpoint.config, setting.train.class_names, compare=part == "Priors compared"
+    )
     material = sampling.material_of(setting)
     if part == "Samples":
         panels.samples(setting, material, choice)

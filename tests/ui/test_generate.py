@@ -9,7 +9,7 @@ from convae import __main__ as cli
 from convae.tasks import generation
 from convae.tasks.generation import BASELINES, CEILING
 from convae.tasks.merits import Figures
-from convae.ui.generate import panels, sampling
+from convae.ui.generate import choice, panels, sampling
 from tests.support.visiting import healthy, png, shown, visit
 
 PAGE = "pages/generate.py"
@@ -185,7 +185,7 @@ def test_a_class_of_another_set_is_forgotten_with_that_set():
     app = healthy(generate(classes="only 7"))
     app.sidebar.selectbox(key="data").select("photos")
     healthy(app.run())
-    assert app.selectbox(key="generate-classes").value == sampling.TOGETHER
+    assert app.selectbox(key="generate-classes").value == choice.TOGETHER
 
 
 def test_a_variational_model_is_offered_beside_one_that_is_not(own_folders):

@@ -16,7 +16,8 @@ from convae.tasks.merits import Figures
 from convae.ui import frame, glossary, pickers, pictures, real_codes
 from convae.ui.escape import sentence
 from convae.ui.generate import sampling
-from convae.ui.generate.sampling import KEPT, Choice, Setting
+from convae.ui.generate.choice import KEPT, Choice
+from convae.ui.generate.sampling import Setting
 
 PARTS = ("Samples", "Priors compared", "Random walk")
 WALKS, FPS = 6, 12  # walks side by side in the GIF
