@@ -116,7 +116,8 @@ class Encoding:
         model = self.checkpoint.model
         x = pixels.to_batch(images[:BATCH_OF_CODES], model.device)
         dtype = pick_precision(self.precision, model.device)
-        with torch.no_grad(), torch.autocast(model.device.type, dtype):
+        mixed = dtype != torch.float32  # which autocast refuses, with a warning
+        with torch.no_grad(), torch.autocast(model.device.type, dtype, enabled=mixed):
             for _ in range(0, len(images), BATCH_OF_CODES):
                 model.f(x)
 
