@@ -1,7 +1,32 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from convae.data import photographs
+
+
+def test_the_photographs_are_those_that_the_packages_hand_out():
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
+    expected = {
+        "astronaut": data.astronaut(), "cat": data.chelsea(), "coffee": data.coffee(),
+        "flower": load_sample_image("flower.jpg"), "galaxies": data.hubble_deep_field(),
+        "motorcycle": data.stereo_motorcycle()[0], "retina": data.retina(),
+        "rocket": data.rocket(), "temple": load_sample_image("china.jpg"),
+        "tissue": data.immunohistochemistry(),
+    }  # fmt: skip
+    found = photographs.photographs()
+    assert list(found) == list(expected)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_no_large_package_is_imported_for_the_photos():
+    code = "import sys; from convae import data; data.load('photos'); print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sklearn", "skimage", "scipy"} & set(told.stdout.split())
 
 
 def test_photo_splits_share_no_region():
