@@ -137,8 +137,8 @@ def test_pca_is_null_where_no_training_split_is_at_hand(tiny_data, capsys, tmp_p
 )
 def test_bad_input_is_one_sentence_and_exit_code_1(arguments, words, capsys):
     assert cli.main(arguments) == 1
-    told = capsys.readouterr().err
-    assert words in told and "Traceback" not in told and told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert words in printed and "Traceback" not in printed and printed.count("\n") == 1
 
 
 def test_a_shipped_name_cannot_be_taken(tiny_data, capsys):
@@ -247,9 +247,9 @@ def test_help_names_every_setting(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["train", "--help"])
     assert ended.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for flag in ("--data", "--arch", "--latent-dim", "--no-flip", "--time-budget-s", "--ema-decay"):
-        assert flag in told
+        assert flag in printed
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "-1", "http"])
@@ -262,9 +262,9 @@ def test_a_port_that_is_none_is_refused_by_name(port, capsys):
 def test_one_of_a_thing_is_written_in_the_singular(tiny_checkpoint, tiny_data, capsys):
     limits = ["--data", tiny_data, "--bits", "1", "--keep", "1,2"]
     assert cli.main(["evaluate", str(tiny_checkpoint), *limits, "--refinement-steps", "1"]) == 0
-    told = capsys.readouterr().out
-    assert "values of 1 bit, 1 refinement step\n" in told
-    assert "First 1 value: " in told and "First 2 values: " in told
+    printed = capsys.readouterr().out
+    assert "values of 1 bit, 1 refinement step\n" in printed
+    assert "First 1 value: " in printed and "First 2 values: " in printed
 
 
 @pytest.mark.parametrize("target", ["/dev/full", "nowhere/x.zip", "a" * 5000, ""])

@@ -103,8 +103,8 @@ def test_generate_refuses_in_a_sentence(capsys, tiny_data, words, sentence):
 def test_generate_of_a_set_with_a_single_image(capsys, tmp_path):
     path = tmp_path / "one.npz"
     np.savez(path, test_images=np.full((1, 32, 32, 3), 90, np.uint8))
-    told = refusal(capsys, "generate", "tiny", "--data", f"npz:{path}", "--count", "9")
-    assert "1 real image is too few for precision" in told
+    printed = refusal(capsys, "generate", "tiny", "--data", f"npz:{path}", "--count", "9")
+    assert "1 real image is too few for precision" in printed
 
 
 # --- probe
@@ -135,5 +135,5 @@ def test_probe_of_one_class_is_a_sentence(capsys, tmp_path):
     path = tmp_path / "one.npz"
     images = np.full((4, 32, 32, 3), 90, np.uint8)
     np.savez(path, train_images=images, test_images=images)
-    told = refusal(capsys, "probe", "tiny", "--data", f"npz:{path}")
-    assert "at least two classes: these 4 are of one" in told
+    printed = refusal(capsys, "probe", "tiny", "--data", f"npz:{path}")
+    assert "at least two classes: these 4 are of one" in printed

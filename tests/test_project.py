@@ -176,12 +176,12 @@ def test_the_readme_names_every_page_and_every_command():
 def test_the_commands_of_the_readme_and_the_results_are_understood():
     from convae.__main__ import make_parser
 
-    told = (ROOT / "README.md").read_text() + (ROOT / "benchmarks" / "RESULTS.md").read_text()
-    commands = re.findall(r"^\s*python -m convae ([^#\n`]+)", told, re.M)
+    texts = (ROOT / "README.md").read_text() + (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    commands = re.findall(r"^\s*python -m convae ([^#\n`]+)", texts, re.M)
     assert len(commands) >= 8  # one for each verb, and a second resume
     for command in commands:
         make_parser().parse_args(command.split())  # SystemExit if it is not understood
-    for script in re.findall(r"python -m benchmarks\.(\w+)", told):
+    for script in re.findall(r"python -m benchmarks\.(\w+)", texts):
         assert (ROOT / "benchmarks" / f"{script}.py").is_file(), script
 
 
@@ -220,10 +220,10 @@ def test_every_shipped_model_has_its_maps_of_the_built_in_sets(spec):
             settings = maps.Settings("UMAP", dimensions)
             name = maps.key(sha256, images.fingerprint, settings)
             found = maps.load(name, card.parent / "maps")
-            told = (
+            message = (
                 f"python -m convae map {card.parent.name} --data {spec} --dimensions {dimensions}"
             )
-            assert found is not None and found.shape == (len(images), dimensions), told
+            assert found is not None and found.shape == (len(images), dimensions), message
         assert len(list((card.parent / "maps").iterdir())) == 6, "maps of weights that are gone"
 
 

@@ -56,12 +56,12 @@ def test_the_table_has_a_line_for_each_run_and_says_what_could_not_be_started(
     monkeypatch.setattr("convae.queue_commands._wait", wait)
     monkeypatch.setattr("convae.queue_commands._problems", lambda started: {"a-4": "No device."})
     assert cli.main(["sweep", "--latent-dim", "2,4", "--name", "a", *SMALL]) == 1
-    told = capsys.readouterr()
-    lines = [line.split() for line in told.out.splitlines()]
+    printed = capsys.readouterr()
+    lines = [line.split() for line in printed.out.splitlines()]
     assert lines[1] == ["2", "a-2", "done", "12.35", "11.00", "12.00", "3", "4.00"]
     assert lines[2] == ["4", "a-4", "queued", *5 * "-"]
-    assert "Above PCA at every latent dimension measured, by at least 1.35 dB." in told.out
-    assert told.err == "convae: a-4 could not be started: No device.\n"
+    assert "Above PCA at every latent dimension measured, by at least 1.35 dB." in printed.out
+    assert printed.err == "convae: a-4 could not be started: No device.\n"
 
 
 def test_a_sweep_that_is_interrupted_goes_on_and_says_so(still, capsys, monkeypatch):
@@ -110,8 +110,8 @@ def test_a_run_that_is_being_started_counts_as_waiting(still):
 def test_bad_input_is_one_sentence_and_changes_nothing(still, arguments, words, capsys):
     queue.add(config(), "a")
     assert cli.main(arguments) == 1
-    told = capsys.readouterr().err
-    assert words in told and told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert words in printed and printed.count("\n") == 1
     assert [entry.name for entry in queue.entries()] == ["a"]
 
 
@@ -136,8 +136,10 @@ def test_the_queue_is_listed_in_its_order_and_entries_are_canceled(still, capsys
 def test_help_names_the_settings_of_a_sweep(capsys):
     with pytest.raises(SystemExit):
         cli.main(["sweep", "--help"])
-    told = capsys.readouterr().out
-    assert "--latent-dim K,..." in told and "--ema-decay" in told and "LATENT_DIM" not in told
+    printed = capsys.readouterr().out
+    assert (
+        "--latent-dim K,..." in printed and "--ema-decay" in printed and "LATENT_DIM" not in printed
+    )
 
 
 def test_stop_ends_a_training_in_another_process_and_keeps_its_model(tiny_data, capsys):

@@ -45,9 +45,9 @@ def test_denoise_has_the_keys_that_scripts_rely_on(model, capsys):
 
 def test_denoise_prints_a_table_and_the_winner(model, capsys):
     assert cli.main(["denoise", "tiny", "--limit", "3"]) == 0
-    told = capsys.readouterr().out
-    assert "NL-means" in told and "restores the measured images best" in told
-    assert "3 test images of digits; Gaussian noise, strength 25 (8-bit units)." in told
+    printed = capsys.readouterr().out
+    assert "NL-means" in printed and "restores the measured images best" in printed
+    assert "3 test images of digits; Gaussian noise, strength 25 (8-bit units)." in printed
 
 
 def test_denoise_without_training_images_has_no_pca(model, tmp_path, capsys):
@@ -91,9 +91,13 @@ def test_anomaly_of_one_suspect_has_no_standard_error(model, tmp_path, capsys):
 def test_anomaly_prints_a_table_and_the_winner(model, capsys):
     assert cli.main(["anomaly", "tiny", "--normal", "digits:3", "--suspects", "noise",
                      "--limit", "5"]) == 0  # fmt: skip
-    told = capsys.readouterr().out
-    assert "PNG bytes" in told and "AUROC" in told and "5 normal images and 5 suspects" in told
-    assert "PCA has" not in told
+    printed = capsys.readouterr().out
+    assert (
+        "PNG bytes" in printed
+        and "AUROC" in printed
+        and "5 normal images and 5 suspects" in printed
+    )
+    assert "PCA has" not in printed
 
 
 def test_where_pca_has_fewer_components_than_the_model_dimensions_it_is_printed(
@@ -125,5 +129,5 @@ def test_where_pca_has_fewer_components_than_the_model_dimensions_it_is_printed(
 )
 def test_what_cannot_be_is_one_sentence(arguments, words, model, capsys):
     assert cli.main(arguments) == 1
-    told = capsys.readouterr().err
-    assert words in told and told.count("\n") == 1 and "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert words in printed and printed.count("\n") == 1 and "Traceback" not in printed

@@ -136,7 +136,11 @@ def entries() -> list[Entry]:
 
 def starting() -> list[str]:
     """The names of entries that are being started: they wait no more, and have no run yet."""
-    return [entry_id[21:] for entry_id in _ids(".starting")]
+    return [_name_of(entry_id) for entry_id in _ids(".starting")]
+
+
+def _name_of(entry_id: str) -> str:
+    return entry_id[21:]  # after the time and a hyphen
 
 
 def _ids(suffix: str) -> list[str]:
@@ -150,7 +154,7 @@ def _ids(suffix: str) -> list[str]:
 
 def _read(entry_id: str) -> Entry:
     values = files.read_json(_path(entry_id))
-    name = entry_id[21:]
+    name = _name_of(entry_id)
     count = records.value(values.get("processes"), int) or 1
     problem = records.value(values.get("problem"), str) or ""
     try:
@@ -213,7 +217,7 @@ def recover() -> None:
     exists."""
     for entry_id in _ids(".starting"):
         path = _path(entry_id, ".starting")
-        if os.path.lexists(registry.root() / entry_id[21:]):
+        if os.path.lexists(registry.root() / _name_of(entry_id)):
             path.unlink(missing_ok=True)
         else:
             os.rename(path, _path(entry_id))

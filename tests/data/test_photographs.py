@@ -25,8 +25,10 @@ def test_the_photographs_are_those_that_the_packages_hand_out():
 
 def test_no_large_package_is_imported_for_the_photos():
     code = "import sys; from convae import data; data.load('photos'); print(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"sklearn", "skimage", "scipy"} & set(told.stdout.split())
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"sklearn", "skimage", "scipy"} & set(process.stdout.split())
 
 
 def test_photo_splits_share_no_region():

@@ -19,6 +19,7 @@ from convae.data.own_sets import Arranged
 from convae.models import checkpoints
 from convae.models.autoencoder import ConvAutoencoder
 from convae.runs import snapshots
+from convae.training import reference_levels
 from convae.ui.latent_map import address as selections
 from tests.support.server_runs import ROW
 
@@ -74,9 +75,7 @@ def prepare(home: Path) -> str:
     (run / "history.jsonl").write_text(json.dumps(ROW | {NAMES[0]: NAMES[1]}) + "\n")
     events = [{"epoch": 1, "step": n, "what": name} for n, name in enumerate(NAMES, 1)]
     (run / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-    (run / "rungs.json").write_text(
-        json.dumps({name: {"psnr": 9.0, "loss": 0.1} for name in NAMES})
-    )
+    reference_levels.write(run, {name: {"psnr": 9.0, "loss": 0.1} for name in NAMES})
     snapshots.Recorder(run / "snapshots", images, labels, NAMES).take(1, model)
     damaged = home / "runs" / "damaged"
     shutil.copytree(run, damaged)

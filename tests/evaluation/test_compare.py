@@ -59,11 +59,11 @@ def test_fewer_bits_take_fewer_bytes_from_everyone(splits):
 
 
 def test_the_text_names_everyone_once_and_says_what_pca_saw(splits):
-    told = compare.as_text(compare.evaluate(Halver(), *splits)).splitlines()
-    assert [line.split()[0] for line in told[2:6]] == ["halver", "PCA", "JPEG", "WebP"]
-    assert "160 images" in told[6] and "images/s" in told[7]
-    told = compare.as_text(compare.evaluate(Halver(), splits[0], None))
-    assert "--fit-data" in told and "\nPCA" not in told
+    report = compare.as_text(compare.evaluate(Halver(), *splits)).splitlines()
+    assert [line.split()[0] for line in report[2:6]] == ["halver", "PCA", "JPEG", "WebP"]
+    assert "160 images" in report[6] and "images/s" in report[7]
+    report = compare.as_text(compare.evaluate(Halver(), splits[0], None))
+    assert "--fit-data" in report and "\nPCA" not in report
 
 
 def test_every_class_with_images_has_a_line(splits):
@@ -113,8 +113,10 @@ def test_the_verdict_says_who_is_ahead_and_by_how_much():
     def line(name, psnr):
         return compare.Row(name, 4, 80.0, 9, 0.1, psnr, 0.5, psnr, 1.0, 0.1)
 
-    told = compare.verdict([line("m", 24.0), line("PCA", 23.25), line("JPEG", 25.5)])
-    assert told == "At 80.0 bytes an image the model is 0.75 dB ahead of PCA, 1.50 dB behind JPEG."
+    report = compare.verdict([line("m", 24.0), line("PCA", 23.25), line("JPEG", 25.5)])
+    assert (
+        report == "At 80.0 bytes an image the model is 0.75 dB ahead of PCA, 1.50 dB behind JPEG."
+    )
     assert compare.verdict([line("m", 24.0)]) == ""
 
 
@@ -122,9 +124,9 @@ def test_the_verdict_names_each_size_and_agrees_with_the_rounded_table():
     def line(name, size, psnr):
         return compare.Row(name, 4, size, 9, 0.1, psnr, 0.5, psnr, 1.0, 0.1)
 
-    told = compare.verdict([line("m", 16.0, 20.006), line("WebP", 23.7, 19.724)])
+    report = compare.verdict([line("m", 16.0, 20.006), line("WebP", 23.7, 19.724)])
     # 20.01 and 19.72 in the table, though the difference before rounding is 0.282
-    assert told == "At 16.0 bytes an image the model is 0.29 dB ahead of WebP (23.7 bytes)."
+    assert report == "At 16.0 bytes an image the model is 0.29 dB ahead of WebP (23.7 bytes)."
 
 
 def figures(rebuilt, noise, brightness, shifted):

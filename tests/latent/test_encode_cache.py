@@ -27,9 +27,9 @@ def images():
 
 
 def test_codes_are_made_once_part_by_part_and_found_again(images):
-    model, told = Model(), []
-    made = encode_cache.codes_for(model, images, "set", lambda *said: told.append(said[:2]))
-    assert told == [(0, 1200), (500, 1200), (1000, 1200)]
+    model, reports = Model(), []
+    made = encode_cache.codes_for(model, images, "set", lambda *step: reports.append(step[:2]))
+    assert reports == [(0, 1200), (500, 1200), (1000, 1200)]
     assert np.array_equal(made, images.reshape(1200, -1)[:, :3])
     assert np.array_equal(encode_cache.codes_for(model, images, "set", print), made)
     assert model.encoded == 1200 and model.precision == "float32"

@@ -29,7 +29,7 @@ def test_text_is_read_generously(known):
 
 
 @pytest.mark.parametrize(
-    "word, told",
+    "word, message",
     [
         ("4", "There is no test image 4: they go from 0 to 3"),
         ("-1", "`-1` is not a keyframe"),
@@ -43,10 +43,10 @@ def test_text_is_read_generously(known):
         ("c9", "There is no class 9"),
     ],
 )
-def test_what_names_nothing_is_left_out_and_told(known, word, told):
+def test_what_names_nothing_is_left_out_and_named(known, word, message):
     found, (problem,) = keyframes.parse(f"1,{word},2", known)
     assert [str(each) for each in found] == ["1", "2"]
-    assert told in problem.replace("?", ".")
+    assert message in problem.replace("?", ".")
 
 
 def test_a_walk_has_at_most_six(known):

@@ -100,9 +100,9 @@ def test_folders_inside_a_zip_mean_nothing(saved):
     ids=range(17),
 )
 def test_hostile_files_get_one_sentence_and_leave_nothing(data, words):
-    with pytest.raises(CheckpointError, match=words) as told:
+    with pytest.raises(CheckpointError, match=words) as error:
         bundle.accept(data)
-    assert "\n" not in str(told.value) and runs.listing() == []
+    assert "\n" not in str(error.value) and runs.listing() == []
 
 
 def test_too_large_a_file_is_refused_unopened():

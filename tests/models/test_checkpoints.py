@@ -170,19 +170,19 @@ def test_the_script_in_the_exported_zip_loads_the_model(saved, tmp_path):
         for name in ("card.json", "model.safetensors", "load.py"):
             (tmp_path / name).write_bytes(archive.read(name))
     root = Path(__file__).resolve().parents[2]
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, tmp_path / "load.py"], capture_output=True, text=True, cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(root)},
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    assert "(8, 4) (8, 32, 32, 3)" in told.stdout
+    assert process.returncode == 0, process.stderr
+    assert "(8, 4) (8, 32, 32, 3)" in process.stdout
 
 
 def test_a_damaged_resume_state_never_shows_torchs_own_words(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"\x80\x02cos\nsystem\n.")
-    with pytest.raises(CheckpointError, match="resume state .* is damaged") as told:
+    with pytest.raises(CheckpointError, match="resume state .* is damaged") as error:
         checkpoints.load_state(tmp_path)
-    assert "weights_only" not in str(told.value)
+    assert "weights_only" not in str(error.value)
 
 
 def test_a_model_read_while_its_run_saves_is_never_called_damaged(tiny_weights, monkeypatch):

@@ -43,6 +43,6 @@ def test_a_shipped_model_is_measured_without_naming_a_set(monkeypatch, tmp_path,
     monkeypatch.chdir(tmp_path)  # no data folder, as after installation
     monkeypatch.delenv("CONVAE_CHECKPOINTS_DIR")
     assert cli.main(["evaluate", "cifar10-64", "--keep", "32", "--refinement-steps", "0"]) == 0
-    told = capsys.readouterr()
-    assert "20 test images of sample" in told.out and "First 32 values: " in told.out
-    assert "are not on this machine: `sample` is used" in told.err
+    printed = capsys.readouterr()
+    assert "20 test images of sample" in printed.out and "First 32 values: " in printed.out
+    assert "are not on this machine: `sample` is used" in printed.err

@@ -53,8 +53,10 @@ def test_a_run_whose_settings_are_damaged_says_so_and_can_be_deleted(damage, cap
     assert run.status().state == "killed" and runs.active() is None
     assert list(checkpoints.damaged()) == ["hurt"]
     assert cli.main(["list"]) == 0
-    told = capsys.readouterr()
-    assert "damaged" in told.out and "whole" in told.out and "Run hurt is damaged" in told.err
+    printed = capsys.readouterr()
+    assert (
+        "damaged" in printed.out and "whole" in printed.out and "Run hurt is damaged" in printed.err
+    )
     assert cli.main(["list", "--json"]) == 0
     states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
     assert states == {"hurt": "damaged", "whole": "killed"}

@@ -17,9 +17,9 @@ def test_a_training_on_50_000_images_stays_below_1_2_gb_beyond_torch(tmp_path):
     np.savez(tmp_path / "some.npz", train_images=images, test_images=images[:600])
     # by a small process of its own: one that the tests started would count what they hold
     asked = ["--data", f"npz:{tmp_path}/some.npz", "--only", "classic", "--seconds", "1"]
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", *asked],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    beyond = int(re.search(r"^classic +[\d,]+ +([\d,]+)$", told, re.M)[1].replace(",", ""))
+    beyond = int(re.search(r"^classic +[\d,]+ +([\d,]+)$", output, re.M)[1].replace(",", ""))
     assert 100 < beyond < 1_200 - 2 * CIFAR10_MB

@@ -1,4 +1,4 @@
-"""Ordered codes: prefixes, nested dropout, and the decoder that is told the length."""
+"""Ordered codes: prefixes, nested dropout, and the decoder that depends on the length."""
 
 import dataclasses
 import io

@@ -72,7 +72,7 @@ def test_a_loop_leads_back_to_the_first_keyframe():
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("12,99999", "There is no test image 99999"),
         ("x;y", "is not a keyframe"),
@@ -80,9 +80,9 @@ def test_a_loop_leads_back_to_the_first_keyframe():
         ("1,u3", "Your image 3 is not here"),
     ],
 )
-def test_an_address_that_does_not_fit_is_told_and_there_is_a_walk_all_the_same(text, told):
+def test_an_address_that_does_not_fit_is_named_and_there_is_a_walk_all_the_same(text, message):
     app = healthy(interpolate(frames=text))
-    assert told in app.info[0].value
+    assert message in app.info[0].value
     assert walked(app)["frames"] > 2
 
 

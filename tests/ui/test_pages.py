@@ -176,8 +176,8 @@ def test_uploads_are_shown_and_problems_are_sentences(tiny_checkpoint):
     assert not app.exception
     assert app.warning[0].value.startswith('"c.png" is not an image')
     assert "original, image 1" in shown(app)
-    told = [element.value for element in [*app.warning, *app.markdown, *app.caption]]
-    assert "a<b>" not in " ".join([*told, shown(app)])
+    texts = [element.value for element in [*app.warning, *app.markdown, *app.caption]]
+    assert "a<b>" not in " ".join([*texts, shown(app)])
     kept = app.session_state["uploads-set"]
     assert kept.images.shape == (1, 32, 32, 3)
 
