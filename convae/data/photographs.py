@@ -10,14 +10,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIZES = (32, 48, 64, 96, 128, 192)  # width of a crop in pixels, before it is scaled to 32
-CROPS_PER_SIZE = {"train": 100, "test": 40}  # at most, of each photograph
-STEP = 8  # pixels of the scaled photograph between places for crops
-MIN_CONTRAST = 24.0  # standard deviation of the channel with the highest contrast, of 255
-
-Progress = Callable[[int, int, str], None]
-
-
 # class name -> (package, file in it)
 FILES = {
     "astronaut": ("skimage", "data/astronaut.png"),
@@ -31,6 +23,12 @@ FILES = {
     "temple": ("sklearn", "datasets/images/china.jpg"),
     "tissue": ("skimage", "data/ihc.png"),
 }
+SIZES = (32, 48, 64, 96, 128, 192)  # width of a crop in pixels, before it is scaled to 32
+CROPS_PER_SIZE = {"train": 100, "test": 40}  # at most, of each photograph
+STEP = 8  # pixels of the scaled photograph between places for crops
+MIN_CONTRAST = 24.0  # standard deviation of the channel with the highest contrast, of 255
+
+Progress = Callable[[int, int, str], None]
 
 
 def photographs() -> dict[str, np.ndarray]:

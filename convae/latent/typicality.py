@@ -28,9 +28,7 @@ from convae.process_state import one_thread
 
 FOLDS = 5
 LEAST = 2 * FOLDS  # codes
-FEW = (
-    200  # codes: fewer are counted beside a percentile, which moves in steps of over half a percent
-)
+FEW = 200  # codes: with fewer a percentile moves in steps of over 0.5%, and their number is shown
 NAME = "Off-manifold percentile"
 SENTENCE = NAME + ": less typical than {}% of {}held-out real codes"
 UNKNOWN = f"{NAME}: too few real codes to tell"

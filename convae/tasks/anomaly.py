@@ -19,7 +19,7 @@ from convae.evaluation import metrics
 from convae.evaluation.pca import PCA, components_beside, fit_pca
 from convae.latent.neighbors import nearest_neighbors
 from convae.process_state import one_thread
-from convae.tasks.evidence import too_few
+from convae.tasks.evidence import is_close, too_few
 from convae.tasks.separation import Measured
 
 K = 5  # neighbors of a code
@@ -214,7 +214,7 @@ def verdict(measured: Mapping[str, Measured], normal: int, suspects: int) -> str
             f"{shown[model]:.1f}%."
         )
     error = 100 * max(measured[model].auroc_se, measured[baseline].auroc_se)
-    if abs(ahead) <= 2 * error:
+    if is_close(ahead, error):
         return (
             f"No winner: {names[model]}, AUROC {shown[model]:.1f}%, and the best baseline, "
             f"{names[baseline]}, {shown[baseline]:.1f}%, differ by less than two standard errors."

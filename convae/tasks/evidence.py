@@ -16,6 +16,11 @@ def standard_error(share: float, count: int) -> float:
     return float(np.sqrt(adjusted * (1 - adjusted) / (count + 2)))
 
 
+def is_close(difference: float, error: float) -> bool:
+    """Whether a difference of this standard error names no winner."""
+    return abs(difference) <= 2 * error
+
+
 def too_few(count: int, kind: str = "test") -> str:
     """A sentence where `count` images are too few to name a winner, else "". kind: of images."""
     if count >= FEWEST:

@@ -21,7 +21,7 @@ from convae.evaluation.pca import PCA, components_beside, pca_for
 from convae.latent import typicality
 from convae.latent.paths import path
 from convae.latent.priors import ByClass, Jitter, Prior, fit_gaussian, fit_gmm, fit_jitter
-from convae.tasks.evidence import FEWEST, standard_error
+from convae.tasks.evidence import FEWEST, is_close, standard_error
 from convae.tasks.merits import SPACE_DIM, Figures, figures_of_merit, nearest_training
 
 COUNT = 2_000  # samples that the figures of merit are measured on
@@ -236,7 +236,7 @@ def verdict(rows: Mapping[str, Figures], count: int) -> str:
     best, next_best = rows[first].coverage, rows[second].coverage
     # each real image is covered or not
     errors = (standard_error(share, count) for share in (best, next_best))
-    if best - next_best <= 2 * np.hypot(*errors):
+    if is_close(best - next_best, np.hypot(*errors)):
         return (
             f"No winner: the best prior of this model, {NAMES[own]}, covers "
             f"{rows[own].coverage:.1%} of the real images, the best baseline, {NAMES[other]}, "

@@ -22,7 +22,7 @@ from convae import cached_files, files
 from convae.codec import Codec
 from convae.data import ImageSet
 from convae.data.disk_cache import is_private
-from convae.evaluation.pca import PCA
+from convae.evaluation.pca import PCA, components_beside
 from convae.tasks import features
 from convae.tasks.features import PROBES, Classified, LabelPoint, Progress
 
@@ -129,7 +129,8 @@ def keys_of(space: str, checkpoint: Codec, train: ImageSet, test: ImageSet) -> d
     prints = train.fingerprint, test.fingerprint
     if any(map(is_private, prints)):
         return dict.fromkeys(PROBES, "")
-    dimension = min(checkpoint.config.latent_dim, train.real_dimension)
+    limits = train.real_dimension, len(train)
+    dimension = components_beside(checkpoint.config.latent_dim, *limits)
     source = {
         "codes": lambda: checkpoint.sha256,
         "pca": lambda: f"pca {dimension}",

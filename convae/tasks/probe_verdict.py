@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from convae.tasks.evidence import too_few
-from convae.tasks.features import PROBES, SPACES, Classified, Results
+from convae.tasks.evidence import is_close, too_few
+from convae.tasks.features import PROBES, SPACES, Classified, LabelPoint, Results
 
 
 def verdict(accuracies: Mapping[str, Mapping[str, Classified]], chance: float, count: int) -> str:
@@ -29,11 +29,12 @@ def _ranked(accuracies: Results, probe: str) -> list[str]:
 
 def _codes_win(accuracies: Results, probe: str) -> bool:
     first, second = (accuracies[name][probe] for name in _ranked(accuracies, probe)[:2])
-    return _ranked(accuracies, probe)[0] == "codes" and not _close(first, second)
+    return _ranked(accuracies, probe)[0] == "codes" and not close(first, second)
 
 
-def _close(one: Classified, other: Classified) -> bool:
-    return one.accuracy - other.accuracy <= 2 * np.hypot(one.error, other.error)
+def close(one: Classified | LabelPoint, other: Classified | LabelPoint) -> bool:
+    """Whether two accuracies differ by two standard errors at most."""
+    return is_close(one.accuracy - other.accuracy, np.hypot(one.error, other.error))
 
 
 def _winner(accuracies: Results, probe: str, chance: float) -> str:
@@ -50,6 +51,6 @@ def _winner(accuracies: Results, probe: str, chance: float) -> str:
     else:
         rival, winner, wins = codes, "a baseline", "wins"
         scores = f"{SPACES[ranked[0]]} {best.accuracy:.1%}, the codes {codes.accuracy:.1%}"
-    if _close(best, rival):
+    if close(best, rival):
         return f"{title}: no winner, a difference below two standard errors: {scores}."
     return f"{title}: {winner} {wins}: {scores}."

@@ -187,10 +187,10 @@ def _training_now() -> None:
     status = run.status()
     share = min(status.step / status.steps, 1.0) if status.steps else 0.0
     with st.container(key="training", gap="small"):
-        paused = status.state == "paused"
-        label = f"{plain(run.id)}: {'paused at ' if paused else ''}{share:.0%}"
-        icon = ":material/pause:" if paused else ":material/progress_activity:"
-        link(TRAIN, label if paused else f"{label} trained", icon, width="stretch")
+        words, icon = f"{share:.0%} trained", ":material/progress_activity:"
+        if status.state == "paused":
+            words, icon = f"paused at {share:.0%}", ":material/pause:"
+        link(TRAIN, f"{plain(run.id)}: {words}", icon, width="stretch")
         st.progress(share)
 
 

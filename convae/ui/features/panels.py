@@ -1,9 +1,10 @@
 """The parts of the Features page about classification: accuracy, fewer labels, confusion."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from convae import plots
 from convae.csv_export import to_csv
@@ -11,6 +12,7 @@ from convae.evaluation.pca import fewer_components
 from convae.tasks import features, probe_verdict
 from convae.tasks.evidence import too_few
 from convae.tasks.features import PROBES, SPACES, TITLES, LabelPoint
+from convae.tasks.probe_results import Found
 from convae.ui import charts, frame, glossary, pickers
 from convae.ui.escape import plain, sentence
 from convae.ui.features import probing
@@ -40,24 +42,17 @@ def pick_part() -> str:
 def accuracy(setting: Setting, count: int) -> None:
     """The accuracy of both probes in all spaces, and the best space in a sentence."""
     chance = features.chance_level(setting.test.labels)
-    heading, bar, chart = st.empty(), st.container(), st.empty()
 
-    def draw(results: probing.Results, key: str | None = None) -> None:
+    def chart(results: probing.Results) -> charts.Finished:
         values = {
             TITLES[name]: {PROBES[probe]: result[:2] for probe, result in row.items()}
             for name, row in results.items()
         }
-        chart.plotly_chart(charts.figure(plots.accuracies, values, chance), key=key)
+        return charts.figure(plots.accuracies, values, chance)
 
-    def draw_part(results: probing.Results) -> None:
-        if len(results) < len(SPACES):
-            heading.markdown(_so_far(results))
-            draw(results)
-
-    with bar:
-        results = probing.results_of(setting, draw_part)
+    compute = partial(probing.results_of, setting)
+    heading, results = _drawn_as_computed(chart, compute, "features-accuracies")
     heading.markdown(f"**{sentence(probe_verdict.verdict(results, chance, len(setting.test)))}**")
-    draw(results, "features-accuracies")
     rows = [
         {"Features": SPACES[name]}
         | {
@@ -96,8 +91,23 @@ def accuracy(setting: Setting, count: int) -> None:
         st.code(command, language="bash", wrap_lines=True)
 
 
-def _so_far(spaces: Iterable[str]) -> str:
-    return f"Computed so far: {', '.join(SPACES[name] for name in spaces)}."
+def _drawn_as_computed(
+    chart: Callable[[dict], charts.Finished], compute: Callable[[Found], dict], key: str
+) -> tuple[DeltaGenerator, dict]:
+    """The chart of results by space, drawn anew for each space until all are there; returns the
+    place above it, which says meanwhile what is there, and the results."""
+    heading, bar, place = st.empty(), st.container(), st.empty()
+
+    def draw_part(results: dict) -> None:
+        if len(results) < len(SPACES):
+            done = ", ".join(SPACES[name] for name in results)
+            heading.markdown(f"Computed so far: {done}.")
+            place.plotly_chart(chart(results))
+
+    with bar:
+        results = compute(draw_part)
+    place.plotly_chart(chart(results), key=key)
+    return heading, results
 
 
 def measured_on(setting: Setting) -> str:
@@ -125,21 +135,14 @@ def fewer_labels(setting: Setting) -> None:
     """Accuracy over the number of labels, with one probe."""
     probing.check(setting)
     probe, chance = _pick_probe(), features.chance_level(setting.test.labels)
-    heading, bar, chart = st.empty(), st.container(), st.empty()
 
-    def draw(curves: dict[str, list[LabelPoint]], key: str | None = None) -> None:
+    def chart(curves: Mapping[str, Sequence[LabelPoint]]) -> charts.Finished:
         named = {TITLES[name]: points for name, points in curves.items()}
-        chart.plotly_chart(charts.figure(plots.label_curves, named, chance), key=key)
+        return charts.figure(plots.label_curves, named, chance)
 
-    def draw_part(curves: dict[str, list[LabelPoint]]) -> None:
-        if len(curves) < len(SPACES):
-            heading.markdown(_so_far(curves))
-            draw(curves)
-
-    with bar:
-        curves = probing.curves_of(setting, probe, draw_part)
+    compute = partial(probing.curves_of, setting, probe)
+    heading, curves = _drawn_as_computed(chart, compute, "features-curves")
     heading.empty()
-    draw(curves, "features-curves")
     st.markdown(sentence(_fewest(curves, len(setting.test))))
     glossary.caption(
         "Labels: the total over all classes, as evenly divided among the classes as possible. Mean "
@@ -164,7 +167,7 @@ def _fewest(curves: Mapping[str, Sequence[LabelPoint]], count: int) -> str:
         text += f"{point.accuracy:.0%}"
         if best != "codes":
             text += f"; {SPACES['codes']}: {codes.accuracy:.0%}"
-            if point.accuracy - codes.accuracy <= 2 * np.hypot(point.error, codes.error):
+            if probe_verdict.close(point, codes):
                 text += ", a difference below two standard errors"
         parts.append(text + ".")
     return " ".join(dict.fromkeys(parts))
