@@ -32,6 +32,12 @@ class ModelConfig:
         "Channels at full resolution; deeper layers have two to four times as many.",
         low=8, high=128, unit="channels",
     )  # fmt: skip
+    encoder_channels: int = setting(
+        0,
+        "Channels of the encoder, where they differ from those of the decoder; 0: the same. A wide "
+        "encoder costs little at inference, a wide decoder slows down refinement.",
+        low=0, high=128, unit="channels",
+    )  # fmt: skip
     refinement_steps: int = setting(
         0,
         "Refinement steps at inference: conjugate-gradient steps on the code that lower the "
@@ -58,11 +64,12 @@ class ModelConfig:
                 "`variational` needs the architecture residual or strided: the codes of classic "
                 "are never negative, so they cannot follow a normal distribution."
             )
-        if self.base_channels % 8:
-            raise ConfigError(
-                f"`base_channels` (={self.base_channels}) must be a multiple of 8, "
-                "which processors multiply efficiently."
-            )
+        for name in ("base_channels", "encoder_channels"):
+            if getattr(self, name) % 8:
+                raise ConfigError(
+                    f"`{name}` (={getattr(self, name)}) must be a multiple of 8, "
+                    "which processors multiply efficiently."
+                )
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,8 @@ class TrainConfig:
     model: ModelConfig = ModelConfig()
     init_from: str = setting(
         "",
-        "Start from the weights of this checkpoint (a name or a folder); empty: from scratch.",
+        "Start from the weights of this checkpoint (a name or a folder); empty: from scratch. A "
+        "residual model may have another latent dimension: its linear code then starts as PCA.",
     )
     epochs: int = setting(
         10, "Passes over the training images.", low=1, high=10_000, unit="epochs", advanced=False

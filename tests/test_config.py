@@ -33,6 +33,7 @@ def test_unknown_settings_are_refused_by_name():
         ({"learning_rate": float("nan")}, r"`learning_rate` \(=nan\) must be a finite number"),
         ({"architecture": "vae"}, "must be one of: residual, strided, classic"),
         ({"base_channels": 12}, r"`base_channels` \(=12\) must be a multiple of 8"),
+        ({"encoder_channels": 12}, r"`encoder_channels` \(=12\) must be a multiple of 8"),
         ({"spec": ""}, "`spec` is empty"),
         ({"epochs": 10**5000}, "number of thousands of digits"),
         ({"loss": "x" * 5000}, r"\(='xxxxxxxxxxxx...xxxxxxxxxxxxx'\) must be one of"),

@@ -1,4 +1,7 @@
-"""The three architectures. Readable top to bottom; one line per resolution."""
+"""The three architectures. Readable top to bottom; one line per resolution.
+
+c: channels of the decoder at full resolution, e: of the encoder, d: latent dimension.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -26,7 +29,7 @@ def up(before: int, after: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
 
 
-def classic(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
+def classic(c: int, d: int, e: int) -> tuple[nn.Sequential, nn.Sequential]:
     """1,385,731 trainable parameters at base_channels 32, latent_dim 256; ends in logits."""
 
     def block(before: int, after: int) -> list[nn.Module]:
@@ -38,10 +41,10 @@ def classic(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
         ]
 
     encoder = nn.Sequential(
-        *block(3, c), nn.MaxPool2d(2),  # 32 -> 16
-        *block(c, 2 * c), nn.MaxPool2d(2),  # 16 -> 8
-        *block(2 * c, 4 * c), nn.MaxPool2d(2),  # 8 -> 4
-        nn.Flatten(), nn.Linear(64 * c, d), nn.ReLU(),
+        *block(3, e), nn.MaxPool2d(2),  # 32 -> 16
+        *block(e, 2 * e), nn.MaxPool2d(2),  # 16 -> 8
+        *block(2 * e, 4 * e), nn.MaxPool2d(2),  # 8 -> 4
+        nn.Flatten(), nn.Linear(64 * e, d), nn.ReLU(),
     )  # fmt: skip
     decoder = nn.Sequential(
         nn.Linear(d, 64 * c), nn.ReLU(), nn.Unflatten(1, (4 * c, 4, 4)),
@@ -57,14 +60,14 @@ def classic(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
     return encoder, decoder
 
 
-def strided(c: int, d: int) -> tuple[nn.Sequential, nn.Sequential]:
+def strided(c: int, d: int, e: int) -> tuple[nn.Sequential, nn.Sequential]:
     """468,227 parameters at base_channels 32, latent_dim 128 (UvA Deep Learning tutorial 9)."""
     gelu = nn.GELU
     encoder = nn.Sequential(
-        conv(3, c, stride=2), gelu(), conv(c, c), gelu(),  # 32 -> 16
-        conv(c, 2 * c, stride=2), gelu(), conv(2 * c, 2 * c), gelu(),  # 16 -> 8
-        conv(2 * c, 2 * c, stride=2), gelu(),  # 8 -> 4
-        nn.Flatten(), nn.Linear(32 * c, d),
+        conv(3, e, stride=2), gelu(), conv(e, e), gelu(),  # 32 -> 16
+        conv(e, 2 * e, stride=2), gelu(), conv(2 * e, 2 * e), gelu(),  # 16 -> 8
+        conv(2 * e, 2 * e, stride=2), gelu(),  # 8 -> 4
+        nn.Flatten(), nn.Linear(32 * e, d),
     )  # fmt: skip
     decoder = nn.Sequential(
         nn.Linear(d, 32 * c), gelu(), nn.Unflatten(1, (2 * c, 4, 4)),
@@ -154,10 +157,10 @@ class RepairedProjection(nn.Module):
         return y + self.refiner(y, basis)
 
 
-def residual(c: int, d: int, conditioned: bool = False) -> tuple[nn.Module, nn.Module]:
+def residual(c: int, d: int, e: int, conditioned: bool = False) -> tuple[nn.Module, nn.Module]:
     """A linear code between two image-to-image networks, see `autoencoder`. conditioned: the
     decoder is conditioned on the code length."""
-    encoder, decoder = PreparedProjection(c, d), RepairedProjection(c, d, conditioned)
+    encoder, decoder = PreparedProjection(e, d), RepairedProjection(c, d, conditioned)
     if encoder.linear.weight.is_meta:
         return encoder, decoder
     directions = torch.linalg.qr(torch.randn(VALUES, d, dtype=torch.float64))[0].float()
@@ -208,7 +211,8 @@ def halves(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
     """The encoder and the decoder of these settings, with their first weights."""
     make = ARCHITECTURES[config.architecture]
     extra = (True,) if is_conditioned(config) else ()
-    return make(config.base_channels, config.latent_dim, *extra)
+    channels = config.base_channels
+    return make(channels, config.latent_dim, config.encoder_channels or channels, *extra)
 
 
 @lru_cache(maxsize=256)

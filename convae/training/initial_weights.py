@@ -16,13 +16,18 @@ from convae.training import nested_dropout
 
 def initialize(model: ConvAutoencoder, config: TrainConfig, training: ImageSet) -> None:
     """Give a new model its first weights: those of `init_from`, or for `residual` the PCA of the
-    images it is trained on. Other architectures keep their random weights."""
-    if config.init_from:
-        start_from(model, checkpoints.load(config.init_from))
-    elif config.model.architecture == "residual":
+    images it is trained on. Other architectures keep their random weights.
+
+    From a `residual` model of another latent dimension the two networks are taken; the linear code
+    starts as PCA."""
+    source = checkpoints.load(config.init_from) if config.init_from else None
+    same_code = source is not None and source.config.latent_dim == model.config.latent_dim
+    if config.model.architecture == "residual" and not same_code:
         pca = pca_for(training)
         error = squared_errors(pca, training.images, config.model.latent_dim)[-1]
         model.start_from_pca(pca.mean, pca.components, pca.variances, error)
+    if source is not None:
+        start_from(model, source)
 
 
 def length_weights(config: TrainConfig, training: ImageSet) -> Tensor | None:
@@ -38,10 +43,15 @@ def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
     """Give a model the weights of a checkpoint of the same kind; ConvaeError for another one.
 
     A model with nested dropout may start from one without it: the weights that condition its
-    decoder on the code length then stay zero, so that it starts as the same model.
+    decoder on the code length then stay zero, so that it starts as the same model. A `residual`
+    model may start from one of another latent dimension, whose linear code is then left out.
     """
     given, wanted = asdict(source.config), asdict(model.config)
+    for settings in (given, wanted):
+        settings["encoder_channels"] = settings["encoder_channels"] or settings["base_channels"]
     free = {"refinement_steps"} | ({"nested_dropout"} if wanted["nested_dropout"] else set())
+    if wanted["architecture"] == "residual" and not wanted["variational"]:
+        free.add("latent_dim")
     for name in wanted:
         if name not in free and given[name] != wanted[name]:
             raise ConvaeError(
@@ -50,6 +60,10 @@ def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
                 "model."
             )
     weights = source.model.state_dict()
+    if given["latent_dim"] != wanted["latent_dim"]:
+        networks = {name: value for name, value in weights.items() if ".refiner." in name}
+        model.load_state_dict(model.state_dict() | networks)
+        return
     if "code_mean" in weights:
         model.code_mean = torch.zeros(model.config.latent_dim)
     new = {"code_mean", "decoder.refiner.by_length"} if wanted["nested_dropout"] else set()

@@ -106,6 +106,22 @@ def test_parameters_are_counted_without_making_the_model(architecture, options):
     assert count_parameters(config) == ConvAutoencoder(config).parameter_count
 
 
+@pytest.mark.parametrize("architecture", ["classic", "strided", "residual"])
+def test_the_encoder_may_have_other_channels_than_the_decoder(architecture):
+    def sizes(**channels):
+        config = ModelConfig(architecture, 12, **channels)
+        model = ConvAutoencoder(config).eval()
+        assert count_parameters(config) == model.parameter_count
+        assert model.reconstruct(images(2)).shape == (2, 32, 32, 3)
+        halves = (model.encoder, model.decoder)
+        return [sum(p.numel() for p in half.parameters()) for half in halves]
+
+    narrow, wide = sizes(base_channels=8), sizes(base_channels=16)
+    assert sizes(base_channels=8, encoder_channels=16) == [wide[0], narrow[1]]
+    assert sizes(base_channels=16, encoder_channels=8) == [narrow[0], wide[1]]
+    assert sizes(base_channels=16, encoder_channels=16) == wide
+
+
 def test_layers_tell_half_kind_shape_and_parameters():
     model = ConvAutoencoder(ModelConfig("strided", 12, base_channels=8)).eval()
     layers = model.layers(images(1)[0])

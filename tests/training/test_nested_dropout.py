@@ -269,8 +269,8 @@ def test_a_checkpoint_starts_an_ordered_one_and_evaluate_tells_each_length(tiny_
     ("options", "said"),
     [
         (
-            ["--latent-dim", "4"],
-            "holds a model with latent_dim 8, but 4 is wanted: set latent_dim to 8",
+            ["--base-channels", "16"],
+            "holds a model with base_channels 8, but 16 is wanted: set base_channels to 8",
         ),
         (["--no-nested-dropout"], "with nested_dropout True, but False is wanted"),
         (["--variational"], "with variational False, but True is wanted"),

@@ -25,6 +25,7 @@ LABELS = {
     "limit": "Image limit",
     "latent_dim": "Latent dimension",
     "base_channels": "Channels",
+    "encoder_channels": "Encoder channels",
     "refinement_steps": "Refinement steps",
     "init_from": "Initial weights",
     "time_budget_s": "Time budget",
@@ -199,7 +200,7 @@ def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
     if isinstance(f.default, bool):
         return place.toggle(label, **arguments)
     if isinstance(f.default, int):
-        step = 8 if f.name == "base_channels" else 1
+        step = 8 if meta["unit"] == "channels" else 1
         return place.number_input(label, meta["low"], meta["high"], step=step, **arguments)
     small = f.name == "learning_rate"
     return place.number_input(
