@@ -3,7 +3,8 @@ training images themselves are absent.
 
 The file has 1,024 components and the codes of 500 training images; decoded, these give the range of
 each value for quantization. The first 256 components are float16, the others, which have 4% of the
-variance, int8 with a scale for each: that saves 2.8 MB and costs 0.002 dB with 512 components, 0.02 dB with all.
+variance, int8 with a scale for each: that saves 2.8 MB and costs 0.002 dB with 512 components and
+0.02 dB with all of them.
 """
 
 import functools
