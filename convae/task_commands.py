@@ -149,16 +149,14 @@ def generate(asked: argparse.Namespace, command: str) -> int:
 def probe(asked: argparse.Namespace, command: str) -> int:
     """The accuracy of every probe in every space; see `tasks.features`."""
     from convae.evaluation.pca import pca_for
-    from convae.tasks import features, probe_verdict
+    from convae.tasks import features, probe_results, probe_verdict
 
     checkpoint = _encoder(asked.checkpoint)
     bars = Bars(asked.json)
     spec = image_set(asked, checkpoint)
     train = data.load(spec, "train", bars).sample(_limit(asked))
     test = data.load(spec, "test", bars).sample(features.TESTED)
-    features.check_labels(train.labels, test.labels)
-    encoders = features.encoders(checkpoint, lambda: pca_for(train), bars, train.real_dimension)
-    results = features.probe_all(encoders, train, test, bars)
+    results = probe_results.probe_all(checkpoint, lambda: pca_for(train), train, test, bars)
     bars.close()
     if asked.json:
         print(json.dumps({

@@ -89,7 +89,7 @@ def test_a_model_that_starts_from_another_says_so(tiny_data, capsys):
     assert abs(gain) < 0.05  # it began where the other ended
     careful = [*more, "--refinement-steps", "1", "--name", "d"]
     assert cli.main(["train", "--data", tiny_data, *careful]) == 0
-    wrong = [*more[:-1], "--latent-dim", "5", "--name", "c"]
+    wrong = [*more, "--base-channels", "16", "--name", "c"]
     assert cli.main(["train", "--data", tiny_data, *wrong]) == 1
     assert "holds" in capsys.readouterr().err
 

@@ -161,24 +161,6 @@ def scored(predicted: np.ndarray, tested: np.ndarray) -> Classified:
     return Classified(accuracy, standard_error(accuracy, len(tested)), predicted)
 
 
-def probe_all(
-    spaces: Mapping[str, Encode],
-    train: ImageSet,
-    test: ImageSet,
-    progress: Progress,
-) -> dict[str, dict[str, Classified]]:
-    """Every probe in every space: space -> probe -> result. spaces: see `encoders`. DataError where
-    there is nothing to classify."""
-    check_labels(train.labels, test.labels)
-    results: dict[str, dict[str, Classified]] = {}
-    for place, (name, encode) in enumerate(spaces.items()):
-        points, results[name] = space(encode, train, test), {}
-        for number, probe in enumerate(PROBES):
-            progress(len(PROBES) * place + number, len(PROBES) * len(spaces), "fitting the probes")
-            results[name][probe] = classify(probe, points, train.labels, test.labels)
-    return results
-
-
 def confusion(tested: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Test images of each class (rows) by the class they were given (columns): int (C, C)."""
     return np.bincount(tested * classes + predicted, minlength=classes**2).reshape(classes, -1)

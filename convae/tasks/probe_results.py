@@ -20,6 +20,7 @@ import numpy as np
 
 from convae import cached_files, files
 from convae.codec import Codec
+from convae.config import ModelConfig
 from convae.data import ImageSet
 from convae.data.disk_cache import is_private
 from convae.evaluation.pca import PCA, components_beside
@@ -43,11 +44,12 @@ def probe_all(
     progress: Progress,
     found: Found = lambda results: None,
 ) -> dict[str, dict[str, Classified]]:
-    """`features.probe_all`, with predictions from disk where there are some.
+    """Every probe in every space: space -> probe -> result, with predictions from disk where there
+    are some.
 
-    fit: gives the PCA of the training images, called only if it is needed. found: called with the
-    results so far after each space that had to be computed. DataError where there is nothing to
-    classify.
+    checkpoint: of the encoder alone. fit: gives the PCA of the training images, called only if it
+    is needed. found: called with the results so far after each space that had to be computed.
+    DataError where there is nothing to classify.
     """
     features.check_labels(train.labels, test.labels)
     results: dict[str, dict[str, Classified]] = {}
@@ -135,7 +137,7 @@ def keys_of(space: str, checkpoint: Codec, train: ImageSet, test: ImageSet) -> d
         "codes": lambda: checkpoint.sha256,
         "pca": lambda: f"pca {dimension}",
         # not its weights: their last digit may depend on the processor
-        "random_encoder": lambda: str(asdict(replace(checkpoint.config, refinement_steps=0))),
+        "random_encoder": lambda: str(_changed(replace(checkpoint.config, refinement_steps=0))),
         "pixels": lambda: "pixels",
     }[space]()
     return {
@@ -144,6 +146,12 @@ def keys_of(space: str, checkpoint: Codec, train: ImageSet, test: ImageSet) -> d
         ).hexdigest()[:24]
         for probe in PROBES
     }
+
+
+def _changed(config: ModelConfig) -> dict[str, object]:
+    """The settings that differ from their defaults: a setting that is new leaves them the same."""
+    plain = asdict(ModelConfig())
+    return {name: value for name, value in asdict(config).items() if value != plain[name]}
 
 
 def read(key: str, count: int, classes: int) -> np.ndarray | None:

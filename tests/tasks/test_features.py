@@ -190,19 +190,6 @@ def test_pca_has_no_more_components_than_an_image_has_values(tiny_checkpoint, sp
     assert points["codes"].shape == (len(splits[1]), 8)
 
 
-def test_every_probe_is_fitted_in_every_space(tiny_checkpoint, splits, pca_of_waves):
-    steps = []
-    found = features.encoders(checkpoints.load("tiny"), lambda: pca_of_waves, lambda *step: None)
-    results = features.probe_all(found, *splits, lambda *step: steps.append(step))
-    assert {name: list(row) for name, row in results.items()} == {
-        name: list(features.PROBES) for name in features.SPACES
-    }
-    assert [step[0] for step in steps] == list(range(8)) and {step[1] for step in steps} == {8}
-    pixels = features.space(found["pixels"], *splits)
-    alone = features.classify("logistic", pixels, splits[0].labels, splits[1].labels)
-    assert results["pixels"]["logistic"].accuracy == alone.accuracy > 0.8
-
-
 # --- dimensionality
 
 

@@ -38,23 +38,38 @@ def files():
     return sorted((cached_files.folder() / "probes").glob("*.npy"))
 
 
+def test_every_probe_is_fitted_in_every_space(problem, pca_of_waves):
+    model, train, test = problem
+    steps = []
+    results = probe_results.probe_all(
+        model, lambda: pca_of_waves, train, test, lambda *step: steps.append(step)
+    )
+    assert {name: list(row) for name, row in results.items()} == dict.fromkeys(SPACES, [*PROBES])
+    fitting = [step for step in steps if step[2].startswith("fitting")]
+    assert [step[0] for step in fitting] == list(range(8)) and {step[1] for step in fitting} == {8}
+    encoders = features.encoders(model, lambda: pca_of_waves, silent, train.real_dimension)
+    for name, encode in encoders.items():
+        points = features.space(encode, train, test)
+        for probe, result in results[name].items():
+            alone = features.classify(probe, points, train.labels, test.labels)
+            assert alone[:2] == result[:2]
+            np.testing.assert_array_equal(alone.predicted, result.predicted)
+    assert results["pixels"]["logistic"].accuracy > 0.8
+
+
 def test_the_second_time_nothing_is_computed(problem, pca_of_waves, monkeypatch):
     model, train, test = problem
-    fresh = features.probe_all(
-        features.encoders(model, lambda: pca_of_waves, silent), train, test, silent
-    )
     first = probe_results.probe_all(model, lambda: pca_of_waves, train, test, silent)
     assert len(files()) == len(PROBES) * len(SPACES)
     monkeypatch.setattr(features, "predict", lambda *_: pytest.fail("computed again"))
     found = []
     again = probe_results.probe_all(model, no_fit, train, test, silent, found.append)
     assert found == []
-    for name, row in fresh.items():
+    for name, row in first.items():
         for probe, result in row.items():
-            for other in (first, again):
-                assert other[name][probe][:2] == result[:2]
-                assert other[name][probe].predicted.dtype == np.int64
-                np.testing.assert_array_equal(other[name][probe].predicted, result.predicted)
+            assert again[name][probe][:2] == result[:2]
+            assert again[name][probe].predicted.dtype == np.int64
+            np.testing.assert_array_equal(again[name][probe].predicted, result.predicted)
 
 
 def test_results_come_space_by_space_while_they_are_computed(problem, pca_of_waves):
@@ -187,10 +202,9 @@ def test_shipped_predictions_are_those_of_the_probes(built_in, monkeypatch):
     model = checkpoints.load(str(SHIPPED / "cifar10-64")).with_refinement_steps(0)
     train, test = built_in["digits"]
     encoders = features.encoders(model, no_fit, silent)
-    spaces = {name: encoders[name] for name in ("codes", "random_encoder")}
-    computed = features.probe_all(spaces, train, test, silent)
     monkeypatch.setenv("CONVAE_CHECKPOINTS_DIR", str(SHIPPED))
-    for name in spaces:
+    for name in ("codes", "random_encoder"):
+        points = features.space(encoders[name], train, test)
         for probe, key in probe_results.keys_of(name, model, train, test).items():
             shipped = probe_results.read(key, len(test), 10)
-            assert (shipped == computed[name][probe].predicted).mean() > 0.99
+            assert (shipped == features.predict(probe, points, train.labels)).mean() > 0.99
