@@ -1,8 +1,9 @@
 """The layout of a folder of images: which split and class each file belongs to.
 
 Layouts: `train/<class>/*` with an optional `test/` (or `val/`); `<class>/*`; or all images in one
-place. Where there is no test split, a tenth of the files (10,000 at most) is held out as one: those
-whose names come first in the order of their hashes, so that the choice does not change with time.
+place. Where there is no test split, a tenth of the files (10,000 at most) is held out as one, of
+each class in proportion to its size: those whose names come first in the order of their hashes, so
+that the choice does not depend on the order in which they are read.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ def arrange(names: list[str]) -> tuple[dict[str, tuple[str, str]], tuple[str, ..
             if len(rest) > 1 and rest[0] in as_split
         }
     if "test" not in {split for split, _ in placed.values()}:
-        held_out = _hold_out(list(placed))
+        held_out = _hold_out({name: kind for name, (_, kind) in placed.items()})
         placed = {
             name: ("test" if name in held_out else "train", kind)
             for name, (_, kind) in placed.items()
@@ -47,9 +48,20 @@ def _has_wrapper(all_parts: Collection[Sequence[str]]) -> bool:
     )
 
 
-def _hold_out(names: list[str]) -> set[str]:
-    count = min(HOLD_OUT_MOST, max(1, round(len(names) * HOLD_OUT_SHARE)))
-    return set(sorted(names, key=order_key)[:count]) if len(names) > 1 else set()
+def _hold_out(kinds: dict[str, str]) -> set[str]:
+    """The names of the files that are held out, from name -> class."""
+    if len(kinds) < 2:
+        return set()
+    classes: dict[str, list[str]] = {}
+    for name in sorted(kinds, key=order_key):
+        classes.setdefault(kinds[name], []).append(name)
+    share = {  # of its class that comes before the middle of this file
+        name: (rank + 0.5) / len(names)
+        for names in classes.values()
+        for rank, name in enumerate(names)
+    }
+    count = min(HOLD_OUT_MOST, max(1, round(len(kinds) * HOLD_OUT_SHARE)))
+    return set(sorted(share, key=lambda name: (share[name], order_key(name)))[:count])
 
 
 def order_key(name: str) -> bytes:

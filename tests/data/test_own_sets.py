@@ -24,6 +24,13 @@ def test_class_folders_give_labels_and_a_tenth_is_held_out():
     assert result.is_test.sum() == 4 and np.array_equal(result.is_test, some().is_test)
 
 
+def test_each_class_is_held_out_in_proportion():
+    sizes = {"few": 10, "many": 300, "some": 60}
+    names = [f"{kind}/{n}.png" for kind, size in sizes.items() for n in range(size)]
+    result = own_sets.arranged(images(len(names)), names)
+    assert np.bincount(result.labels[result.is_test]).tolist() == [1, 30, 6]
+
+
 def test_train_and_test_folders_are_the_splits_and_the_rest_is_named():
     names = ["train/a/1.png", "train/b/2.png", "test/a/3.png", "other/4.png"]
     result = own_sets.arranged(images(4), names)
