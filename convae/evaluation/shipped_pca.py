@@ -2,9 +2,9 @@
 training images themselves are absent.
 
 The file has 1,024 components and the codes of 500 training images; decoded, these give the range of
-each value for quantization. The first 256 components are float16, the others, which have 4% of the
-variance, int8 with a scale for each: that saves 2.8 MB and costs 0.002 dB with 512 components and
-0.02 dB with all of them.
+each value for quantization. The first 128 components are float16. The others, which have 8% of the
+variance, and the codes are int8 with a scale for each row: 3.7 MB instead of 7.3, and PSNRs change
+by less than 0.003 dB up to 512 components and by 0.02 dB with all of them.
 """
 
 import functools
@@ -20,7 +20,7 @@ from convae.evaluation.pca import PCA, pca_for
 
 FILE = "cifar10-pca.npz"
 COMPONENTS = 1024
-EXACT = 256  # components that are float16
+EXACT = 128  # components that are float16
 REFERENCE = 500  # training images whose codes are in the file
 
 
@@ -49,21 +49,24 @@ def write(train: ImageSet) -> Path:
     """Fit PCA to `train` and write the file; returns its path."""
     pca = pca_for(train, COMPONENTS)
     codes = pca.encode(train.sample(REFERENCE).images, len(pca.components))
-    small = pca.components[EXACT:]
-    scale = np.abs(small).max(axis=1, keepdims=True, initial=1e-6) / 127
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
         mean=pca.mean,
         components=pca.components[:EXACT].astype(np.float16),
-        small_components=np.rint(small / scale).astype(np.int8),
-        scale=scale,
         variances=pca.variances,
         fitted_on=pca.fitted_on,
-        reference=codes.astype(np.float16),
+        **_as_int8("small_components", pca.components[EXACT:]),
+        **_as_int8("reference", codes.T),
     )
     files.write_atomically(path(), buffer.getvalue())
     return path()
+
+
+def _as_int8(name: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows (N, D) as int8 and the scale (N, 1) that restores them."""
+    scale = np.abs(rows).max(axis=1, keepdims=True, initial=1e-6) / 127
+    return {name: np.rint(rows / scale).astype(np.int8), f"{name}_scale": scale.astype(np.float32)}
 
 
 def pca_of(image_set: ImageSet) -> PCA | None:
@@ -76,20 +79,22 @@ def pca_of(image_set: ImageSet) -> PCA | None:
 
 @functools.lru_cache(maxsize=1)
 def _load(file: Path) -> tuple[ImageSet, PCA] | None:
-    names = (*PCA._fields, "small_components", "scale", "reference")
-    if (arrays := files.read_npz(file, *names)) is None:
+    small = ("small_components", "small_components_scale", "reference", "reference_scale")
+    if (arrays := files.read_npz(file, *PCA._fields, *small)) is None:
         return None
-    mean, exact, variances, fitted_on, small, scale, reference = arrays
+    mean, exact, variances, fitted_on, rest, rest_scale, reference, reference_scale = arrays
     count = variances.size
-    if (mean.shape, exact.shape[1:], small.shape, scale.shape, fitted_on.shape) != (
-        (3072,), (3072,), (count - len(exact), 3072), (len(small), 1), (),
+    if (mean.shape, exact.shape[1:], rest.shape, fitted_on.shape) != (
+        (3072,), (3072,), (count - len(exact), 3072), (),
     ):  # fmt: skip
         return None
-    if reference.ndim != 2 or reference.shape[1] != count:
+    if reference.ndim != 2 or len(reference) != count:
         return None
-    components = np.concatenate([exact.astype(np.float32), small * scale])
+    if (rest_scale.shape, reference_scale.shape) != ((len(rest), 1), (count, 1)):
+        return None
+    components = np.concatenate([exact.astype(np.float32), rest * rest_scale])
     pca = PCA(mean, components, variances, int(fitted_on))
-    images = pca.decode(reference.astype(np.float32))
+    images = pca.decode((reference * reference_scale).T)
     images.flags.writeable = False
     labels = np.zeros(len(images), np.int64)
     digest = hashlib.sha256(components.tobytes()).hexdigest()[:20]
