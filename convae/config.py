@@ -168,6 +168,12 @@ class TrainConfig:
     flip: bool = setting(
         True, "Random horizontal flip: half of the images of each batch are mirrored."
     )
+    shift: int = setting(
+        0,
+        "Random shift: each image moves by up to this many pixels in each direction, its edges "
+        "mirrored (usual 4). Against overfitting in long trainings.",
+        low=0, high=16, unit="pixels",
+    )  # fmt: skip
     noise_std: float = setting(
         0.0,
         "Standard deviation of the noise added to the input (a denoising autoencoder), as a "
@@ -192,7 +198,7 @@ class TrainConfig:
     )  # fmt: skip
     seed: int = setting(
         0,
-        "Random seed of the initial weights, the order of images, flips and noise.",
+        "Random seed of the initial weights, the order of images, flips, shifts and noise.",
         low=0,
         high=2**31 - 1,
     )

@@ -6,7 +6,7 @@ initial_weights   first weights: a checkpoint's, or PCA
 trainer           model, optimizer and counters: one step, one epoch, the whole state
 loop              the training loop, a generator of reports
 reports           what the loop reports (EpochRecord, Progress, Event, Ended) and Requests
-batches           what is drawn for each step: order, flips, noise, code lengths
+batches           what is drawn for each step: order, flips, shifts, noise, code lengths
 objective         the loss of a batch
 validation        loss and PSNR on the validation images
 schedule          the learning rate over a run

@@ -1,4 +1,5 @@
-"""The training images on the device, and what is drawn for each step: order, flips, noise."""
+"""The training images on the device, and what is drawn for each step: order, flips, shifts,
+noise."""
 
 import torch
 from torch import Tensor
@@ -27,10 +28,26 @@ def shared_batch_size(config: TrainConfig, images: int) -> int:
     return size
 
 
+def shifted(x: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Images (B, H, W, C), each moved by -most to most pixels in both directions, uniformly.
+
+    What moves in is the mirror image of the edge, without the edge pixels themselves.
+    """
+
+    def places(size: int) -> Tensor:
+        moves = torch.randint(-most, most + 1, (len(x), 1), generator=generator, device=x.device)
+        before = (torch.arange(size, device=x.device) + moves).abs()
+        return size - 1 - (size - 1 - before).abs()
+
+    rows, columns = places(x.shape[1]), places(x.shape[2])
+    image = torch.arange(len(x), device=x.device)[:, None, None]
+    return x[image, rows[:, :, None], columns[:, None, :]]
+
+
 class Batches:
     """Batches of the training images, uint8 (N, 32, 32, 3) on the device.
 
-    generator draws the noise on the device; it is seeded anew for each epoch, by `order`.
+    generator draws shifts and noise on the device; it is seeded anew for each epoch, by `order`.
     """
 
     def __init__(self, images: Tensor, config: TrainConfig, layout: torch.memory_format):
@@ -39,7 +56,7 @@ class Batches:
 
     def order(self, epoch: int, rank: int = 0) -> Tensor:
         """Image numbers int64 (N,) in the order of this epoch: a function of seed and epoch alone,
-        on any device. The noise differs by rank."""
+        on any device. Shifts and noise differ by rank."""
         seed = self.config.seed * 1_000_003 + epoch
         self.generator.manual_seed(seed * 64 + rank)
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
@@ -47,8 +64,10 @@ class Batches:
 
     def clean(self, chosen: Tensor) -> Tensor:
         """float32 (B, 3, 32, 32) in [0, 1]; with ``flip`` the first half is mirrored, a random half
-        because the order is random."""
+        because the order is random. With ``shift`` each image is moved."""
         x = self.images[chosen]
+        if self.config.shift:
+            x = shifted(x, self.config.shift, self.generator)
         if self.config.flip:
             half = len(x) // 2
             x = torch.cat([x[:half].flip(2), x[half:]])

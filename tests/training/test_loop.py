@@ -9,7 +9,7 @@ import torch
 from convae.errors import ConfigError
 from convae.flat_config import from_flat
 from convae.models import devices
-from convae.training import epoch_sums, loop
+from convae.training import batches, epoch_sums, loop
 from convae.training import trainer as trainer_module
 from convae.training.loop import Ended, EpochRecord, Event, Requests, fit
 from convae.training.optim import loss_of
@@ -164,6 +164,30 @@ def test_flips_mirror_half_of_a_batch_and_keep_the_rest():
     plain = torch.from_numpy(blobs(64)[:16]).permute(0, 3, 1, 2) / 255
     batch = trainer.batches.clean(chosen)
     assert torch.equal(batch[:8], plain[:8].flip(3)) and torch.equal(batch[8:], plain[8:])
+
+
+def test_a_shift_moves_each_image_and_mirrors_its_edges():
+    images = torch.randint(0, 256, (200, 32, 32, 3), dtype=torch.uint8)
+    moved = batches.shifted(images, 2, torch.Generator().manual_seed(0))
+    padded = np.pad(images.numpy(), ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    seen = []
+    for whole, image in zip(padded, moved.numpy(), strict=True):
+        places = [(y, x) for y in range(5) for x in range(5)
+                  if np.array_equal(whole[y : y + 32, x : x + 32], image)]  # fmt: skip
+        assert len(places) == 1
+        seen += places
+    assert len(set(seen)) == 25 and np.abs(np.mean(seen, axis=0) - 2).max() < 0.4
+
+
+def test_shifts_repeat_with_the_seed_and_differ_by_epoch():
+    config = from_flat(SMALL | {"shift": 4, "flip": False})
+    images = torch.randint(0, 256, (16, 32, 32, 3), dtype=torch.uint8)
+    drawn = []
+    for epoch in (1, 1, 2):
+        drawing = batches.Batches(images, config, torch.contiguous_format)
+        drawing.order(epoch)
+        drawn.append(drawing.clean(torch.arange(16)))
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[1], drawn[2])
 
 
 def test_every_image_is_drawn_once_an_epoch():

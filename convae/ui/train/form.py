@@ -30,6 +30,7 @@ LABELS = {
     "init_from": "Initial weights",
     "time_budget_s": "Time budget",
     "flip": "Random horizontal flip",
+    "shift": "Random shift",
     "noise_std": "Noise standard deviation",
     "noise_range": "Random noise level",
     "corruption": "Noise type",
