@@ -171,6 +171,18 @@ def test_digits_get_a_small_code_and_a_ratio_of_their_own_numbers():
     assert "as large as the data" in healthy(app.run()).warning[0].value
 
 
+def test_an_empty_field_of_encoder_channels_means_those_of_the_decoder():
+    app = healthy(visit(PAGE))
+    field = app.number_input(key="train-encoder_channels")
+    assert field.value is None and field.proto.placeholder == "the same"
+    parameters = {metric.label: metric.value for metric in app.metric}["Parameters"]
+    field.set_value(32)
+    healthy(app.run())
+    assert {metric.label: metric.value for metric in app.metric}["Parameters"] != parameters
+    app.number_input(key="train-encoder_channels").set_value(20)
+    assert "multiple of 8" in app.run().error[0].value
+
+
 def test_momentum_is_shown_for_sgd_only_and_no_label_repeats_its_unit():
     app = healthy(visit(PAGE))
     labels = {field.key: field.label for field in app.number_input}

@@ -40,6 +40,8 @@ LABELS = {
     "patience": "Early-stopping patience",
 }
 
+PLACEHOLDERS = {"limit": "all", "encoder_channels": "the same"}  # shown for 0
+
 
 def duplicate(made: TrainConfig) -> None:
     """Put these settings into the form the next time it is drawn."""
@@ -58,8 +60,9 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
     def fill(values: dict[str, Any]) -> None:
         for f in fields:
             value = values.get(f.name, f.default)
-            # no limit: an empty field, which shows "all"
-            st.session_state[f"{key}-{f.name}"] = value if f.name != "limit" else value or None
+            if f.name in PLACEHOLDERS and not value:
+                value = None  # an empty field, which shows the placeholder
+            st.session_state[f"{key}-{f.name}"] = value
 
     def use_preset() -> None:
         chosen = options.get(st.session_state[f"{key}-preset"])
@@ -192,17 +195,17 @@ def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
     if f.name == "init_from":
         names = ["", *pickers.checkpoint_options()]
         return _select(place, label, names, arguments, lambda name: name or "from scratch")
-    if f.name == "limit":
-        return place.number_input(
-            label, meta["low"], meta["high"], step=1, placeholder="all", **arguments
-        ) or 0  # fmt: skip
+    if isinstance(f.default, int) and not isinstance(f.default, bool):
+        step = 8 if meta["unit"] == "channels" else 1
+        shown = {"placeholder": PLACEHOLDERS.get(f.name)}
+        value = place.number_input(
+            label, meta["low"], meta["high"], step=step, **shown, **arguments
+        )  # fmt: skip
+        return value or 0 if f.name in PLACEHOLDERS else value
     if meta["choices"]:
         return place.selectbox(label, meta["choices"], **arguments)
     if isinstance(f.default, bool):
         return place.toggle(label, **arguments)
-    if isinstance(f.default, int):
-        step = 8 if meta["unit"] == "channels" else 1
-        return place.number_input(label, meta["low"], meta["high"], step=step, **arguments)
     small = f.name == "learning_rate"
     return place.number_input(
         label,
