@@ -43,27 +43,11 @@ def silent(*step: object) -> None:
     """Reports no progress."""
 
 
-def kept(
-    shipped: dict[str, np.ndarray], checkpoint: Checkpoint, train: ImageSet, test: ImageSet
-) -> dict[str, np.ndarray]:
-    """What the file has already of `predictions`; {} unless it has all of them."""
-    keys = [
-        key
-        for space in features.SPACES
-        for plain in probe_results.keys_of(space, checkpoint, train, test).values()
-        for key in (plain, probe_results.curve_key(plain))
-    ]
-    return {key: shipped[key] for key in keys} if shipped.keys() >= set(keys) else {}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--anew", action="store_true", help="compute everything again")
-    shipped: dict[str, np.ndarray] = {}
-    if not parser.parse_args().anew:
-        with np.load(probe_results.shipped_path()) as file:
-            shipped = dict(file)
-    probe_results.shipped_path().unlink(missing_ok=True)
+    if parser.parse_args().anew:
+        probe_results.shipped_path().unlink(missing_ok=True)
     arrays: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {f"CONVAE_{name}_DIR": home for name in ("CACHE", "RUNS")}
@@ -72,8 +56,7 @@ def main() -> None:
             for spec in SETS:
                 train = data.load(spec, "train").sample(features.TRAINING)
                 test = data.load(spec, "test").sample(features.TESTED)
-                given = checkpoint, train, test
-                arrays |= kept(shipped, *given) or predictions(*given)
+                arrays |= predictions(checkpoint, train, test)
                 print(f"{entry.name}, {spec}: {len(arrays)} arrays", flush=True)
         path = probe_results.ship(arrays)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

@@ -71,6 +71,11 @@ class ModelConfig:
                     "which processors multiply efficiently."
                 )
 
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Channels at full resolution of the decoder and of the encoder."""
+        return self.base_channels, self.encoder_channels or self.base_channels
+
 
 @dataclass(frozen=True)
 class DataConfig:

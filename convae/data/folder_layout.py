@@ -7,6 +7,7 @@ that the choice does not depend on the order in which they are read.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 HOLD_OUT_SHARE, HOLD_OUT_MOST = 0.1, 10_000
@@ -52,16 +53,14 @@ def _hold_out(kinds: dict[str, str]) -> set[str]:
     """The names of the files that are held out, from name -> class."""
     if len(kinds) < 2:
         return set()
-    classes: dict[str, list[str]] = {}
+    sizes, before = Counter(kinds.values()), Counter[str]()
+    share = {}  # of its class that comes before the middle of a file
     for name in sorted(kinds, key=order_key):
-        classes.setdefault(kinds[name], []).append(name)
-    share = {  # of its class that comes before the middle of this file
-        name: (rank + 0.5) / len(names)
-        for names in classes.values()
-        for rank, name in enumerate(names)
-    }
+        kind = kinds[name]
+        share[name] = (before[kind] + 0.5) / sizes[kind]
+        before[kind] += 1
     count = min(HOLD_OUT_MOST, max(1, round(len(kinds) * HOLD_OUT_SHARE)))
-    return set(sorted(share, key=lambda name: (share[name], order_key(name)))[:count])
+    return set(sorted(share, key=share.__getitem__)[:count])
 
 
 def order_key(name: str) -> bytes:

@@ -211,8 +211,8 @@ def halves(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
     """The encoder and the decoder of these settings, with their first weights."""
     make = ARCHITECTURES[config.architecture]
     extra = (True,) if is_conditioned(config) else ()
-    channels = config.base_channels
-    return make(channels, config.latent_dim, config.encoder_channels or channels, *extra)
+    decoder_channels, encoder_channels = config.channels
+    return make(decoder_channels, config.latent_dim, encoder_channels, *extra)
 
 
 @lru_cache(maxsize=256)

@@ -46,9 +46,10 @@ def start_from(model: ConvAutoencoder, source: checkpoints.Checkpoint) -> None:
     decoder on the code length then stay zero, so that it starts as the same model. A `residual`
     model may start from one of another latent dimension, whose linear code is then left out.
     """
-    given, wanted = asdict(source.config), asdict(model.config)
-    for settings in (given, wanted):
-        settings["encoder_channels"] = settings["encoder_channels"] or settings["base_channels"]
+    given, wanted = (
+        asdict(config) | {"encoder_channels": config.channels[1]}
+        for config in (source.config, model.config)
+    )
     free = {"refinement_steps"} | ({"nested_dropout"} if wanted["nested_dropout"] else set())
     if wanted["architecture"] == "residual" and not wanted["variational"]:
         free.add("latent_dim")

@@ -24,8 +24,7 @@ TEST_IMAGES = {"cifar10": 10_000, "shapes": 2_000, "digits": 360, "photos": 1_92
 
 def _path(config: TrainConfig) -> Path:
     model = config.model
-    words = [model.architecture, model.base_channels, model.latent_dim, config.batch_size]
-    words += [f"encoder{model.encoder_channels}"] if model.encoder_channels else []
+    words = [model.architecture, *model.channels, model.latent_dim, config.batch_size]
     words += [config.device, config.precision]
     folder = files.folder("CACHE")
     return folder / f"speed-{'-'.join(map(str, words))}.json"

@@ -196,12 +196,11 @@ def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
         names = ["", *pickers.checkpoint_options()]
         return _select(place, label, names, arguments, lambda name: name or "from scratch")
     if isinstance(f.default, int) and not isinstance(f.default, bool):
-        step = 8 if meta["unit"] == "channels" else 1
-        shown = {"placeholder": PLACEHOLDERS.get(f.name)}
-        value = place.number_input(
-            label, meta["low"], meta["high"], step=step, **shown, **arguments
-        )  # fmt: skip
-        return value or 0 if f.name in PLACEHOLDERS else value
+        arguments["step"] = 8 if meta["unit"] == "channels" else 1
+        if f.name not in PLACEHOLDERS:
+            return place.number_input(label, meta["low"], meta["high"], **arguments)
+        arguments["placeholder"] = PLACEHOLDERS[f.name]
+        return place.number_input(label, meta["low"], meta["high"], **arguments) or 0
     if meta["choices"]:
         return place.selectbox(label, meta["choices"], **arguments)
     if isinstance(f.default, bool):
