@@ -16,7 +16,7 @@ ORIGINAL = "500 original CIFAR-10 test images"
 CIFAR10 = {
     "cifar10-64": (52, 123),
     "cifar10-128": (61, 183),
-    "cifar10-256": (36, 33),
+    "cifar10-256": (75, 191),
     "cifar10-any": (190, 284),
     "cifar10-denoiser": (72, 117),
     "cifar10-vae": (14, 22),
