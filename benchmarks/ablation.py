@@ -1,12 +1,14 @@
 """What each of our means of speed brings by itself, paired in one run.
 
     python -m benchmarks.ablation [--device cpu|cuda] [--threads 2] [--rounds 5] [--compile]
+                                  [--precision bf16|float32]
 
 Training: a step as `Trainer` makes it, with each memory layout and precision, whatever
 `convae.models.devices` would pick. Encoding: from float32, laid out color by color, 500 images a
 batch, one change after the other, then a few that were not taken. `--compile` adds torch.compile,
 which needs a C++ compiler on the CPU and half a minute for each model; on a GPU also with CUDA
-graphs.
+graphs. `--precision float32` leaves out bfloat16, which is very slow on a processor without it, and
+compiles in float32.
 """
 
 import argparse
@@ -73,33 +75,36 @@ def folded(model):
     return model
 
 
-def steps(make, modes):
+def steps(make, modes, precision):
     """name -> a way to train; `modes` are those of torch.compile, by name."""
     found = {
         "float32": Step(make, "float32", PLAIN),
         "channels_last": Step(make, "float32", LAST),
-        "bfloat16": Step(make, "bf16", PLAIN),
-        "both": Step(make, "bf16", LAST),
     }
-    return found | {f"both, {name}": Step(make, "bf16", LAST, mode) for name, mode in modes.items()}
+    best = "channels_last"
+    if precision == "bf16":
+        best = "both"
+        found |= {"bfloat16": Step(make, "bf16", PLAIN), "both": Step(make, "bf16", LAST)}
+    return found | {f"{best}, {n}": Step(make, precision, LAST, mode) for n, mode in modes.items()}
 
 
-def encoders(architecture, latent_dim, images, device, modes):
+def encoders(architecture, latent_dim, images, device, modes, precision):
     """name -> a way to encode, the first what everyone writes."""
     model = ConvAutoencoder(ModelConfig(architecture, latent_dim)).eval().requires_grad_(False)
-    half = torch.bfloat16
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     found = {
         "straightforward": Straightforward(architecture, latent_dim, images, device),
         "uint8 fed at once": Encoder(model, device),
         "+ 125 a batch": Encoder(model, device, 125),
         "+ channels_last": Encoder(model, device, 125, LAST),
-        "+ bfloat16": Autocast(model, device, 125, LAST),
-        "weights cast once": Encoder(model, device, 125, LAST, half),
     }
+    if precision == "bf16":
+        found["+ bfloat16"] = Autocast(model, device, 125, LAST)
+        found["weights cast once"] = Encoder(model, device, 125, LAST, dtype)
     if architecture == "classic":
-        found["and folded"] = Encoder(folded(model), device, 125, LAST, half)
+        found["and folded"] = Encoder(folded(model), device, 125, LAST, dtype)
     for name, mode in modes.items():
-        found[f"and {name}"] = Encoder(model, device, 125, LAST, half, mode)
+        found[f"and {name}"] = Encoder(model, device, 125, LAST, dtype, mode)
     return found
 
 
@@ -117,6 +122,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--precision", choices=("bf16", "float32"), default="bf16")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     device = torch.device(asked.device)
@@ -128,9 +134,11 @@ def main():
     print(f"{device.type}, {asked.threads} threads, torch {torch.__version__}; images/s")
     for architecture, latent_dim in MODELS.items():
         make = (architecture, latent_dim, images, device)
-        show(f"training {architecture}", steps(make, modes), lambda v: v.train(many),
+        training = steps(make, modes, asked.precision)
+        encoding = encoders(*make, modes, asked.precision)
+        show(f"training {architecture}", training, lambda v: v.train(many),
              many * BATCH, device, asked.rounds)  # fmt: skip
-        show(f"encoding {architecture}", encoders(*make, modes), lambda v: v.encode(images),
+        show(f"encoding {architecture}", encoding, lambda v: v.encode(images),
              len(images), device, asked.rounds)  # fmt: skip
 
 
