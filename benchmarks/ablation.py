@@ -1,14 +1,14 @@
 """What each of our means of speed brings by itself, paired in one run.
 
     python -m benchmarks.ablation [--device cpu|cuda] [--threads 2] [--rounds 5] [--compile]
-                                  [--precision bf16|float32]
+                                  [--precision auto|float32]
 
 Training: a step as `Trainer` makes it, with each memory layout and precision, whatever
 `convae.models.devices` would pick. Encoding: from float32, laid out color by color, 500 images a
 batch, one change after the other, then a few that were not taken. `--compile` adds torch.compile,
 which needs a C++ compiler on the CPU and half a minute for each model; on a GPU also with CUDA
-graphs. `--precision float32` leaves out bfloat16, which is very slow on a processor without it, and
-compiles in float32.
+graphs. With `--precision float32`, and where convae would not use bfloat16, rows of bfloat16 are
+left out and torch.compile is measured in float32.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from benchmarks.throughput import BATCH, MODELS, Ours, Straightforward, speeds
 from convae.config import ModelConfig
 from convae.models.autoencoder import ConvAutoencoder
+from convae.models.devices import pick_precision
 
 PLAIN, LAST = torch.contiguous_format, torch.channels_last
 
@@ -76,7 +77,8 @@ def folded(model):
 
 
 def steps(make, modes, precision):
-    """name -> a way to train; `modes` are those of torch.compile, by name."""
+    """name -> a way to train; `modes` are those of torch.compile, by name; the precision is the
+    lowest to measure: bf16 or float32."""
     found = {
         "float32": Step(make, "float32", PLAIN),
         "channels_last": Step(make, "float32", LAST),
@@ -89,7 +91,7 @@ def steps(make, modes, precision):
 
 
 def encoders(architecture, latent_dim, images, device, modes, precision):
-    """name -> a way to encode, the first what everyone writes."""
+    """name -> a way to encode, the first what everyone writes; arguments as for `steps`."""
     model = ConvAutoencoder(ModelConfig(architecture, latent_dim)).eval().requires_grad_(False)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     found = {
@@ -122,10 +124,12 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--precision", choices=("bf16", "float32"), default="bf16")
+    parser.add_argument("--precision", choices=("auto", "float32"), default="auto")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     device = torch.device(asked.device)
+    native = pick_precision(asked.precision, device) == torch.bfloat16
+    precision = "bf16" if native else "float32"
     modes = {"compiled": "default"} if asked.compile else {}
     if asked.compile and device.type == "cuda":
         modes["CUDA graphs"] = "reduce-overhead"
@@ -134,8 +138,8 @@ def main():
     print(f"{device.type}, {asked.threads} threads, torch {torch.__version__}; images/s")
     for architecture, latent_dim in MODELS.items():
         make = (architecture, latent_dim, images, device)
-        training = steps(make, modes, asked.precision)
-        encoding = encoders(*make, modes, asked.precision)
+        training = steps(make, modes, precision)
+        encoding = encoders(*make, modes, precision)
         show(f"training {architecture}", training, lambda v: v.train(many),
              many * BATCH, device, asked.rounds)  # fmt: skip
         show(f"encoding {architecture}", encoding, lambda v: v.encode(images),

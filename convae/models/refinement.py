@@ -47,31 +47,30 @@ def refine(g: Callable[[Tensor], Tensor], x: Tensor, z: Tensor, steps: int) -> T
     as it was. That holds before quantization only: after a code is rounded to few bits, or a
     reconstruction to whole pixel values, the refined one may be slightly worse.
     """
-    if not steps:
-        return z.detach()
     start = z = z.detach()
     with torch.enable_grad():
-        output = g(place := z.clone().requires_grad_())
+        output = g(place := z.detach().requires_grad_())
     rebuilt = output.detach()
     error = x - rebuilt
-    before = slope(output, place, error)
-    least, direction, size = dot(error, error), before, TRIAL * length(z)
+    least, size = dot(error, error), TRIAL * length(z)
+    before = direction = None
     for step in range(steps):
+        now = slope(output, place, error)
+        if direction is None:
+            direction = now
+        else:
+            turn = dot(now, now - before) / dot(before, before).clamp(min=1e-20)
+            direction = now + turn.clamp(min=0) * direction
+        before = now
         trial = size / length(direction).clamp(min=TINY) * direction
-        last = step == steps - 1
-        with torch.set_grad_enabled(not last):
-            output = g(place := (z + trial).requires_grad_(not last))
+        with torch.set_grad_enabled(step < steps - 1):
+            output = g(place := (z + trial).requires_grad_(step < steps - 1))
         change = output.detach() - rebuilt
         share = (dot(error, change) / dot(change, change).clamp(min=TINY)).clamp(min=0)
         z = z + share * trial
-        if last:
-            break
+        size = (share * size).maximum(SHORTEST_TRIAL * length(z))
         rebuilt = rebuilt + share[:, :, None, None] * change  # as if g were linear
         error = x - rebuilt
-        now = slope(output, place, error)
-        turn = dot(now, now - before) / dot(before, before).clamp(min=1e-20)
-        direction = now + turn.clamp(min=0) * direction
-        before, size = now, (share * size).maximum(SHORTEST_TRIAL * length(z))
     with torch.no_grad():
         error = x - g(z)
     return torch.where(dot(error, error) < least, z, start)
