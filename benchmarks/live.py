@@ -156,7 +156,7 @@ def visits(browser, count: int) -> dict:
                 "base_channels": 16}  # fmt: skip
     small = runs.claim(from_flat(settings | {"limit": 200, "epochs": 1}), "small")
     with runs.working_on(small):
-        TrainingSession(small, "").execute()
+        TrainingSession(small).execute()
     with serving({}) as server:
         page = browser.new_page()
         page.set_default_timeout(120_000)

@@ -3,7 +3,6 @@ export, and task_commands: denoise | anomaly | generate | probe"""
 
 import argparse
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -139,14 +138,14 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_session(run: runs.Run, quiet: bool, command: str, new: bool = False) -> int:
+def run_session(run: runs.Run, quiet: bool, new: bool = False) -> int:
     """Train a run until it ends. Returns 0 if it is done or stopped with a saved model, else 1.
     A new run that fails before its first epoch because of its settings or data is deleted."""
     from convae.training.session import TrainingSession
 
     bars = Bars(quiet or torchrun.rank() > 0)
     with runs.working_on(run):
-        session = TrainingSession(run, command, bars.train)
+        session = TrainingSession(run, bars.train)
         status = session.execute()
     bars.close()
     if new and session.user_error and torchrun.processes() == 1 and not run.history():
@@ -162,9 +161,9 @@ def run_session(run: runs.Run, quiet: bool, command: str, new: bool = False) -> 
     return 0 if good else 1
 
 
-def train(asked: argparse.Namespace, command: str) -> int:
+def train(asked: argparse.Namespace) -> int:
     if asked.run:
-        return run_session(runs.Run(Path(asked.run)), asked.quiet, command)
+        return run_session(runs.Run(Path(asked.run)), asked.quiet)
     names = {f.name for f in settings()}
     config = from_flat({k: v for k, v in vars(asked).items() if k in names and v is not None})
     from convae import data
@@ -177,7 +176,7 @@ def train(asked: argparse.Namespace, command: str) -> int:
             "Under torchrun the run needs a name, the same in all processes: --name NAME."
         )
     run = claim_together(config, asked.name)
-    return run_session(run, asked.quiet, command, new=torchrun.restarts() == 0)
+    return run_session(run, asked.quiet, new=torchrun.restarts() == 0)
 
 
 def claim_together(config: TrainConfig, name: str) -> runs.Run:
@@ -197,7 +196,7 @@ def claim_together(config: TrainConfig, name: str) -> runs.Run:
     return runs.get(name)
 
 
-def resume(asked: argparse.Namespace, command: str) -> int:
+def resume(asked: argparse.Namespace) -> int:
     from dataclasses import replace
 
     run = runs.get(asked.name)
@@ -211,14 +210,14 @@ def resume(asked: argparse.Namespace, command: str) -> int:
         longer = None if asked.epochs is None else replace(run.config(), epochs=asked.epochs)
         resuming.prepare(run, longer, asked.learning_rate)
     before = run.status()
-    code = run_session(run, asked.quiet, command)
+    code = run_session(run, asked.quiet)
     after = run.status()
     if rank == 0 and before.state == after.state == "done" and before.epoch == after.epoch:
         print("It was complete before: --epochs trains it longer.", file=sys.stderr)
     return code
 
 
-def app(asked: argparse.Namespace, command: str) -> int:
+def app(asked: argparse.Namespace) -> int:
     """Replace this process with the app's server."""
     script = files.app_root() / "app.py"
     options = {"port": asked.port, "address": asked.address, "headless": asked.headless}
@@ -235,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = {"app": app, "train": train, "resume": resume, **queue_commands.COMMANDS,
              **model_commands.COMMANDS, **task_commands.COMMANDS}  # fmt: skip
     try:
-        code = verbs[asked.verb](asked, "python -m convae " + shlex.join(arguments))
+        code = verbs[asked.verb](asked)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of our output, such as `head`, has closed it

@@ -1,10 +1,13 @@
 """A TrainConfig as one flat dict, as forms, parsers and tables use it."""
 
+import shlex
 from dataclasses import Field, asdict, fields, is_dataclass
 from typing import Any
 
 from convae.config import TrainConfig
 from convae.settings import from_dict, present_names
+
+FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
 
 
 def settings(kind: type = TrainConfig) -> list[Field]:
@@ -35,6 +38,28 @@ def to_flat(config: TrainConfig) -> dict[str, Any]:
         value = getattr(config, f.name)
         flat |= asdict(value) if is_dataclass(value) else {f.name: value}
     return flat
+
+
+def flag(name: str) -> str:
+    """The option of the command line that sets the setting of this name."""
+    return FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
+def command(config: TrainConfig, name: str) -> str:
+    """The command that trains a run of this name with these settings, however it was started.
+
+    It names the images and all settings that differ from their defaults.
+    """
+    flat, words = to_flat(config), []
+    for f in settings():
+        value = flat[f.name]
+        if value == f.default and f.name != "spec":
+            continue
+        if isinstance(value, bool):
+            words.append(flag(f.name) if value else "--no-" + flag(f.name).removeprefix("--"))
+        else:
+            words += [flag(f.name), str(value)]
+    return "python -m convae train " + shlex.join([*words, "--name", name])
 
 
 def compared(configs: dict[str, TrainConfig]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:

@@ -31,7 +31,7 @@ def image_set(asked: argparse.Namespace, checkpoint: "Checkpoint", few: bool = F
     return spec
 
 
-def evaluate(asked: argparse.Namespace, command: str) -> int:
+def evaluate(asked: argparse.Namespace) -> int:
     from convae import data
     from convae.evaluation import compare, shipped_pca
     from convae.models import checkpoints
@@ -55,7 +55,7 @@ def evaluate(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def download(asked: argparse.Namespace, command: str) -> int:
+def download(asked: argparse.Namespace) -> int:
     from convae import data
 
     bars = Bars(asked.quiet)
@@ -67,7 +67,7 @@ def download(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def list_all(asked: argparse.Namespace, command: str) -> int:
+def list_all(asked: argparse.Namespace) -> int:
     from convae.models import checkpoints
 
     entries, damaged = checkpoints.survey()
@@ -114,7 +114,7 @@ def list_all(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def compute_map(asked: argparse.Namespace, command: str) -> int:
+def compute_map(asked: argparse.Namespace) -> int:
     given = {f.name: getattr(asked, f.name) for f in maps.UMAP_FIELDS}
     chosen = maps.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
     bars = Bars(asked.quiet)
@@ -124,7 +124,7 @@ def compute_map(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def export(asked: argparse.Namespace, command: str) -> int:
+def export(asked: argparse.Namespace) -> int:
     from convae.models import bundle
 
     target = Path(asked.to or f"{Path(asked.checkpoint).name}.zip")

@@ -22,7 +22,7 @@ from convae.training.sweep_results import SweepRow
 POLL_S = 0.5
 
 
-def sweep(asked: argparse.Namespace, command: str) -> int:
+def sweep(asked: argparse.Namespace) -> int:
     """Train one run per latent dimension through the queue, and print what each reached."""
     dimensions = sweeps.parse(asked.dimensions)
     names = {f.name for f in settings()} - {"latent_dim"}
@@ -111,7 +111,7 @@ def _cell(value: str | float | int | None) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def show_queue(asked: argparse.Namespace, command: str) -> int:
+def show_queue(asked: argparse.Namespace) -> int:
     """List the runs that wait, in their order, or take some out of the queue."""
     if asked.action == "cancel":
         return _cancel(asked.ids)
@@ -168,7 +168,7 @@ def _cancel(ids: list[str]) -> int:
     return 0
 
 
-def stop(asked: argparse.Namespace, command: str) -> int:
+def stop(asked: argparse.Namespace) -> int:
     """Stop a run that is training, in whichever process, and keep its model."""
     run = runs.get(asked.name)
     if not run.locked():

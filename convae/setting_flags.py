@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import Field
 
-FLAGS = {"spec": "--data", "architecture": "--arch"}  # the others are named after their field
+from convae.flat_config import flag
+
 OLD_FLAGS = {"refinement_steps": "--corrections"}  # aliases, not shown in the help
 
 
@@ -12,7 +13,7 @@ def add_settings(parser: argparse.ArgumentParser, title: str, described: Iterabl
     """One option per field, of TrainConfig or of a map, with its help, range and default."""
     group = parser.add_argument_group(title)
     for f in described:
-        meta, flag = f.metadata, FLAGS.get(f.name, "--" + f.name.replace("_", "-"))
+        meta, option = f.metadata, flag(f.name)
         text = (
             meta["help"].replace("%", "%%")
             + f" Default: {f.default if f.default != '' else 'none'}"
@@ -20,11 +21,11 @@ def add_settings(parser: argparse.ArgumentParser, title: str, described: Iterabl
         text += f" {meta['unit']}." if meta["unit"] else "."
         if isinstance(f.default, bool):
             group.add_argument(
-                flag, dest=f.name, action=argparse.BooleanOptionalAction, default=None, help=text
+                option, dest=f.name, action=argparse.BooleanOptionalAction, default=None, help=text
             )
         else:
             group.add_argument(
-                flag, dest=f.name, type=type(f.default), choices=meta["choices"], default=None,
+                option, dest=f.name, type=type(f.default), choices=meta["choices"], default=None,
                 metavar=None if meta["choices"] else f.name.upper(), help=text,
             )  # fmt: skip
         if old_flag := OLD_FLAGS.get(f.name):

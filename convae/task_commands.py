@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GRID = 100  # samples on the picture that `generate --to` writes
 
 
-def denoise(asked: argparse.Namespace, command: str) -> int:
+def denoise(asked: argparse.Namespace) -> int:
     """PSNR and SSIM of every method; see `tasks.denoising`."""
     from convae.evaluation import shipped_pca
     from convae.evaluation.pca import pca_for
@@ -59,7 +59,7 @@ def denoise(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def anomaly(asked: argparse.Namespace, command: str) -> int:
+def anomaly(asked: argparse.Namespace) -> int:
     """AUROC and average precision of every score; see `tasks.anomaly`."""
     from convae.models import checkpoints
     from convae.tasks import anomaly as detection
@@ -98,7 +98,7 @@ def anomaly(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def generate(asked: argparse.Namespace, command: str) -> int:
+def generate(asked: argparse.Namespace) -> int:
     """Quality figures of new images; see `tasks.generation`."""
     from convae.latent.encode_cache import codes_for
     from convae.tasks import generation, merits
@@ -146,7 +146,7 @@ def generate(asked: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def probe(asked: argparse.Namespace, command: str) -> int:
+def probe(asked: argparse.Namespace) -> int:
     """The accuracy of every probe in every space; see `tasks.features`."""
     from convae.evaluation.pca import pca_for
     from convae.tasks import features, probe_results, probe_verdict

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from convae import __main__ as cli
-from convae import data, runs
+from convae import data, flat_config, runs
 from convae.data import cifar10, download, own_sets
 from convae.errors import ConvaeError
 from convae.evaluation import compare
 from convae.flat_config import from_flat
 from convae.models import checkpoints
+from convae.models.card import Card
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--batch-size", "32",
@@ -77,6 +78,15 @@ def test_resume_goes_on_to_a_new_number_of_epochs(tiny_data, capsys):
     assert cli.main(["resume", "a", "--quiet"]) == 0
     assert "It was complete before: --epochs trains it longer." in capsys.readouterr().err
     assert [row["epoch"] for row in runs.get("a").history()] == [1, 2, 3]
+
+
+def test_the_card_names_the_whole_training_after_a_resume(tiny_data):
+    new = [*SMALL, "--arch", "strided"]  # from random weights: later epochs are better
+    assert cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "a", *new]) == 0
+    assert cli.main(["resume", "a", "--epochs", "3", "--quiet"]) == 0
+    card = Card.read(runs.get("a").path)
+    assert card.training["epoch"] > 1
+    assert card.command == flat_config.command(runs.get("a").config(), "a")
 
 
 def test_a_model_that_starts_from_another_says_so(tiny_data, capsys):

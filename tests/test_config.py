@@ -1,7 +1,9 @@
 import json
+import shlex
 
 import pytest
 
+from convae import __main__ as cli
 from convae import flat_config
 from convae.config import DataConfig, ModelConfig, TrainConfig, from_dict, from_json
 from convae.errors import ConfigError
@@ -17,6 +19,23 @@ def test_json_goes_both_ways():
 def test_flat_goes_both_ways():
     config = TrainConfig(model=ModelConfig("classic", 256), epochs=3)
     assert from_flat(to_flat(config)) == config
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        TrainConfig(),
+        from_flat({"spec": "folder:my images", "flip": False, "nested_dropout": True, "shift": 4}),
+        from_flat({"init_from": "cifar10-64", "learning_rate": 3e-5, "architecture": "classic"}),
+    ],
+)
+def test_the_command_of_a_run_gives_its_settings(config):
+    words = shlex.split(flat_config.command(config, "a"))
+    assert words[:4] == ["python", "-m", "convae", "train"]
+    asked = vars(cli.make_parser().parse_args(words[3:]))
+    names = {f.name for f in settings()}
+    given = {k: v for k, v in asked.items() if k in names and v is not None}
+    assert from_flat(given) == config and asked["name"] == "a"
 
 
 def test_unknown_settings_are_refused_by_name():

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from convae import __version__, files
+from convae import __version__, files, flat_config
 from convae.config import TrainConfig
 from convae.data import ImageSet
 from convae.errors import ConvaeError
@@ -18,9 +18,7 @@ from convae.training.reports import EpochRecord
 from convae.training.trainer import Trainer
 
 
-def save(
-    folder: Path, trainer: Trainer, training_split: ImageSet, record: EpochRecord, command: str
-) -> None:
+def save(folder: Path, trainer: Trainer, training_split: ImageSet, record: EpochRecord) -> None:
     """Save the trainer's state at the end of an epoch; card and weights only where the epoch is the
     best so far, or the first of the folder."""
     best = record.val_psnr == trainer.best_psnr
@@ -41,7 +39,7 @@ def save(
         "precision": str(trainer.precision).removeprefix("torch."),
         "versions": {"convae": __version__, "torch": torch.__version__,
                      "python": platform.python_version()},
-        "command": command,
+        "command": flat_config.command(trainer.config, folder.name),
         "started_from": ancestor(trainer.config),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip

@@ -57,12 +57,10 @@ class TrainingSession:
     def __init__(
         self,
         run: runs.Run,
-        command: str,
         report: Callable[[Any], object] = lambda item: None,
     ):
-        """command: what the card names as the way to repeat the run. report gets each item of
-        `loop.fit`, then `Measuring`."""
-        self.run, self.command, self.report = run, command, report
+        """report gets each item of `loop.fit`, then `Measuring`."""
+        self.run, self.report = run, report
         self.rank, self.world = world()
         self.user_error = self.unmeasured = False
         self.writer = RunWriter(run, self.rank)
@@ -146,9 +144,9 @@ class TrainingSession:
         seed_everything(config.seed)
         trainer = Trainer.create(config, training.images, validation.images, **new)
         trainer.heartbeat = self.writer.heartbeat
-        self.writer.write_status(device=run_card.describe_machine(trainer.device))
         if state is not None:
             trainer.restore(state)
+        self.writer.write_status(device=run_card.describe_machine(trainer.device))
         self.writer.remove_after(trainer.epoch)
         if state is None and recorder is not None:
             recorder.take(0, trainer.result, self.writer.heartbeat)
@@ -178,7 +176,7 @@ class TrainingSession:
                 # the row first: resume removes a row too many, but could not restore a missing one
                 self.writer.append("history.jsonl", asdict(item))
                 scalars.add(item)
-                run_card.save(self.run.path, trainer, split, item, self.command)
+                run_card.save(self.run.path, trainer, split, item)
                 if self.writer.requests().stop:
                     without_snapshot = item.epoch
                 else:

@@ -97,7 +97,7 @@ def fork(run: runs.Run, prepare: Callable[[], object] = lambda: None) -> int:
         os.dup2(log, 2)
         prepare()
         with runs.working_on(run):
-            state = TrainingSession(run, "drill").execute().state
+            state = TrainingSession(run).execute().state
         code = 0 if state == "done" else 2
     os._exit(code)
 

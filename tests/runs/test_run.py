@@ -115,9 +115,9 @@ def test_a_started_run_lives_on_its_own_trains_and_stops_on_request(tiny_data):
     wait_for(lambda: not run.locked())
     status = run.status()
     assert status.state == "stopped" and "epoch" in status.message
-    assert (run.path / "model.safetensors").exists() and json.loads(
-        (run.path / "card.json").read_text()
-    )["metrics"]["test"]["n"] == 24
+    card = json.loads((run.path / "card.json").read_text())
+    assert (run.path / "model.safetensors").exists() and card["metrics"]["test"]["n"] == 24
+    assert "--epochs 9999" in card["command"] and str(run.path) not in card["command"]
     assert runs.active() is None
 
 

@@ -19,7 +19,7 @@ class CutShort(BaseException):
 
 def train(run):
     with runs.working_on(run):
-        return session.TrainingSession(run, "").execute()
+        return session.TrainingSession(run).execute()
 
 
 def outcome(run):

@@ -23,7 +23,7 @@ def test_epoch_0_is_the_untrained_model_on_the_images_of_all_epochs(tiny_data, m
     small = dict(architecture="residual", latent_dim=4, base_channels=8, epochs=2)
     config = from_flat(dict(spec=tiny_data) | small)
     run = runs.claim(config, "zero")
-    assert session.TrainingSession(run, "train").execute().state == "done"
+    assert session.TrainingSession(run).execute().state == "done"
     folder = run.path / "snapshots"
     assert snapshots.epochs(folder) == [0, 1, 2]
     pinned = snapshots.pinned(folder)[0]

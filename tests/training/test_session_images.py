@@ -59,7 +59,7 @@ def _psnr(pca, held):
 @pytest.mark.parametrize("limit", [0, 20])
 def test_the_reference_level_is_that_of_the_images_of_the_run(noise, limit):
     run = runs.claim(from_flat(SETTINGS | {"limit": limit}), "levels")
-    assert session.TrainingSession(run, "train").execute().state == "done"
+    assert session.TrainingSession(run).execute().state == "done"
     _, kept, held = splits.load_images(run.config())
     expected = _psnr(fit_pca(kept.images, 8), held)
     assert reference_levels.read(run.path)["PCA, 8 values"]["psnr"] == pytest.approx(
@@ -69,12 +69,12 @@ def test_the_reference_level_is_that_of_the_images_of_the_run(noise, limit):
 
 def test_reference_levels_are_measured_again_when_the_images_of_a_resumed_run_have_changed(noise):
     run = runs.claim(from_flat(SETTINGS), "again")
-    session.TrainingSession(run, "train").execute()
+    session.TrainingSession(run).execute()
     before = reference_levels.read(run.path)
-    session.TrainingSession(run, "resume").execute()
+    session.TrainingSession(run).execute()
     assert reference_levels.read(run.path) == before
     noise["train"] = image_set(80, 1)
-    session.TrainingSession(run, "resume").execute()
+    session.TrainingSession(run).execute()
     _, kept, held = splits.load_images(run.config())
     expected = _psnr(fit_pca(kept.images, 8), held)
     assert reference_levels.read(run.path)["PCA, 8 values"]["psnr"] == pytest.approx(
@@ -86,7 +86,7 @@ def test_reference_levels_are_measured_again_when_the_images_of_a_resumed_run_ha
 def test_a_run_on_black_images_ends_as_done_with_a_finite_psnr(noise):
     noise["train"] = replace(image_set(), images=np.zeros((60, 32, 32, 3), np.uint8))
     run = runs.claim(from_flat(SETTINGS), "black")
-    assert session.TrainingSession(run, "train").execute().state == "done"
+    assert session.TrainingSession(run).execute().state == "done"
     assert run.history()[0]["val_psnr"] <= metrics.EXACT_DB
     assert reference_levels.read(run.path)["PCA, 8 values"]["psnr"] == metrics.EXACT_DB
 
@@ -95,7 +95,7 @@ def test_an_unexpected_error_ends_a_run_as_failed(noise, monkeypatch):
     monkeypatch.setattr(session, "fit", lambda *_: 1 / 0)
     run = runs.claim(from_flat(SETTINGS), "broken")
     with pytest.raises(ZeroDivisionError):
-        session.TrainingSession(run, "train").execute()
+        session.TrainingSession(run).execute()
     assert run.status().state == "failed" and "ZeroDivisionError" in run.status().message
 
 
@@ -110,7 +110,7 @@ def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_da
     changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
     config = from_flat(changes | {"spec": tiny_data, "limit": 60})
     run = runs.claim(config)
-    assert session.TrainingSession(run, "test").execute().state == "done"
+    assert session.TrainingSession(run).execute().state == "done"
     levels = reference_levels.read(run.path)
     assert set(levels) == {"PCA, 4 values", "same-classes, 8 values"}
     _, _, held = splits.load_images(config)
@@ -127,5 +127,5 @@ def test_a_shipped_model_with_damaged_weights_ends_no_run(tiny_data, add_checkpo
     (folder / "model.safetensors").write_bytes(b"cut short")
     changes = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=16, epochs=1)
     run = runs.claim(from_flat(changes | {"spec": tiny_data, "limit": 60}))
-    assert session.TrainingSession(run, "test").execute().state == "done"
+    assert session.TrainingSession(run).execute().state == "done"
     assert set(reference_levels.read(run.path)) == {"PCA, 4 values"}

@@ -15,7 +15,7 @@ SMALL = dict(architecture="strided", base_channels=8, latent_dim=4, batch_size=1
 
 def trained(spec, name="", **changes):
     run = runs.claim(from_flat(SMALL | {"spec": spec} | changes), name)
-    assert session.TrainingSession(run, "train").execute().state == "done"
+    assert session.TrainingSession(run).execute().state == "done"
     return run
 
 

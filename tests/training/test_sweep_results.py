@@ -21,7 +21,7 @@ def test_rows_name_the_best_psnr_and_that_of_pca_on_the_same_images(tiny_data, m
         entry = queue.take()
         run = runs.claim(entry.config, entry.name)
         queue.drop(entry)
-        assert session.TrainingSession(run, "train").execute().state == "done"
+        assert session.TrainingSession(run).execute().state == "done"
     queue.cancel(queue.entries()[0].id)
     two, four, eight = sweep_results.rows(made)
     assert (eight.state, eight.psnr) == ("removed", None)

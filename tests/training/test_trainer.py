@@ -47,6 +47,17 @@ def test_an_epoch_is_counted_once_with_the_mean_loss_of_its_steps():
     assert record.val_psnr == trainer.best_psnr == trainer.validate()[1]
 
 
+def test_a_resumed_run_takes_no_more_threads_than_the_machine_has():
+    trainer, allowed = trainer_of(), torch.get_num_threads()
+    try:
+        trainer.restore(trainer.state() | {"threads": 64 * allowed})
+        assert torch.get_num_threads() == allowed
+        trainer.restore(trainer.state() | {"threads": 1})
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(allowed)
+
+
 def test_a_diverged_epoch_is_not_counted():
     trainer = trainer_of(patience=1)
     for chosen in trainer.begin_epoch():
@@ -64,7 +75,7 @@ def test_the_keys_of_history_are_those_that_are_read(tiny_data):
     fields = {f.name for f in dataclasses.fields(EpochRecord)}
     assert fields == set(records.EPOCH) | set(records.EPOCH_EXTRAS)
     run = runs.claim(from_flat(SMALL | {"spec": tiny_data, "epochs": 1}), "keys")
-    assert TrainingSession(run, "").execute().state == "done"
+    assert TrainingSession(run).execute().state == "done"
     rows = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
     assert [set(row) for row in rows] == [fields]
 
