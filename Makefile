@@ -18,7 +18,7 @@ test: $(VENV)/dev.done
 	check $(BIN)/python -m pytest -m e2e; \
 	exit $$failed
 
-# no browser, no page, no training and no child processes
+# no browser, no page, no training and few child processes
 quick: $(VENV)/dev.done
 	$(BIN)/python -m pytest -m "not slow and not e2e" -n 2
 

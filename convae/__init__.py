@@ -20,9 +20,10 @@ images          uint8 images <-> batches; PNG, GIF, contact sheets
 files           atomic writes, folders; processes: detached processes and file locks
 jobs            a folder, its lock, its status file and the process that works on it
 cached_files    what is computed once, kept on disk up to a size
+parsed_files    files that are read again only after they changed
 limits          what the server allows
 records         damaged or foreign records, read without failing
-progress        progress bars on a terminal
+progress        progress bars on a terminal; wording: numbers in sentences
 csv_export      tables as CSV text that no spreadsheet evaluates
 process_state   settings of the whole process that several threads need at once
 model_commands  the commands about models and data

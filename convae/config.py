@@ -19,7 +19,8 @@ class ModelConfig:
     architecture: str = setting(
         "residual",
         "residual: convolutional residual networks around a linear code that starts as PCA; "
-        "strided: a common teaching network; classic: the well-known notebook model.",
+        "strided: strided convolutions and a linear code; classic: convolutions, pooling and a "
+        "dense code.",
         choices=("residual", "strided", "classic"),
         advanced=False,
     )
@@ -46,9 +47,9 @@ class ModelConfig:
     )  # fmt: skip
     nested_dropout: bool = setting(
         False,
-        "Nested dropout (Rippel, Gelbart, Adams 2014): ordered codes. Half of the training images "
-        "keep only the first values of their code, so that one model works with every code "
-        "length. The decoder of residual is conditioned on the length.",
+        "Nested dropout (Rippel, Gelbart, Adams 2014): ordered codes. A part of the training "
+        "images (by default half) keeps only the first values of its codes, so that one model "
+        "works with every code length. The decoder of residual is conditioned on the length.",
     )
     variational: bool = setting(
         False,
@@ -111,7 +112,8 @@ class TrainConfig:
         10, "Passes over the training images.", low=1, high=10_000, unit="epochs", advanced=False
     )
     time_budget_s: float = setting(
-        0.0, "Time budget: stop after it, with the schedule scaled to it; 0: train all epochs.",
+        0.0, "Time budget: training stops after this time, and the schedule is fitted to it; 0: "
+        "train all epochs.",
         low=0.0, high=604_800.0, unit="s",
     )  # fmt: skip
     batch_size: int = setting(

@@ -12,6 +12,7 @@ from convae.data.corruptions import CORRUPTIONS, check_corruption
 from convae.errors import ConvaeError
 from convae.model_commands import image_set
 from convae.progress import Bars
+from convae.wording import counted
 
 if TYPE_CHECKING:
     from convae.models.checkpoints import Checkpoint
@@ -52,8 +53,8 @@ def denoise(asked: argparse.Namespace) -> int:
     for name, item in quality.items():
         print(f"{denoising.LABELS[name]:18}{item.psnr:>10.2f}{item.ssim:>9.4f}")
     print(
-        f"{len(test):,} test images of {spec}; {CORRUPTIONS[kind].label}, strength {strength:g} "
-        f"({CORRUPTIONS[kind].unit})."
+        f"{counted(len(test), 'test image')} of {spec}; {CORRUPTIONS[kind].label}, "
+        f"strength {strength:g} ({CORRUPTIONS[kind].unit})."
     )
     print(denoising.verdict(quality))
     return 0
@@ -90,8 +91,9 @@ def anomaly(asked: argparse.Namespace) -> int:
         )
         print(f"{detection.SCORES[name].label:30}{cells[0]:>16}{cells[1]:>22}")
     print(
-        f"Fitted on {len(detector.codes):,} normal images; measured on {len(chosen.normal):,} "
-        f"normal images and {len(chosen.suspects):,} suspects."
+        f"Fitted on {counted(len(detector.codes), 'normal image')}; measured on "
+        f"{counted(len(chosen.normal), 'normal image')} and "
+        f"{counted(len(chosen.suspects), 'suspect')}."
     )
     _name_components(chosen.fit, checkpoint.config.latent_dim)
     print(detection.verdict(measured, len(chosen.normal), len(chosen.suspects)))
@@ -176,7 +178,9 @@ def probe(asked: argparse.Namespace) -> int:
     for name, row in results.items():
         cells = (f"{100 * item.accuracy:.2f} +- {100 * item.error:.2f}" for item in row.values())
         print(f"{features.SPACES[name]:32}" + "".join(f"{cell:>22}" for cell in cells))
-    print(f"{len(train):,} training and {len(test):,} test images of {spec}.")
+    print(
+        f"{counted(len(train), 'training image')} and {counted(len(test), 'test image')} of {spec}."
+    )
     _name_components(train, checkpoint.config.latent_dim)
     print(probe_verdict.verdict(results, features.chance_level(test.labels), len(test)))
     return 0

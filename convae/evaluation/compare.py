@@ -21,6 +21,7 @@ from convae.evaluation.compressors import (
     stored_codes,
 )
 from convae.evaluation.pca import pca_for
+from convae.wording import counted
 
 
 class Reconstructs(Protocol):
@@ -176,9 +177,9 @@ def as_text(result: Mapping[str, Any]) -> str:
     named |= {item["checkpoint"]: item for item in result["beside"]}
     width = max(map(len, named))
     lines = [
-        f"{result['n']:,} test images of {result['data']}, {result['latent_dim']} values of "
-        f"{_counted(result['bits'], 'bit')}, "
-        f"{_counted(result['refinement_steps'], 'refinement step')}",
+        f"{counted(result['n'], 'test image')} of {result['data']}, {result['latent_dim']} "
+        f"values of {counted(result['bits'], 'bit')}, "
+        f"{counted(result['refinement_steps'], 'refinement step')}",
         f"{'':{width}}{'Bytes':>8}{'PSNR (dB)':>11}{'mean':>8}{'spread':>8}{'SSIM':>8}{'spread':>8}"
         f"{'MSE':>10}",
     ]
@@ -194,13 +195,9 @@ def as_text(result: Mapping[str, Any]) -> str:
         lines.append("There is no training split to fit PCA on: name one with --fit-data.")
     for line in result.get("keep", ()):
         pca = f", PCA {line['pca_psnr']:.2f} dB" if line["pca_psnr"] is not None else ""
-        lines.append(f"First {_counted(line['keep'], 'value')}: {line['psnr']:.2f} dB{pca}")
+        lines.append(f"First {counted(line['keep'], 'value')}: {line['psnr']:.2f} dB{pca}")
     lines.append(f"{result['images_per_s']:,.0f} images/s")
     return "\n".join(lines)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def by_class(test: ImageSet, rebuilt: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:

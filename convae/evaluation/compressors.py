@@ -108,7 +108,7 @@ def codec_methods(measured: np.ndarray, bytes_per_image: float) -> list[Method]:
         best = at(measured, bytes_per_image)
         key, details = f"{name.lower()}-{best.quality}", f"quality {best.quality}"
         if best.bytes_per_image > bytes_per_image:
-            details += ", the lowest there is, and still larger"
+            details += " (the lowest, and still larger)"
 
         def rebuild(
             images: np.ndarray, codec: codecs.Compress = codec, quality: int = best.quality

@@ -13,6 +13,7 @@ from convae import cached_files, files
 from convae.data import ImageSet
 from convae.data.disk_cache import is_private
 from convae.process_state import one_thread
+from convae.wording import counted
 
 BLOCK = 5_000
 
@@ -113,7 +114,7 @@ def fewer_components(latent_dim: int, real_dimension: int, fitted_on: int) -> st
     reason = "an image has no more values"
     if count < real_dimension:
         reason = f"{fitted_on:,} image{'s span' if fitted_on != 1 else ' spans'} no more"
-    return f"{count:,} component{'s' * (count != 1)} and not {latent_dim:,}, as {reason}"
+    return f"{counted(count, 'component')} and not {latent_dim:,}, as {reason}"
 
 
 def squared_errors(pca: PCA, images: np.ndarray, latent_dim: int) -> np.ndarray:

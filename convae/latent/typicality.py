@@ -40,8 +40,9 @@ DEFINITION = (
 HELP = DEFINITION + (
     " Averages of codes lie too near to the mean and decode to a blur; "
     "extrapolated codes lie too far out. Distance to the nearest real code is not used, as an "
-    "average always has real codes nearby. It sees the mean and covariance of the codes only: a "
-    "random code drawn with both passes as typical."
+    "average always has real codes nearby. It depends only on the mean and covariance of the "
+    "codes: a random code drawn from a Gaussian with the same mean and covariance counts "
+    "as typical."
 )
 
 

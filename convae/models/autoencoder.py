@@ -3,9 +3,9 @@
 A batch is float32 (N, 3, 32, 32) in [0, 1]; z is float32 (N, latent_dim), unbounded; the output is
 float32 (N, 3, 32, 32), clamped to [0, 1] wherever it is shown or measured.
 
-classic: the well-known notebook model. Convolutions, max-pooling, a dense ReLU code, up-sampling.
+classic: convolutions, max-pooling, a dense ReLU code, up-sampling.
 
-strided: a common teaching network. Strided convolutions, a linear code, no normalization.
+strided: strided convolutions, a linear code, no normalization; a common teaching network.
 
 residual: the architecture of this project. The code is linear and starts as PCA, the best linear
 code. Two small convolutional networks work on images, not on codes: one changes the image before

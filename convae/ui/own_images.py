@@ -16,6 +16,7 @@ from convae.ui import access, pictures, uploads
 from convae.ui.address import UPLOADS, spec_name
 from convae.ui.components.paste import listen
 from convae.ui.escape import plain, sentence
+from convae.wording import counted
 
 SESSION, KEPT = "For this session only", "Keep on this machine"
 PREVIEW = 8  # images
@@ -76,8 +77,8 @@ def dialog_body(target: str, training: bool) -> None:
     st.caption(
         "A zip or single images. Folders inside a zip are classes, as in `rose/1.png`; folders "
         "`train` and `test` above them are the splits. Without them a tenth is held out as test "
-        "images. Images are cropped to a square and resized to 32x32 pixels; at most "
-        f"{image_uploads.MAX_UPLOADS:,}, and 50 MB."
+        "images. Images are cropped to a square and resized to 32x32 pixels. At most "
+        f"{image_uploads.MAX_UPLOADS:,} images and 50 MB in one upload."
     )
     files = st.file_uploader(
         "Images or a zip", type=uploads.TYPES, accept_multiple_files=True, key="own-files"
@@ -141,8 +142,8 @@ def _where(training: bool, session: bool) -> str:
 def _keep(parts: Arranged, file_name: str, target: str, training: bool) -> None:
     if training and parts.training_count < own_sets.MIN_TRAINING:
         st.error(
-            f"These are {parts.training_count} training images; at least {own_sets.MIN_TRAINING} "
-            "are needed. Add more.",
+            f"The set has {counted(parts.training_count, 'training image')}; at least "
+            f"{own_sets.MIN_TRAINING} are needed. Add more.",
             icon=":material/error:",
         )
         return
@@ -223,8 +224,11 @@ def _kept_sets() -> None:
     for name in names:
         left, right = st.columns([3, 1], vertical_alignment="center")
         splits = own_sets.open_set(name).splits
-        counts = ", ".join(f"{facts['count']:,} {split}" for split, facts in splits.items())
-        left.markdown(f"{plain(name)}: {counts} images")
+        counts = ", ".join(
+            counted(facts["count"], "training image" if split == "train" else "test image")
+            for split, facts in splits.items()
+        )
+        left.markdown(f"{plain(name)}: {counts}")
         if right.button("Delete", key=f"own-delete-{name}", icon=":material/delete:"):
             st.session_state["own-deleting"] = name
         if st.session_state.get("own-deleting") == name:

@@ -20,6 +20,7 @@ from convae.errors import DataError
 from convae.ui import access
 from convae.ui.address import UPLOADS
 from convae.ui.escape import sentence
+from convae.wording import counted
 
 TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"]
 SHOWN_PROBLEMS = 10
@@ -142,15 +143,14 @@ def show_problems(problems: Sequence[str]) -> None:
     a closed one would hide them."""
     for problem in problems[:SHOWN_PROBLEMS]:
         st.warning(sentence(problem), icon=":material/warning:")
-    if more := len(problems) - SHOWN_PROBLEMS:
-        if more > 0:
-            st.warning(f"{more:,} more files have problems.", icon=":material/warning:")
+    if (more := len(problems) - SHOWN_PROBLEMS) > 0:
+        have = "has a problem" if more == 1 else "have problems"
+        st.warning(f"{counted(more, 'more file')} {have}.", icon=":material/warning:")
 
 
 def described(parts: Arranged) -> str:
     """Counts and classes of a set in one sentence."""
-    count = len(parts.images)
-    text = f"{count:,} image{'s' * (count != 1)}"
+    text = counted(len(parts.images), "image")
     if len(parts.class_names) > 1:
         first = ", ".join(parts.class_names[:5])
         more = ", ..." if len(parts.class_names) > 5 else ""

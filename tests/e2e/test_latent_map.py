@@ -1,4 +1,4 @@
-"""The latent map in a browser: hover, click, blank spot, loop, upload, walk, UMAP."""
+"""The latent map in a browser: hover, click, empty place, loop, upload, walk, UMAP."""
 
 import io
 import math

@@ -14,6 +14,7 @@ from convae.tasks.anomaly import SCORES
 from convae.ui import caches, charts, frame, glossary, pickers, pictures
 from convae.ui.anomalies.detection import KEPT, Detection
 from convae.ui.escape import sentence
+from convae.wording import counted
 
 SHOWN = 8
 Pairs = dict[str, tuple[np.ndarray, np.ndarray]]  # score -> (normal, suspects)
@@ -56,9 +57,8 @@ def show_table(detected: Detection) -> None:
     wanted = detected.detector.codes.shape[1]
     fewer = fewer_components(wanted, chosen.fit.real_dimension, len(chosen.fit))
     glossary.caption(
-        f"Fitted to {len(detected.detector.codes):,} normal images; measured on "
-        f"{counts[0]:,} normal image{'s' * (counts[0] != 1)} and {counts[1]:,} "
-        f"suspect{'s' * (counts[1] != 1)}. "
+        f"Fitted to {counted(len(detected.detector.codes), 'normal image')}; measured on "
+        f"{counted(counts[0], 'normal image')} and {counted(counts[1], 'suspect')}. "
         "Scores of the model use the encoder without refinement steps. PCA has "
         f"{fewer or f'the latent dimension of the model, {wanted:,}'}, and is fitted to the same "
         "normal images."

@@ -17,6 +17,7 @@ from convae.ui import charts, frame, glossary, pickers
 from convae.ui.escape import plain, sentence
 from convae.ui.features import probing
 from convae.ui.features.probing import KEPT, Setting
+from convae.wording import counted
 
 PARTS = ("Accuracy", "Fewer labels", "Confusion", "Dimensions", "Neighbors")
 HELP = (
@@ -113,8 +114,8 @@ def _drawn_as_computed(
 def measured_on(setting: Setting) -> str:
     name = pickers.spec_name(setting.test.name)
     return (
-        f"{len(setting.train):,} labeled training images and {len(setting.test):,} test images of "
-        f"{name}."
+        f"{counted(len(setting.train), 'labeled training image')} and "
+        f"{counted(len(setting.test), 'test image')} of {name}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the address of the Latent map page holds beyond its widgets: a blank spot, a selection,
+"""What the address of the Latent map page holds beyond its widgets: an empty place, a selection,
 what is isolated, what is projected alone.
 
 Each is a text field that is not shown, bound to the address like every other widget. A spot is

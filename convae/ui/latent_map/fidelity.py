@@ -46,5 +46,5 @@ def table(view: View) -> None:
     st.markdown("\n".join(f"|{'|'.join(cells)}|" for cells in lines))
     st.caption(
         "".join(f"{term}: {glossary.TERMS[term]} " for term in MEASURES)
-        + "Measured on up to 1,000 images against all."
+        + "Measured for up to 1,000 of the images, each compared with all images on the map."
     )

@@ -14,6 +14,7 @@ from convae.ui.latent_map import view as map_view
 from convae.ui.latent_map.neighbors import names
 from convae.ui.latent_map.panels import csv_of
 from convae.ui.latent_map.view import BOUND, View
+from convae.wording import counted
 
 PAGE = 60  # images of a selection that are drawn at once
 TALL = 12  # classes that are listed without a scroll bar
@@ -22,7 +23,7 @@ TALL = 12  # classes that are listed without a scroll bar
 def group(view: View, ids: np.ndarray) -> None:
     """A group: its mean image, its mean code decoded, its classes, and all its images."""
     result = view.images
-    chart.heading(f"{len(ids):,} images selected")
+    chart.heading(f"{counted(len(ids), 'image')} selected")
     mean = result.images[ids].mean(axis=0).round().astype(np.uint8)
     decoded = view.checkpoint.decode(view.codes[ids].mean(axis=0, keepdims=True))[0]
     pair = st.container(horizontal=True)  # columns would be stacked on a phone
@@ -76,7 +77,9 @@ def _pages(view: View, ids: np.ndarray) -> None:
         key="latent-gallery", on_click=chart.choose,
     )  # fmt: skip
     first = (number - 1) * PAGE + 1
-    st.caption(f"Images {first:,} to {first + len(shown) - 1:,} of {len(ids):,}.")
+    last = first + len(shown) - 1
+    which = f"Image {first:,}" if first == last else f"Images {first:,} to {last:,}"
+    st.caption(f"{which} of {len(ids):,}.")
 
 
 def zip_of(images: np.ndarray, ids: np.ndarray) -> bytes:

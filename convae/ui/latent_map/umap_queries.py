@@ -63,7 +63,7 @@ def share_of(share: float, elapsed: float, left: float | None) -> float:
 def outlook(elapsed: float, left: float | None) -> str:
     """The forecast in words; elapsed: s in this step, left: s to the answer, None if unknown."""
     if left is None:
-        return f"{elapsed:.0f} s in this step; no forecast until it was measured once."
+        return f"{elapsed:.0f} s in this step; no forecast until it has been measured once."
     if left < 1:
         return f"{elapsed:.0f} s in this step, longer than measured last time."
     return f"About {left:.0f} s left, as measured on this machine."

@@ -9,6 +9,7 @@ import streamlit as st
 
 from convae.models.checkpoints import Checkpoint
 from convae.ui.components.inline_svg import inline_svg
+from convae.wording import counted
 
 Layer = tuple[str, str, np.ndarray, int]  # of `ConvAutoencoder.layers`
 HEIGHTS = {32: 150, 16: 112, 8: 78, 4: 50}  # of a block with so many rows, in units of the drawing
@@ -140,7 +141,8 @@ def show(checkpoint: Checkpoint, error: float, psnr: float) -> None:
     inline_svg(svg, key="overview-architecture")
     st.caption("Blocks by resolution, with channels and parameters; hover one to see its layers.")
     steps = config.refinement_steps
-    refined = f", then refined by {steps} optimization steps through the decoder" * bool(steps)
+    taken = counted(steps, "optimization step")
+    refined = f", then refined by {taken} through the decoder" * bool(steps)
     st.markdown(
         f"""
 * **Encoder** $f$: {counts["encoder"]:,} parameters, from 3,072 pixel values to the code{refined}.

@@ -22,6 +22,7 @@ from convae.ui.components.scrubber import Card, frame_scrubber
 from convae.ui.escape import plain
 from convae.ui.reconstruct import length_downloads
 from convae.ui.reconstruct.comparison import CURVE, Contest
+from convae.wording import counted
 
 MOST = 16  # images to choose from
 BELOW = 8  # images in the rows under the slider
@@ -218,21 +219,21 @@ def _spans(lengths: Sequence[int], wanted: np.ndarray) -> str:
 
 def _caption(held: Contest, some: ImageSet, image: str) -> str:
     text = (
-        f"PSNR of the first K values of a code, the others at their mean. Solid: {len(some):,} "
-        f"images of {pickers.spec_name(some.name)} as one set. Dotted: {image}. Size in "
-        f"bytes: K x {held.bits} bits / 8."
+        f"PSNR of the first K values of a code, the others at their mean. Solid: "
+        f"{counted(len(some), 'image')} of {pickers.spec_name(some.name)} as one set. "
+        f"Dotted: {image}. Size in bytes: K x {held.bits} bits / 8."
     )
     if held.fitted_on is not None:
         fitted = caches.pca_of(held.fitted_on).fitted_on
         text += (
-            f" PCA has K components on the same images and is fitted on {fitted:,} images of "
-            f"{pickers.spec_name(held.fitted_on.name)}."
+            f" PCA has K components on the same images and is fitted on "
+            f"{counted(fitted, 'image')} of {pickers.spec_name(held.fitted_on.name)}."
         )
         limits = held.fitted_on.real_dimension, fitted
         if fewer := fewer_components(held.checkpoint.config.latent_dim, *limits):
             text += f" It has at most {fewer}."
     if steps := held.checkpoint.config.refinement_steps:
-        text += f" Codes are refined at full length ({steps} steps), then shortened."
+        text += f" Codes are refined at full length ({counted(steps, 'step')}), then shortened."
     return text
 
 

@@ -185,10 +185,13 @@ def codec_note(held: Contest, names: Iterable[str]) -> str:
     larger = [f"{name} takes {needed:,.1f} bytes" for name, needed in each.items() if needed > size]
     parts = []
     if fitting:
+        name = spec_name(held.measured.name)
+        highest = f"{' and '.join(fitting)}: the highest quality"
         parts.append(
-            f"{' and '.join(fitting)}: the highest quality at which {len(held.measured):,} images "
-            f"of {spec_name(held.measured.name)} together, packed into one file, take no more "
-            "bytes than their codes; a single image can take more or fewer."
+            f"{highest} at which {len(held.measured):,} images of {name} together, packed into one "
+            "file, take no more bytes than their codes; a single image can take more or fewer."
+            if len(held.measured) > 1
+            else f"{highest} at which the image of {name} takes no more bytes than its code."
         )
     if larger:
         parts.append(

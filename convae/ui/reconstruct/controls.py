@@ -67,8 +67,8 @@ def pick_bits() -> int:
         BITS.options,
         BITS.default,
         help="A code of 128 values takes 256 bytes as float16 and 80 bytes at 5 bits per value. "
-        "JPEG and WebP get no more bytes where their lowest quality allows, PCA the same number of "
-        "values and bits.",
+        "JPEG and WebP take at most as many bytes, unless even their lowest quality needs more; "
+        "PCA gets the same number of values and bits.",
         **BITS.bound,
     )
 
@@ -102,8 +102,9 @@ def pick_beside(checkpoint: Checkpoint) -> list[str]:
         key="reconstruct-beside",
         placeholder="PCA, JPEG, WebP or another model",
         max_selections=6,
-        help="Baselines get the bytes of a code of this model, as far as they can; other models "
-        "use their own.",
+        help="JPEG and WebP take at most as many bytes as a code of this model, unless even their "
+        "lowest quality needs more. PCA gets as many values, if it has that many components. Other "
+        "models use codes of their own length.",
         **BOUND,
     )
 

@@ -71,7 +71,7 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
         parts.append(f"PCA is fitted on {held.pca_made}.")
     codecs = [name for name in BASELINES[1:] if name in names]
     if codecs:
-        qualities = ", ".join(f"{name} has {held.method(name).details}" for name in codecs)
+        qualities = " and ".join(f"{name} has {held.method(name).details}" for name in codecs)
         parts.append(f"{qualities}. {codec_note(held, codecs)}")
     return " ".join(["", *parts])
 

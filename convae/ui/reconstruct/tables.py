@@ -24,6 +24,7 @@ from convae.ui.reconstruct.comparison import (
     row_of,
     scores_of,
 )
+from convae.wording import counted
 
 SPREAD = Setting("reconstruct-spread", ("PSNR", "SSIM"))
 
@@ -198,10 +199,9 @@ def cost_of_bits(curve: Mapping[int, tuple[float, float]], bits: int) -> str:
         bits = cheap[0] if cheap else quantized[-1]
         text = f"As float16 a code takes **{full:,} bytes**. "
     size, quality = curve[bits]
-    unit = "bit" if bits == 1 else "bits"
     return text + (
-        f"At **{bits} {unit}** per value a code takes **{size:,} bytes** instead of {full:,}; "
-        f"PSNR changes by **{round(quality, 2) - round(best, 2):+.2f} dB**."
+        f"At **{counted(bits, 'bit')}** per value a code takes **{size:,} bytes** instead of "
+        f"{full:,}; PSNR changes by **{round(quality, 2) - round(best, 2):+.2f} dB**."
     )
 
 

@@ -40,8 +40,9 @@ def presets() -> dict[str, Preset]:
         ),
         "Best quality": Preset(
             "The residual network starts from PCA and learns what a linear code cannot represent. "
-            "A wide network, small batches and random shifts of the images, as in the training of "
-            "cifar10-128. More epochs improve it. A long run continues when this page is closed.",
+            "A wide network, small batches and random shifts of the images, similar to the "
+            "training of cifar10-128. More epochs improve it. A long run continues when "
+            "this page is closed.",
             dict(spec=photographs, architecture="residual", latent_dim=128, base_channels=48,
                  refinement_steps=2, batch_size=64, learning_rate=1e-3, epochs=60, shift=4,
                  ema_decay=0.999),

@@ -8,6 +8,7 @@ from convae.runs import queue
 from convae.ui import access, frame, pickers
 from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast
+from convae.wording import counted
 
 TICK_S = 2.0
 
@@ -28,7 +29,7 @@ def _show(expanded: bool) -> None:
     st.session_state["train-queue-ids"] = ids
     if not ids or (known is not None and not set(known) <= set(ids)):
         st.rerun()  # one was started or canceled: the page shows another run
-    title = f"Queue: {len(waiting)} {'run' if len(waiting) == 1 else 'runs'}"
+    title = f"Queue: {counted(len(waiting), 'run')}"
     opened = expanded or any(entry.problem for entry in waiting)
     with st.expander(title, expanded=opened, icon=":material/queue:", key="train-queue"):
         for place, entry in enumerate(waiting, 1):
@@ -61,7 +62,7 @@ def _facts(entry: queue.Entry) -> str:
     facts = [
         f"latent dimension {config.model.latent_dim}",
         plain(pickers.spec_name(config.data.spec)),
-        f"{config.epochs:,} epochs" if not config.time_budget_s else "",
+        counted(config.epochs, "epoch") if not config.time_budget_s else "",
     ]
     try:
         seconds = forecast.estimated_s(config)

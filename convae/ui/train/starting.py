@@ -8,6 +8,7 @@ from convae.errors import ConvaeError
 from convae.runs import queue, sweep
 from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast, form, run_table, sweeps
+from convae.wording import counted
 
 
 def buttons(config: TrainConfig | None, name: str, problem: str) -> None:
@@ -57,8 +58,7 @@ def _sweep(config: TrainConfig, name: str, processes: int) -> None:
     times = [forecast.estimated_s(item) for item in made.values()]
     if all(times):
         st.caption(f"About {forecast.roughly(sum(times))} in all on this machine.")
-    count = f"{len(made)} {'run' if len(made) == 1 else 'runs'}"
-    if st.button(f"Train {count}", type="primary", key="train-sweep-start"):
+    if st.button(f"Train {counted(len(made), 'run')}", type="primary", key="train-sweep-start"):
         started = sweep.start(config, list(made), name, processes)
         form.name_used()
         sweeps.choose(started)
