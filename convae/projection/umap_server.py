@@ -58,6 +58,7 @@ def work(path: Path, idle_s: float = IDLE_S) -> None:
         end()
         while True:
             _answer_all(mapper, job, idle_s, begin, end)
+            service.forget_unread(path, IDLE_S)
             job.write_status(state="none")
             while locks:
                 processes.release_lock(locks.pop())

@@ -21,6 +21,7 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def question(kind: str, values: np.ndarray) -> str:
     if kind not in KINDS:
         raise ValueError(f"kind (={kind!r}) must be one of {', '.join(KINDS)}")
     values = np.ascontiguousarray(values, np.float32)
-    return hashlib.sha256(kind.encode() + values.tobytes()).hexdigest()[:24]
+    return f"{kind}-{hashlib.sha256(values.tobytes()).hexdigest()[:24]}"
 
 
 def answer(key: str, question_id: str) -> np.ndarray | None:
@@ -72,6 +73,14 @@ def is_asked(key: str, question_id: str) -> bool:
 def forget(key: str, question_id: str) -> None:
     """Remove the answer to a question, for codes that may not stay in the shared cache."""
     (folder() / key / f"answer-{question_id}.npy").unlink(missing_ok=True)
+
+
+def forget_unread(path: Path, seconds: float) -> None:
+    """Remove the places of uploads that a folder has held for so long: nobody waits for them."""
+    for file in path.glob("answer-transform-*.npy"):
+        with suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime >= seconds:
+                file.unlink()
 
 
 def status(key: str) -> Status:

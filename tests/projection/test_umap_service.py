@@ -157,7 +157,7 @@ class Echo:
 def leaving(monkeypatch, when):
     """A worker that is idle at once, and calls `when` on the way out, its locks still held."""
     job = umap_service.folder() / KEY
-    job.mkdir(parents=True)
+    job.mkdir(parents=True, exist_ok=True)
     (job / "settings.json").write_text(json.dumps(asdict(SETTINGS)))
     np.savez(job / "map.npz", codes=np.zeros((3, 2)), points=np.zeros((3, 2)))
     monkeypatch.setattr(maps, "umap_of_map", lambda *_: Echo())
@@ -190,6 +190,24 @@ def test_a_question_put_while_the_worker_leaves_is_answered(monkeypatch):
     assert not list(job.glob("ask-*"))
     assert not processes.is_locked(job / "lock")
     assert not processes.is_locked(job.parent / ".slot")
+
+
+def test_places_of_uploads_that_nobody_reads_are_removed(monkeypatch):
+    old, new, public = (
+        umap_service.folder() / KEY / f"answer-{umap_service.question(kind, values)}.npy"
+        for kind, values in [
+            ("transform", np.ones((1, 2))),
+            ("transform", np.zeros((1, 2))),
+            ("inverse_transform", np.ones((1, 2))),
+        ]
+    )
+    old.parent.mkdir(parents=True)
+    for path in (old, new, public):
+        np.save(path, np.zeros((1, 2)))
+    for path in (old, public):
+        os.utime(path, (0, time.time() - umap_server.IDLE_S))
+    leaving(monkeypatch, lambda: None)
+    assert not old.exists() and new.exists() and public.exists()
 
 
 def test_the_page_puts_its_question_again_where_no_worker_is_left(monkeypatch):
