@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from convae.config import TrainConfig
 from convae.errors import ConfigError, RunError
+from convae.wording import counted
 
 UMAP_MINUTES = 10.0  # 10,000 codes take a minute
 
@@ -61,12 +62,15 @@ def check_allowed(what: str = "train") -> None:
 
 
 def capped(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
-    """The nearest settings that the limits allow, and a sentence for each that was reduced."""
+    """The nearest settings that the limits allow, and a sentence for each that was reduced, and
+    for the limit on training time."""
     notes = []
     epochs, images = _limit("CONVAE_MAX_EPOCHS"), _limit("CONVAE_MAX_IMAGES")
     if epochs and config.epochs > epochs:
         notes.append(f"This server trains for at most {epochs:,} epochs, not {config.epochs:,}.")
         config = replace(config, epochs=epochs)
+    if minutes := _limit("CONVAE_MAX_MINUTES"):
+        notes.append(f"This server stops a training after {counted(minutes, 'minute')}.")
     if images and not 0 < config.data.limit <= images:
         notes.append(f"This server trains on at most {images:,} images.")
         config = replace(config, data=replace(config.data, limit=images))
@@ -84,6 +88,11 @@ def out_of_time(elapsed_s: float) -> bool:
     """Whether a run has trained for as long as the limit allows."""
     minutes = _limit("CONVAE_MAX_MINUTES")
     return bool(minutes) and elapsed_s > 60 * minutes
+
+
+def time_limit_note() -> str:
+    """What a run that was stopped by the limit on training time says."""
+    return f"Stopped after {counted(_limit('CONVAE_MAX_MINUTES'), 'minute')}, the limit here."
 
 
 def umap_minutes() -> float:

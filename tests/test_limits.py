@@ -33,6 +33,7 @@ def test_time_and_room_are_limited(monkeypatch):
     monkeypatch.setenv("CONVAE_MAX_MINUTES", "2")
     monkeypatch.setenv("CONVAE_MAX_RUNS", "5")
     assert limits.out_of_time(121) and not limits.out_of_time(119)
+    assert "after 2 minutes" in limits.capped(from_flat({}))[1][0]
     with pytest.raises(RunError, match="at most 5 runs"):
         limits.check_room(5)
 

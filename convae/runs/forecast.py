@@ -6,10 +6,10 @@ TEST_IMAGES = 10_000  # the test figures are measured on this many at most
 def evaluation_s(training_images_per_s: float, refinement_steps: int) -> float:
     """Seconds to reconstruct one image, from the speed of training, until it has been measured.
 
-    A training step is three forward passes long. A refinement step decodes twice and takes a
-    gradient through the decoder: half a training step. One more pass of the decoder ends it.
+    A training step is three forward passes long, a pass through the decoder half of one. Refinement
+    decodes steps + 2 times and takes as many gradients through the decoder as there are steps.
     """
-    passes = 1 + (1.5 * refinement_steps + 0.5 if refinement_steps else 0)
+    passes = 1 + (refinement_steps + 1 if refinement_steps else 0)
     return passes / 3 / max(training_images_per_s, 1e-9)
 
 

@@ -23,7 +23,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ from convae.runs.status import RunStatus
 UNEXPECTED_END = (
     "The training process ended unexpectedly (killed, or the machine restarted). Resume continues "
     "from the last saved epoch."
+)
+UNRESPONSIVE = (
+    "Stopped: the training process did not respond and was ended. The last saved epoch is kept."
 )
 UPLOADED = "uploaded"  # a file of this name marks a model that was trained elsewhere
 
@@ -130,7 +133,7 @@ class Run:
         After the model is saved its test figures may still be measured; a second stop ends that.
         SIGTERM follows after a tenth of ``wait_s``. A process whose heartbeat (the modification
         time of status.json) continues is left to finish; one without a heartbeat for half of
-        ``wait_s`` is killed, its process group included.
+        ``wait_s`` is killed, its process group included, and the run counts as stopped.
         """
         if not self.locked():
             return
@@ -153,7 +156,12 @@ class Run:
             if (latest := self._beat()) != beat:
                 beat, seen = latest, now
         if self.locked() and now - seen >= wait_s / 2:
-            _signal(self.status().pid, signal.SIGKILL)
+            status = self.status()
+            _signal(status.pid, signal.SIGKILL)
+            if status.alive:
+                message = UNRESPONSIVE if self.history() else "Stopped before the first epoch."
+                with suppress(OSError):
+                    self.write_status(**asdict(status) | dict(state="stopped", message=message))
 
     def _beat(self) -> int:
         try:

@@ -91,7 +91,7 @@ class Recorder:
             extra["noisy"] = self.inputs
         unchanged = before is not None and np.array_equal(before[0], self.images[:PINNED])
         if not unchanged or not _same(noisy_before, extra.get("noisy")):
-            forget_after(folder, 0)  # they show other images
+            forget_after(folder, -1)  # they show other images
         labels = np.asarray(labels)[chosen]
         content = io.BytesIO()
         np.savez(

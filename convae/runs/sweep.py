@@ -77,8 +77,8 @@ def configs(config: TrainConfig, dimensions: Sequence[int]) -> dict[int, TrainCo
     settings that fit one latent dimension only."""
     if config.init_from:
         raise ConfigError(
-            f"`init_from` (={config.init_from}) has weights for one latent dimension: a sweep "
-            "trains from scratch."
+            f"`init_from` (={config.init_from}) must be empty: a sweep trains from scratch, "
+            "so that its latent dimensions can be compared."
         )
     return {
         dimension: replace(

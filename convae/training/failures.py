@@ -25,7 +25,7 @@ def failure_of(error: Exception, run_id: str) -> Failure:
     first_line = (text.splitlines() or [""])[0][:200]
     if isinstance(error, ConvaeError):
         return Failure("failed", text)
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return Failure("out of memory", MEMORY_ADVICE)
     if _is_disk_full(error):
         return Failure(
@@ -43,9 +43,10 @@ def failure_of(error: Exception, run_id: str) -> Failure:
     return Failure("failed", f"Training failed: {kind}{first_line}", unexpected=True)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch or Python could not allocate memory."""
     named = isinstance(error, RuntimeError) and any(w in str(error) for w in OUT_OF_MEMORY)
-    return named or isinstance(error, torch.OutOfMemoryError)
+    return named or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 def _is_disk_full(error: Exception) -> bool:

@@ -121,14 +121,17 @@ def fit(
         yield Event(trainer.epoch + 1, trainer.step, "denoising PSNR from here")
     while trainer.progress() < 1:
         stop = yield from one_epoch(trainer, requests)
-        record = trainer.end_epoch()
-        if not record.is_finite:
-            yield diverged(trainer)
-            return
-        if trainer.sums.steps:
+        begun = trainer.sums.steps > 0  # else there is nothing to validate or to count
+        if begun:
+            record = trainer.end_epoch()
+            if not record.is_finite:
+                yield diverged(trainer)
+                return
             yield record
         if stop and trainer.progress() < 1:
-            yield Ended("stopped", f"Stopped on request in epoch {trainer.epoch}.")
+            when = f"{'in' if begun else 'after'} epoch {trainer.epoch}"
+            when = when if trainer.epoch else "before the first step"
+            yield Ended("stopped", f"Stopped on request {when}.")
             return
         if patience and trainer.bad_epochs >= patience:
             yield Ended("done", f"Early stopping: no better validation PSNR in {patience} epochs.")

@@ -22,7 +22,7 @@ def loss_of(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(rebuilt, target)
     if kind == "l1":
         return F.l1_loss(rebuilt, target)
-    inside = rebuilt.clamp(1e-4, 1 - 1e-4)
+    inside = _inside(rebuilt)
     return F.binary_cross_entropy(inside, target) + (rebuilt - inside).square().mean()
 
 
@@ -33,10 +33,16 @@ def loss_per_image(kind: str, rebuilt: Tensor, target: Tensor) -> Tensor:
     elif kind == "l1":
         values = (rebuilt - target).abs()
     else:
-        inside = rebuilt.clamp(1e-4, 1 - 1e-4)
+        inside = _inside(rebuilt)
         values = F.binary_cross_entropy(inside, target, reduction="none")
         values = values + (rebuilt - inside).square()
     return values.flatten(1).mean(dim=1)
+
+
+def _inside(rebuilt: Tensor) -> Tensor:
+    """The values where binary cross-entropy is defined; where they are not a number, 0.5, as torch
+    raises an error for nan. The square of the excess keeps the loss nan: the run has diverged."""
+    return rebuilt.clamp(1e-4, 1 - 1e-4).nan_to_num(0.5)
 
 
 def _eager(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:

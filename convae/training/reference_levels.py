@@ -16,6 +16,7 @@ from convae.evaluation.pca import PCA
 
 Levels = dict[str, dict[str, float]]
 FLOOR = "floor: entropy of the pixels"
+PCA_PREFIX = "PCA, "  # of the name of its level; it may have fewer values than the run
 
 
 def measure(
@@ -33,7 +34,7 @@ def measure(
     model's cross-entropy is below it.
     """
     rebuilt = [pca.reconstruct(noisy, latent_dim) for noisy in inputs or [validation]]
-    levels = {f"PCA, {latent_dim} values": level(loss, validation, rebuilt)}
+    levels = {f"{PCA_PREFIX}{latent_dim} values": level(loss, validation, rebuilt)}
     if loss == "bce":
         levels[FLOOR] = {"loss": float(metrics.pixel_entropy(validation))}
     return levels
@@ -61,6 +62,12 @@ def write(folder: Path, levels: Levels, images: str = "") -> None:
     """Write the levels; `images` identifies the images they were measured on."""
     content = {"images": images} | levels if images else levels
     files.write_atomically(folder / "rungs.json", json.dumps(content).encode())
+
+
+def pca_psnr(folder: Path) -> float | None:
+    """The PSNR in dB of PCA beside a run; None where it was not measured."""
+    levels = [level for name, level in read(folder).items() if name.startswith(PCA_PREFIX)]
+    return levels[0].get("psnr") if levels else None
 
 
 def images_of(folder: Path) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import distributed as dist
 
-from convae import data, runs
+from convae import data, limits, runs
 from convae.data import ImageSet
 from convae.errors import ConvaeError
 from convae.evaluation import compare
@@ -159,7 +159,7 @@ class TrainingSession:
         now because a stop was requested, or 0)."""
         self.writer.write_status(
             state="running", message="", epoch=trainer.epoch, epochs=trainer.config.epochs,
-            step=trainer.step, steps=trainer.total_steps,
+            step=trainer.step, steps=trainer.total_steps, elapsed_s=trainer.elapsed_s,
         )  # fmt: skip
         scalars = Scalars(self.run.path)
         ended, without_snapshot = Ended("done", "All epochs were trained before."), 0
@@ -187,6 +187,8 @@ class TrainingSession:
                 )  # fmt: skip
             elif isinstance(item, Ended):
                 ended = item
+                if item.state == "stopped" and not self.writer.stop_requested():
+                    ended = item._replace(message=limits.time_limit_note())
                 if item.state == "diverged":  # a resume must stay below this rate
                     self.writer.write_status(
                         step=trainer.step, learning_rate=trainer.sums.highest_rate

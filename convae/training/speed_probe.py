@@ -26,6 +26,7 @@ def _path(config: TrainConfig) -> Path:
     model = config.model
     words = [model.architecture, *model.channels, model.latent_dim, config.batch_size]
     words += [config.device, config.precision]
+    words += [name for name in ("nested_dropout", "variational") if getattr(model, name)]
     folder = files.folder("CACHE")
     return folder / f"speed-{'-'.join(map(str, words))}.json"
 
@@ -65,12 +66,14 @@ def start(config: TrainConfig) -> bool:
 def measure(config: TrainConfig, seconds: float = SECONDS) -> float:
     """Images per second of training with these settings on this machine, on random images."""
     import numpy as np
+    import torch
 
     from convae.training.trainer import Trainer
 
     count = config.batch_size
     images = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
-    trainer = Trainer.create(config, images, images[:1])
+    weights = torch.ones(config.model.latent_dim) if config.model.nested_dropout else None
+    trainer = Trainer.create(config, images, images[:1], length_weights=weights)
     trainer.model.train()
     order = trainer.order()
     for _ in range(2):
@@ -101,15 +104,19 @@ STARTUP_S = 6.0  # importing torch, reading the images, PCA
 
 
 def main(text: str) -> None:
+    from convae.training.failures import is_out_of_memory
+
     processes.keep_locks()
     config = from_json(text)
     os.nice(5)
     try:
         result = {"images_per_s": round(measure(config), 1)}
     except (ConvaeError, RuntimeError, MemoryError) as error:
-        sentence = str(error) if isinstance(error, ConvaeError) else (
-            "Out of memory: use a smaller batch or fewer channels."
-        )  # fmt: skip
+        sentence = str(error)
+        if is_out_of_memory(error):
+            sentence = "Out of memory: use a smaller batch or fewer channels."
+        elif not isinstance(error, ConvaeError):
+            sentence = f"The training speed could not be measured: {sentence[:200]}"
         result = {"error": sentence}
     result["measured"] = time.time()
     _path(config).parent.mkdir(parents=True, exist_ok=True)

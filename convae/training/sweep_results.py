@@ -17,9 +17,9 @@ QUEUED, REMOVED = "queued", "removed"
 
 class SweepRow(NamedTuple):
     """One latent dimension. psnr: best validation PSNR so far, pca_psnr: of PCA with as many
-    values, on the same images; test_psnr: on the test images; all in dB, None until measured.
-    state: QUEUED, REMOVED (canceled or deleted), or that of the run. noise: standard deviation of
-    the noise on the validation input."""
+    values, or all that its images span, on the same images; test_psnr: on the test images; all in
+    dB, None until measured. state: QUEUED, REMOVED (canceled or deleted), or that of the run.
+    noise: standard deviation of the noise on the validation input."""
 
     dimension: int
     run: str
@@ -45,14 +45,14 @@ def _row(sweep: Sweep, dimension: int, waiting: set[str]) -> SweepRow:
         return SweepRow(dimension, name, QUEUED if name in waiting else REMOVED)
     status, history = run.status(), run.history()
     compared = records.comparable(history)
-    level = reference_levels.read(run.path).get(f"PCA, {dimension} values", {})
     try:
         test = Card.read(run.path).test.get("psnr")
     except ConvaeError:  # no epoch is saved yet
         test = None
     return SweepRow(
         dimension, name, status.state,
-        max((row["val_psnr"] for row in compared), default=None), level.get("psnr"),
+        max((row["val_psnr"] for row in compared), default=None),
+        reference_levels.pca_psnr(run.path),
         records.value(test, float), len(history), history[-1]["elapsed_s"] if history else 0.0,
         records.val_noise(history), not status.alive,
     )  # fmt: skip

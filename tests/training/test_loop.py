@@ -104,6 +104,23 @@ def test_stop_ends_within_the_epoch_and_counts_it():
     assert items[-1].state == "stopped" and len(records(items)) < 500
 
 
+def test_a_stop_between_two_epochs_validates_and_counts_nothing():
+    trainer = trainer_of(from_flat(SMALL | {"epochs": 500}), blobs(64), blobs(16, 1))
+    items = []
+    for item in fit(trainer, lambda: Requests(stop=bool(records(items)))):
+        items.append(item)
+    assert [record.epoch for record in records(items)] == [1] and trainer.epoch == 1
+    assert items[-1] == Ended("stopped", "Stopped on request after epoch 1.")
+
+
+def test_a_stop_before_the_first_step_validates_nothing(monkeypatch):
+    trainer = trainer_of(from_flat(SMALL), blobs(64), blobs(16, 1))
+    monkeypatch.setattr(trainer, "validate", lambda: pytest.fail("nothing was trained"))
+    (ended,) = fit(trainer, lambda: Requests(stop=True))
+    assert ended == Ended("stopped", "Stopped on request before the first step.")
+    assert trainer.epoch == 0
+
+
 def test_pause_waits_and_learning_rate_changes_at_once(monkeypatch):
     monkeypatch.setattr(loop, "TICK_S", 0.0)
     requested = iter(
@@ -120,6 +137,17 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_name():
     _, items = trained(optimizer="sgd", learning_rate=100.0, epochs=30, clip=0.0)
     assert items[-1].state == "diverged" and "step" in items[-1].message
     assert records(items) and all(math.isfinite(r.val_psnr) for r in records(items))
+
+
+def test_a_cross_entropy_that_is_no_number_is_a_divergence_too():
+    config = from_flat(SMALL | {"loss": "bce", "epochs": 5})
+    trainer = trainer_of(config, blobs(64), blobs(16, 1))
+    (first,) = itertools.islice((item for item in fit(trainer) if records([item])), 1)
+    assert first.epoch == 1
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(math.nan)
+    items = list(fit(trainer))
+    assert items[-1].state == "diverged" and trainer.epoch == 1
 
 
 def test_a_time_budget_ends_the_run_and_brings_the_rate_to_zero(monkeypatch):

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from convae import data, runs
+from convae import data, limits, runs
 from convae.data import ImageSet
 from convae.evaluation import metrics
 from convae.evaluation.pca import fit_pca
 from convae.flat_config import from_flat
 from convae.models import checkpoints
+from convae.runs import resuming
 from convae.training import initial_weights, reference_levels, session, splits
 from convae.training.trainer import Trainer
 from tests.support import cards
@@ -129,3 +130,15 @@ def test_a_shipped_model_with_damaged_weights_ends_no_run(tiny_data, add_checkpo
     run = runs.claim(from_flat(changes | {"spec": tiny_data, "limit": 60}))
     assert session.TrainingSession(run).execute().state == "done"
     assert set(reference_levels.read(run.path)) == {"PCA, 4 values"}
+
+
+def test_the_limit_on_training_time_is_named_and_a_resumed_run_adds_no_epoch(noise, monkeypatch):
+    run = runs.claim(from_flat(SETTINGS | {"epochs": 2}), "limited")
+    assert session.TrainingSession(run).execute().state == "done"
+    longer = from_flat(SETTINGS | {"epochs": 4})
+    resuming.prepare(run, longer)
+    monkeypatch.setenv("CONVAE_MAX_MINUTES", "1")
+    monkeypatch.setattr(limits, "out_of_time", lambda elapsed_s: elapsed_s > 0)
+    status = session.TrainingSession(run).execute()
+    assert (status.state, status.message) == ("stopped", "Stopped after 1 minute, the limit here.")
+    assert len(run.history()) == 2

@@ -29,6 +29,27 @@ def test_what_cannot_be_trained_is_refused_in_a_sentence():
         speed_probe.known(config)
 
 
+def test_the_speed_with_nested_dropout_is_measured_and_is_its_own():
+    plain = SMALL | {"architecture": "residual"}
+    config = from_flat(plain | {"nested_dropout": True})
+    assert speed_probe.measure(config, 0.0) > 0
+    speed_probe.main(config.to_json())
+    assert speed_probe.known(config) > 0 and speed_probe.known(from_flat(plain)) is None
+
+
+def test_only_what_is_out_of_memory_is_called_so(monkeypatch):
+    config = from_flat(SMALL)
+    for reason, words in [("out of memory", "smaller batch"), ("no kernel", "no kernel")]:
+
+        def fail(config, reason=reason):
+            raise RuntimeError(reason)
+
+        monkeypatch.setattr(speed_probe, "measure", fail)
+        speed_probe.main(config.to_json())
+        with pytest.raises(ConvaeError, match=words):
+            speed_probe.known(config)
+
+
 def test_an_old_answer_is_measured_again(monkeypatch):
     config = from_flat(SMALL)
     monkeypatch.setattr(speed_probe, "measure", lambda config: 100.0)
@@ -49,7 +70,7 @@ def test_the_forecast_of_the_form_includes_refinement_and_the_test_images():
     assert expected - fewer == pytest.approx(2000 * each_s)
     refined = from_flat(SMALL | {"epochs": 10, "limit": 500, "refinement_steps": 3})
     gained = speed_probe.estimate_s(refined, 1000, 100.0, 2000) - expected
-    assert gained == pytest.approx(5 * each_s * (10 * (20 + 508) + 2000))
+    assert gained == pytest.approx(4 * each_s * (10 * (20 + 508) + 2000))
     budget = from_flat(SMALL | {"time_budget_s": 60.0})
     longer = speed_probe.estimate_s(budget, 1000, 100.0, 2000)
     assert longer == pytest.approx(speed_probe.STARTUP_S + 60 + each_s * (20 + 508 + 2000))

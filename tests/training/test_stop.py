@@ -105,7 +105,8 @@ def test_a_hung_trainer_is_killed_and_a_busy_one_is_not(beats):
             assert time.monotonic() - began < 10
             if beats == "silent":
                 assert process.wait(30) == -signal.SIGKILL
-                assert run.status().state == "killed"
+                assert run.status().state == "stopped"
+                assert run.status().message == "Stopped before the first epoch."
             else:
                 assert process.poll() is None and run.locked()
         finally:

@@ -9,7 +9,7 @@ from convae.evaluation.pca import fit_pca
 from convae.flat_config import from_flat
 from convae.plots.sweep import psnr_over_dimension
 from convae.runs import queue, sweep
-from convae.training import session, splits, sweep_results
+from convae.training import reference_levels, session, splits, sweep_results
 
 
 def test_rows_name_the_best_psnr_and_that_of_pca_on_the_same_images(tiny_data, monkeypatch):
@@ -69,3 +69,13 @@ def test_the_curve_has_a_point_for_each_dimension_that_was_measured():
     figure = psnr_over_dimension([2, 4, 8], {"autoencoder": [10, None, 14], "PCA": [9, 10, 11]})
     assert [list(line.x) for line in figure.data] == [[2, 8], [2, 4, 8]]
     assert list(figure.layout.xaxis.ticktext) == ["2", "4", "8"]
+
+
+def test_pca_with_fewer_values_than_the_run_is_the_one_beside_it(monkeypatch):
+    monkeypatch.setattr(queue, "ensure", lambda: None)
+    made = sweep.start(from_flat({"spec": "digits"}), [128])
+    entry = queue.take()
+    run = runs.claim(entry.config, entry.name)
+    reference_levels.write(run.path, {"PCA, 64 values": {"psnr": 100.0, "loss": 0.0}})
+    (row,) = sweep_results.rows(made)
+    assert row.pca_psnr == 100.0
