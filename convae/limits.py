@@ -77,6 +77,18 @@ def capped(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
     return config, notes
 
 
+def longer(config: TrainConfig, epochs: int, trained: int) -> TrainConfig:
+    """The settings of a run, which has trained for so many epochs, with a new total of `epochs`, or
+    as many as the limit allows. RunError where that leaves nothing to train."""
+    most = _limit("CONVAE_MAX_EPOCHS")
+    if most and min(most, epochs) <= trained < epochs:
+        raise RunError(
+            f"This server trains for at most {counted(most, 'epoch')}; this run has trained for "
+            f"{trained:,}."
+        )
+    return replace(config, epochs=min(epochs, most or epochs))
+
+
 def check_room(count: int) -> None:
     """RunError where `count` run folders reach the limit."""
     most = _limit("CONVAE_MAX_RUNS")

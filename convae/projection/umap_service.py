@@ -115,7 +115,11 @@ def ask(
         np.savez(buffer, kind=np.array(kind), values=np.asarray(values, np.float32))
         files.write_atomically(job.path / f"ask-{question_id}.npz", buffer.getvalue())
         if not job.running():
-            _start(job, codes, points, settings, question_id)
+            try:
+                _start(job, codes, points, settings, question_id)
+            except ConvaeError:
+                (job.path / f"ask-{question_id}.npz").unlink(missing_ok=True)
+                raise
     except OSError as error:
         raise ConvaeError(
             f"UMAP cannot be asked, {maps.folder()} cannot be written to "

@@ -1,7 +1,6 @@
 """Start a training process that outlives its starter."""
 
 import os
-from dataclasses import replace
 
 from convae import limits
 from convae import processes as process_control
@@ -55,7 +54,7 @@ def start(
         if lock is None:
             raise RunError(f"Another process is already training `{run.id}`.")
         if resume:
-            longer = limits.capped(replace(run.config(), epochs=epochs))[0] if epochs else None
+            longer = limits.longer(run.config(), epochs, run.status().epoch) if epochs else None
             resuming.prepare(run, longer, learning_rate)
         run.write_status(state="starting")
         _spawn(run, "resume" if resume else "train", (lock, slot), processes)

@@ -6,6 +6,7 @@ same dimension, and a randomly initialized encoder of the same architecture. Cod
 encoder alone, without refinement steps.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,6 +43,7 @@ LABEL_COUNTS = (10, 100, 1_000)
 DRAWS = 5  # of the labeled images at each label count
 PART = 2_000  # test images standardized at once
 TRAINING, TESTED = 5_000, 10_000  # images of each split at most, drawn once
+SEEDING = threading.Lock()  # the generator of torch belongs to the whole process
 Progress = Callable[[int, int | None, str], None]
 Encode = Callable[[ImageSet], np.ndarray]
 
@@ -97,7 +99,7 @@ def random_encoder(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder":
 
     from convae.models.autoencoder import ConvAutoencoder
 
-    with torch.random.fork_rng(devices=[]):
+    with SEEDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = ConvAutoencoder(replace(config, refinement_steps=0))
     return model.eval().requires_grad_(False)

@@ -76,9 +76,20 @@ def spec_name(spec: str) -> str:
 def enter(page: str) -> None:
     """Note the page that is drawn; call it before anything reads the address."""
     state = st.session_state
-    if state.get("page") != page or getattr(get_script_run_ctx(), "is_history_navigation", False):
+    state["address-entered"] = state.get("page") != page or getattr(
+        get_script_run_ctx(), "is_history_navigation", False
+    )
+    if entered():
         state["address-decides"] = set(URL_TEXT)
+        for key in URL_TEXT:
+            if key in st.query_params:  # a choice that has waited since an earlier page is over
+                state.pop(f"{key}-next", None)
     state["page"] = page
+
+
+def entered() -> bool:
+    """Whether this run of a page follows a change of page or a step in the browser's history."""
+    return bool(st.session_state.get("address-entered"))
 
 
 def _deciding() -> set[str]:
@@ -97,8 +108,8 @@ def restore(key: str, options: Collection[str], default: str) -> None:
         state[key] = kept if kept in named else next(iter(named), default)
     elif state.get(key) not in options:  # deleted, or the widget was missing in the last run
         state[key] = kept if kept in options else default
-    if state.get(f"{key}-next") in options:
-        state[key] = state.pop(f"{key}-next")
+    if (chosen := state.pop(f"{key}-next", None)) in options:
+        state[key] = chosen
     state[f"{key}-default"] = default
 
 

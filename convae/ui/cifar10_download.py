@@ -3,11 +3,12 @@
 import streamlit as st
 
 from convae.data import cifar10_job
-from convae.ui import frame
+from convae.ui import access, frame
 from convae.ui.escape import sentence
 
 MEGABYTES = 170
 POLL_S = 1.0  # between two looks at the download
+STARTED = "cifar10-started"  # by this session
 
 
 def offer_cifar10(shown: str = "") -> None:
@@ -45,6 +46,7 @@ def _button(meanwhile: str) -> None:
     if pressed:
         with frame.error_boundary():
             cifar10_job.start()
+            st.session_state[STARTED] = True
         st.rerun()
 
 
@@ -56,6 +58,9 @@ def _progress(meanwhile: str) -> None:
     arrived = f", {now.done / 1e6:,.0f} of {now.total / 1e6:,.0f} MB" if now.total > 1e6 else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(now.share, f"CIFAR-10: {sentence(now.what)}{arrived}.{meanwhile}")
-        if st.button("Cancel", key="cancel-cifar10", help="What has arrived is kept."):
+        may_cancel = STARTED in st.session_state or access.may_train()
+        if may_cancel and st.button(
+            "Cancel", key="cancel-cifar10", help="What has arrived is kept."
+        ):
             cifar10_job.cancel()
             st.rerun()

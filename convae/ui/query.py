@@ -159,10 +159,15 @@ def options_of(key: str) -> Collection[str] | None:
     return OPTIONS[key]() if key in OPTIONS else None
 
 
+def _clearable(key: str) -> bool:
+    """Whether the widget of this key chooses several by default, so that an empty choice is one."""
+    return key == "denoise-methods" or isinstance(getattr(SETTINGS.get(key), "default", None), list)
+
+
 def problem(key: str, values: list[str]) -> str:
     """What is wrong with the values of one key, as the end of a sentence; "" if nothing is."""
     if not any(values):
-        return EMPTY
+        return "" if _clearable(key) else EMPTY
     if NUMBER.fullmatch(key):
         for value in values:
             try:

@@ -139,6 +139,18 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(fitted, monkeypatch, tm
         umap_service.ask(KEY, fitted[0], fitted[2].embedding_, SETTINGS, "transform", fitted[0][:1])
 
 
+def test_a_question_that_is_refused_leaves_nothing(fitted):
+    codes, _, mapper = fitted
+    umap_service.folder().mkdir(parents=True, exist_ok=True)
+    held = processes.take_lock(umap_service.slot())
+    try:
+        with pytest.raises(ConvaeError, match="busy with another map"):
+            umap_service.ask(OTHER, codes, mapper.embedding_, SETTINGS, "transform", codes[:1])
+    finally:
+        os.close(held)
+    assert not list((umap_service.folder() / OTHER).glob("ask-*"))
+
+
 def test_only_two_kinds_of_questions_are_known():
     with pytest.raises(ValueError, match="fit"):
         umap_service.question("fit", np.zeros((1, 2)))

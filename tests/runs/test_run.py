@@ -153,6 +153,13 @@ def test_a_start_keeps_to_what_the_host_allows(monkeypatch):
     monkeypatch.setenv("CONVAE_MAX_EPOCHS", "4")
     assert runs.start(config(epochs=50), "a").config().epochs == 4
     assert runs.start(None, resume="a", epochs=99).config().epochs == 4
+    monkeypatch.setenv("CONVAE_MAX_IMAGES", "10")
+    runs.get("a").write_status(state="stopped", epoch=2)
+    resumed = runs.start(None, resume="a", epochs=99).config()
+    assert (resumed.epochs, resumed.data.limit) == (4, 0), "its images stay the same"
+    runs.get("a").write_status(state="done", epoch=4)
+    with pytest.raises(RunError, match="at most 4 epochs; this run has trained for 4"):
+        runs.start(None, resume="a", epochs=99)
     monkeypatch.delenv("CONVAE_MAX_EPOCHS")
     assert runs.start(None, resume="a", epochs=99).config().epochs == 99
     monkeypatch.setenv("CONVAE_MAX_RUNS", "1")

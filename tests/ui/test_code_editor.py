@@ -79,7 +79,21 @@ def test_the_grid_is_square_or_wide(latent_dim, columns):
 def test_the_address_chooses_the_image_and_its_edits(tiny_checkpoint):
     app = healthy(visit(**{editing.ADDRESS: "3~1_2.5"}))
     assert app.session_state["overview-one"] == 2
-    assert app.session_state[editing.KEPT][1] == {0: 2.5}
+    assert app.session_state[editing.KEPT].edits == {0: 2.5}
     app.pills(key="overview-one").set_value(0)
-    assert healthy(app.run()).session_state[editing.KEPT][1] == {}
+    assert healthy(app.run()).session_state[editing.KEPT].edits == {}
     assert editing.ADDRESS not in app.query_params
+
+
+@pytest.mark.parametrize("address", ["3~1_2.5", ""])
+def test_edits_of_any_image_are_there_again_after_another_page(tiny_checkpoint, address):
+    app = healthy(visit(**{editing.ADDRESS: "3~1_2.5"}))
+    app.switch_page("pages/reconstruct.py")
+    healthy(app.run())
+    if address:  # Back
+        app.query_params[editing.ADDRESS] = address
+    app.switch_page("app.py")
+    healthy(app.run())
+    assert app.session_state["overview-one"] == 2
+    assert app.session_state[editing.KEPT].edits == {0: 2.5}
+    assert app.query_params[editing.ADDRESS] == "3~1_2.5"

@@ -87,6 +87,12 @@ def test_methods_and_error_maps_are_chosen(model):
     assert set(table(app).index) == {"Corrupted", "Model (tiny)", "Median"}
 
 
+def test_a_choice_of_no_method_is_kept_in_the_address(model):
+    app = healthy(open_at(**{"denoise-methods": ""}))
+    assert app.multiselect(key="denoise-methods").value == []
+    assert healthy(app.run()).multiselect(key="denoise-methods").value == []
+
+
 def test_a_model_trained_to_remove_noise_stands_beside_the_chosen_one(model, add_checkpoint):
     folder = add_checkpoint("cleaner", "digits")
     with cards.edited(folder) as card:

@@ -1,7 +1,12 @@
 """The Interpolate page through app.py: AppTest runs the scripts, no browser."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from convae.data import ImageSet
+from convae.ui.interpolate import keyframes
 from tests.support.visiting import captions, healthy, png, visit
 
 PAGE = "pages/interpolate.py"
@@ -226,6 +231,25 @@ def test_a_link_with_keyframes_wins_over_those_of_the_last_visit():
     app.text_input(key=FRAMES).set_value("5,6")
     assert healthy(app.run()).text_input(key=FRAMES).value == "5,6"
     assert walked(app)["frames"] == 13
+
+
+def test_a_choice_of_no_path_is_kept_in_the_address():
+    app = healthy(interpolate(paths=""))
+    assert [each["name"] for each in walked(app)["walks"]] == ["Straight line"]
+
+
+def test_random_keyframes_differ_and_a_class_without_images_is_no_error(monkeypatch):
+    labels = np.array([0] * 8 + [1] * 4)
+    images = np.zeros((12, 32, 32, 3), np.uint8)
+    test = ImageSet(images, labels, ("a", "b", "c"), "test", "own", "f")
+    context, written, state = SimpleNamespace(known=SimpleNamespace(test=test), gallery=[]), [], {}
+    monkeypatch.setattr(keyframes, "write", lambda key, chosen: written.append(chosen))
+    monkeypatch.setattr(keyframes.st, "session_state", state)
+    for name, within in ((None, range(12)), ("b", range(8, 12)), ("c", range(12))):
+        state["interpolate-class"] = name
+        keyframes._random("key", 4, context)
+        rows = [item.number for item in written[-1]]
+        assert len(set(rows)) == 4 and set(rows) <= set(within)
 
 
 def test_the_first_walk_does_not_wait_for_the_codes_of_all_images(monkeypatch, tmp_path):

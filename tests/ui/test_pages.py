@@ -130,6 +130,22 @@ def test_the_download_of_cifar10_shows_its_progress_and_can_be_canceled(
     assert healthy(app.run()).button(key="download-cifar10") and canceled
 
 
+def test_only_who_started_the_download_and_who_may_train_can_cancel_it(
+    tiny_checkpoint, monkeypatch
+):
+    from convae.data import cifar10_job
+    from convae.ui import access
+
+    working = cifar10_job.Status("working", 50_000_000, 170_498_071, "downloading")
+    monkeypatch.setattr(cifar10_job, "status", lambda: working)
+    monkeypatch.delenv("CONVAE_TRAINING")
+    monkeypatch.setattr(access, "is_local", lambda: False)
+    app = healthy(visit("pages/reconstruct.py", data="CIFAR-10"))
+    assert "cancel-cifar10" not in {button.key for button in app.button}
+    app.session_state["cifar10-started"] = True
+    assert healthy(app.run()).button(key="cancel-cifar10")
+
+
 def test_a_failed_download_of_cifar10_says_why_and_is_offered_again(tiny_checkpoint, monkeypatch):
     from convae.data import cifar10_job
 
@@ -200,6 +216,27 @@ def test_finished_run_is_chosen_on_every_page(add_checkpoint, tiny_weights):
     app.session_state["followed"] = "mine"
     healthy(app.run())
     assert app.sidebar.selectbox(key="model").value == "mine"
+
+
+def test_a_model_that_waits_to_be_chosen_gives_way_to_the_one_in_the_address(add_checkpoint):
+    add_checkpoint("one")
+    add_checkpoint("two")
+    app = visit("pages/train.py")
+    app.session_state["model-next"] = "one"  # a run that ended there
+    healthy(app.run())
+    app.query_params["model"] = "two"
+    app.switch_page("pages/reconstruct.py")
+    healthy(app.run())
+    assert app.sidebar.selectbox(key="model").value == "two"
+    assert "model-next" not in app.session_state
+
+
+def test_a_model_that_waits_to_be_chosen_and_is_gone_is_forgotten(add_checkpoint):
+    add_checkpoint("one")
+    app = visit("pages/reconstruct.py")
+    app.session_state["model-next"] = "gone"
+    assert healthy(app.run()).sidebar.selectbox(key="model").value == "one"
+    assert "model-next" not in app.session_state
 
 
 def test_a_line_says_which_images_are_shown_and_what_the_model_was_trained_on(tiny_checkpoint):

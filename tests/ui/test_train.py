@@ -407,6 +407,46 @@ def test_runs_are_listed_and_several_are_compared(put_run):
     assert "PSNR on these images: one" in words(app)
 
 
+def test_at_most_eight_runs_are_compared_however_many_rows_are_ticked(put_run):
+    names = [f"r{n}" for n in range(9)]
+    for name in names:
+        put_run(name, epochs=1, model=False)
+    app = visit(PAGE, **{"train-view": "Runs"})
+    app.session_state["train-chosen"] = names
+    app.run()
+    assert not app.exception and app.multiselect(key="train-chosen").value == names[:8]
+
+
+def test_damaged_runs_alone_are_named_and_not_compared(put_run):
+    for name in ("a", "b"):
+        put_run(name, model=False)
+        (runs.root() / name / "config.json").write_text("{")
+    app = visit(PAGE, **{"train-view": "Runs"})
+    app.session_state["train-chosen"] = ["a", "b"]
+    app.run()
+    assert not app.exception and len(app.warning) == 2
+
+
+def test_a_frozen_chart_freezes_the_run_that_is_shown(put_run):
+    put_run("a", epochs=3)
+    put_run("b", "running", epochs=3)
+    app = healthy(visit(PAGE, **{"train-view": "Watch", "train-run": "a"}))
+    app.toggle(key="train-hold").set_value(True)
+    healthy(app.run())
+    assert app.session_state["train-held"] == ("a", 3)
+    app.selectbox(key="train-run").select("b")
+    app.run()
+    assert app.session_state["train-held"] == ("b", 3)
+
+
+def test_a_model_to_start_from_that_is_gone_is_named(put_run):
+    put_run("a", init_from="deleted")
+    app = healthy(visit(PAGE, **{"train-view": "Watch"}))
+    app.button(key="train-duplicate").click()
+    healthy(app.run())
+    assert "deleted is not available. from scratch is chosen." in words(app)
+
+
 def test_learning_rates_changed_while_running_are_settings_that_differ(put_run):
     put_run("one", latent_dim=4)
     events = [

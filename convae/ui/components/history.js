@@ -17,11 +17,16 @@ export default function () {
   if (window.cvHistory) return;
   window.cvHistory = true;
   const push = history.pushState.bind(history);
+  let moving = false; // after Back or Forward, until the visitor does something
+  window.addEventListener("popstate", () => { moving = true; }, true);
+  for (const gesture of ["pointerdown", "keydown"])
+    window.addEventListener(gesture, () => { moving = false; }, true);
   history.pushState = (state, title, url) => {
     // Streamlit passes {} as the state; the tour's own entries on the same page have none
     const same = state && url && new URL(url, location.href).pathname === location.pathname;
     if (same) history.replaceState(state, title, url);
-    else push(state, title, url);
+    // the server's answer to the page that was left: as a new entry it would end Forward
+    else if (!(moving && state)) push(state, title, url);
   };
   window.addEventListener("pointerdown", (event) => {
     const link = linkOf(event); // for a new tab, which the browser opens at the address as written

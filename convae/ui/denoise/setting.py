@@ -94,14 +94,14 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
     """Names of the methods to show beside the model."""
     others = denoisers(checkpoint)
     offered = [*others, *(name for name in LABELS if name not in (CORRUPTED, MODEL))]
-    kept = st.session_state.get("denoise-methods")
-    if kept:  # a model may have been deleted, or may be the chosen one now
+    kept, chosen = st.session_state.get("denoise-methods"), {}
+    if kept is None or set(kept) <= set(offered):
+        chosen["default"] = [*others[:1], *USUAL]
+    else:  # a model was deleted, or is the chosen one now
         st.session_state["denoise-methods"] = [name for name in kept if name in offered]
     return st.multiselect(
         "Compare with",
         offered,
-        # no default beside a value that is there: Streamlit would log a warning
-        default=[*others[:1], *USUAL] if kept is None else None,
         format_func=lambda name: LABELS.get(name, name),
         key="denoise-methods",
         placeholder="Choose filters",
@@ -109,6 +109,7 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
         "of corruption on a separate set of images. PCA + Wiener multiplies each principal "
         "component by the share of its variance that is signal. Other models that were trained to "
         "remove noise are listed by name.",
+        **chosen,
         **KEPT,
     )
 

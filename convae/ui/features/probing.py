@@ -176,10 +176,7 @@ def _points(setting: Setting, name: str, encode: Callable[[ImageSet], np.ndarray
     if name == "pixels":
         return encode(setting.train)
     slot = _slot_of_points(setting.checkpoint.sha256, setting.train.fingerprint, name)
-    with slot.lock:
-        if slot.value is None:
-            slot.value = encode(setting.train)
-    return slot.value
+    return long_work.fill(slot, lambda report: encode(setting.train))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

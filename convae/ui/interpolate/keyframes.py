@@ -130,7 +130,9 @@ def _random(key: str, count: int, context: Context) -> None:
         name = st.session_state.get("interpolate-class")
         inside = test.labels == test.class_names.index(name) if name in test.class_names else None
         rows = np.arange(len(test)) if inside is None else np.flatnonzero(inside)
-        pool = [Keyframe("", int(row)) for row in rng.choice(rows, count)]
+        rows = rows if len(rows) else np.arange(len(test))  # none of this class is held out
+        chosen = rng.choice(rows, count, replace=len(rows) < count)
+        pool = [Keyframe("", int(row)) for row in chosen]
     write(key, [pool[n] for n in rng.permutation(len(pool))[:count]])
 
 

@@ -17,7 +17,7 @@ from convae.evaluation import metrics
 from convae.models.checkpoints import Checkpoint
 from convae.models.ordered_codes import lengths_of
 from convae.process_state import one_thread
-from convae.ui import caches
+from convae.ui import address, caches
 from convae.ui.address import UPLOADS
 from convae.ui.components import code_editor
 from convae.ui.components.code_editor import REACH, STEP, Frames, Prefixes
@@ -27,6 +27,14 @@ SAMPLE = 100  # images whose codes give mean and standard deviation of each valu
 FEWEST = 10  # with fewer images a standard deviation says little
 MOST_IN_ADDRESS = 12  # edits
 VALUES = np.arange(-REACH, REACH + STEP / 2, STEP).tolist()
+
+
+class Edited(NamedTuple):
+    """The edits of one code. token: of the model and the image; place: the number of the image."""
+
+    token: str
+    place: int
+    edits: dict[int, float]
 
 
 class Spread(NamedTuple):
@@ -147,9 +155,16 @@ def from_text(text: str) -> tuple[int, dict[int, float]]:
 
 
 def restore(count: int, key: str) -> None:
-    """Choose the image that the address names, before its widget (of this key) is drawn."""
+    """Choose the image that the address names, or the one whose code was edited, after a change of
+    page; before its widget (of this key) is drawn."""
+    if not address.entered():
+        return
     place, _ = from_text(st.query_params.get(ADDRESS, ""))
-    if 0 <= place < count and KEPT not in st.session_state:
+    if 0 <= place < count:
+        st.session_state.pop(KEPT, None)  # the address decides
+    elif edited := st.session_state.get(KEPT):
+        place = edited.place if edited.edits else -1
+    if 0 <= place < count:
         st.session_state[key] = place
 
 
@@ -202,11 +217,11 @@ def _edits(token: str, sent: Any, place: int, latent_dim: int) -> dict[int, floa
     if isinstance(sent, Mapping) and sent.get("token") == token:
         edits = checked(sent.get("edits"), latent_dim)
     elif kept is not None:
-        edits = kept[1] if kept[0] == token else {}
+        edits = kept.edits if kept.token == token else {}
     else:
         named, result = from_text(st.query_params.get(ADDRESS, ""))
         edits = checked(result, latent_dim) if named == place else {}
-    st.session_state[KEPT] = (token, edits)
+    st.session_state[KEPT] = Edited(token, place, edits)
     text = to_text(place, edits)
     if text and st.query_params.get(ADDRESS) != text:
         st.query_params[ADDRESS] = text

@@ -232,9 +232,20 @@ def _select(
 ) -> str:
     if st.session_state.get(f"{arguments['key']}-next") in options:
         st.session_state[arguments["key"]] = st.session_state.pop(f"{arguments['key']}-next")
-    if st.session_state.get(arguments["key"]) not in options:
-        st.session_state[arguments["key"]] = options[0]  # a folder or a model that no longer exists
-    return place.selectbox(label, options, format_func=name, **arguments)
+    wanted, gone = st.session_state.get(arguments["key"]), f"{arguments['key']}-gone"
+    if wanted not in options:  # a folder or a model that no longer exists
+        st.session_state[arguments["key"]] = options[0]
+        if wanted is not None:
+            st.session_state[gone] = wanted
+    chosen = place.selectbox(label, options, format_func=name, **arguments)
+    if chosen != options[0]:
+        st.session_state.pop(gone, None)
+    elif missing := st.session_state.get(gone):
+        place.info(
+            f"{label}: {plain(name(missing))} is not available. {plain(name(chosen))} is chosen.",
+            icon=":material/info:",
+        )
+    return chosen
 
 
 def pick_processes(made: TrainConfig, key: str = "train") -> int:

@@ -16,6 +16,8 @@ def compare(chosen: list[Run]) -> None:
     for reason in filter(None, (run.damage() for run in chosen)):
         st.warning(sentence(reason), icon=":material/warning:")
     chosen = [run for run in chosen if not run.damage()]
+    if not chosen:
+        return
     with st.container(horizontal=True, key="train-compare-options"):
         what = st.segmented_control(
             "Show", ["psnr", "loss"], default="psnr", required=True, key="train-compare-show",

@@ -34,8 +34,10 @@ def table() -> list[Run]:
     before = st.session_state.get("train-chosen")
     if before is None and "train-chosen" not in st.query_params:
         st.session_state["train-chosen"] = names[:1]
-    elif before is not None and not set(before) <= set(names):
-        st.session_state["train-chosen"] = [name for name in before if name in names]
+    elif before is not None:
+        kept = [name for name in before if name in names][:MOST_CHOSEN]
+        if kept != before:
+            st.session_state["train-chosen"] = kept
     chosen = st.multiselect(
         "Selected runs", names, key="train-chosen",
         bind="query-params", persist_state="session", max_selections=MOST_CHOSEN,
@@ -55,7 +57,8 @@ def _show(rows: list[dict[str, Any]], names: list[str], chosen: list[str]) -> No
 
     def chosen_by_click() -> None:
         picked = st.session_state["train-table"]["selection"]["rows"]
-        st.session_state["train-chosen"] = [names[i] for i in picked if i < len(names)]
+        chosen = [names[i] for i in picked if i < len(names)]
+        st.session_state["train-chosen"] = chosen[:MOST_CHOSEN]
 
     st.dataframe(
         rows,
@@ -204,6 +207,8 @@ def _deletion(run: Run) -> None:
         st.write(f"Delete {plain(run.id)} and its model permanently?")
         if st.button("Delete permanently", key="train-delete", type="primary"):
             run.delete()
+            if st.session_state.get("model-next") == run.id:
+                del st.session_state["model-next"]
             st.rerun()
 
 

@@ -235,9 +235,10 @@ def _curve(run: Run, history: list[dict[str, Any]], epoch: int | None) -> None:
             help="The chart stops updating; the training continues.",
         )  # fmt: skip
     if held:
-        kept = st.session_state.setdefault("train-held", (run.id, len(history)))
-        if kept[0] == run.id:
-            history = history[: kept[1]]
+        kept = st.session_state.get("train-held")
+        if kept is None or kept[0] != run.id:
+            kept = st.session_state["train-held"] = (run.id, len(history))
+        history = history[: kept[1]]
     else:
         st.session_state.pop("train-held", None)
     noise = records.val_noise(history)
