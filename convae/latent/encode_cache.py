@@ -1,6 +1,7 @@
 """The codes of many images, computed once and kept on disk: CONVAE_CACHE_DIR/codes/<key>.npy.
 
-The key is a digest of the weights, the number of refinement steps and the images; no path is in it.
+The key is a digest of the weights, the number of refinement steps, the way they are taken (VERSION)
+and the images; no path is in it.
 """
 
 import hashlib
@@ -14,8 +15,9 @@ from convae import cached_files
 from convae.codec import Codec
 from convae.data.disk_cache import is_private
 
+VERSION = 2  # of the codes: one more where the same weights give other codes
 PART = 500  # images encoded between two progress reports
-EXACT = 2_000  # images; more than these are encoded at the reduced precision of the processor
+EXACT = 1_500  # images; more than these are encoded at the reduced precision of the processor
 Progress = Callable[[int, int | None, str], None]
 
 
@@ -44,7 +46,7 @@ def is_kept(sha256: str, fingerprint: str, count: int) -> bool:
 
 
 def _path(sha256: str, fingerprint: str, count: int) -> Path:
-    name = hashlib.sha256(f"1 {sha256} {fingerprint} {count}".encode()).hexdigest()[:24]
+    name = hashlib.sha256(f"{VERSION} {sha256} {fingerprint} {count}".encode()).hexdigest()[:24]
     return cached_files.folder() / "codes" / f"{name}.npy"
 
 
