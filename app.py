@@ -95,4 +95,4 @@ with onward:
 
 st.header("Available models", anchor=False)
 ui.models_table()
-ui.terms_on_page()
+ui.end_of_page()

@@ -41,4 +41,4 @@ panels.gallery(detected, score, above)
 
 st.header("ROC and precision-recall curves", anchor=False)
 panels.show_curves(detected, score)
-ui.terms_on_page()
+ui.end_of_page()

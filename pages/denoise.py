@@ -32,4 +32,4 @@ st.markdown(
     "latent dimension limits the PSNR of a model: at weak noise the corrupted image can be better."
 )
 panels.show_curve(prepared, measured)
-ui.terms_on_page()
+ui.end_of_page()

@@ -30,4 +30,4 @@ with ui.error_boundary():
     if part == "Neighbors":
         code_panels.neighbors(setting)
 
-ui.terms_on_page()
+ui.end_of_page()

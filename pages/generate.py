@@ -30,4 +30,4 @@ with ui.error_boundary():
     if part == "Random walk":
         panels.walk(setting, material, choice)
 
-ui.terms_on_page()
+ui.end_of_page()

@@ -94,4 +94,4 @@ def sliders() -> None:
 
 {"Path": path, "Grid": grid, "Arithmetic": arithmetic, "Sliders": sliders}[part]()
 context.complete()
-ui.terms_on_page()
+ui.end_of_page()

@@ -57,4 +57,4 @@ with beside:
 panels.walk(view, start, chosen)
 fidelity.table(view)
 panels.downloads(view)
-ui.terms_on_page()
+ui.end_of_page()

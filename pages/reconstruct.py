@@ -73,4 +73,4 @@ if part == "What is lost":
     st.header("Why squared error misleads", anchor=False)
     images.show_misleading(held, sample)
 
-ui.terms_on_page()
+ui.end_of_page()

@@ -78,4 +78,4 @@ with without_the_last(view):
     with ui.error_boundary():
         queue_list.show(expanded=view == "New")
         {"New": new, "Watch": watch, "Runs": all_runs, "Sweeps": sweeps.show}[view]()
-    ui.terms_on_page()
+    ui.end_of_page()

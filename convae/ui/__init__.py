@@ -29,8 +29,15 @@ from convae.ui import starting
 from convae.ui.caches import Remembered, codes_of, image_set, load_checkpoint
 from convae.ui.cifar10_download import offer_cifar10
 from convae.ui.escape import plain
-from convae.ui.frame import error_boundary, figures, next_pages, page, section_links
-from convae.ui.glossary import caption, terms_on_page
+from convae.ui.frame import (
+    end_of_page,
+    error_boundary,
+    figures,
+    next_pages,
+    page,
+    section_links,
+)
+from convae.ui.glossary import caption
 from convae.ui.model_cards import checkpoint_options, measured_on, models_table, provenance, psnr_of
 from convae.ui.pickers import many_images, pick_checkpoint, pick_images, pick_one, pick_set
 from convae.ui.pictures import error_picture, image_rows, large_image
@@ -51,6 +58,7 @@ __all__ = [
     "many_images",
     "measured_on",
     "models_table",
+    "end_of_page",
     "next_pages",
     "offer_cifar10",
     "page",
@@ -63,6 +71,5 @@ __all__ = [
     "psnr_of",
     "section_links",
     "starting",
-    "terms_on_page",
     "tour_start",
 ]

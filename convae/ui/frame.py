@@ -87,6 +87,12 @@ def page(title: str) -> None:
         query.notes(title)
 
 
+def end_of_page() -> None:
+    """The last call of every page: its terms, and a look at what the address asked for in vain."""
+    glossary.terms_on_page()
+    query.note_ignored()
+
+
 @st.cache_resource(show_spinner=False)
 def _once_per_server() -> bool:
     """Start the download of CIFAR-10 if it is configured, go on with the queue of runs, and let

@@ -176,7 +176,7 @@ def caption(text: str, most: int = 1200) -> None:
 
 
 def terms_on_page() -> None:
-    """A closed list of the terms of the present page; the last call of every page."""
+    """A closed list of the terms of the present page."""
     page = st.session_state.get("page", "")
     terms = sorted(BY_PAGE.get(page, BY_PAGE["Overview"]), key=str.lower)
     with st.expander("Terms on this page", icon=":material/menu_book:"):

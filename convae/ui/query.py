@@ -8,6 +8,8 @@ first, with a note. Names of older versions are replaced by the present ones.
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 
@@ -18,7 +20,7 @@ from convae.tasks.anomaly import SCORES
 from convae.tasks.features import PROBES, TITLES
 from convae.tasks.generation import NAMES, PRIORS
 from convae.ui import tour
-from convae.ui.address import SETTINGS
+from convae.ui.address import SETTINGS, entered
 from convae.ui.escape import plain
 
 LARGEST = 1e9  # above every number that a page asks for
@@ -95,6 +97,10 @@ def clean(page: str) -> None:
     _rename()
     present = {key: st.query_params.get_all(key) for key in st.query_params}
     removed = {key: reason for key, values in present.items() if (reason := problem(key, values))}
+    if entered():
+        st.session_state[ASKED] = {k: v for k, v in present.items() if k not in removed}
+    elif not st.session_state.pop("address-reruns", False):
+        st.session_state.pop(ASKED, None)  # the first run has not reached the end of the page
     if not removed or st.session_state.get("address-cleaned") == (page, present):
         return
     st.session_state["address-cleaned"] = (page, present)
@@ -113,6 +119,7 @@ def clean(page: str) -> None:
             del st.query_params[key]
         except st.errors.StreamlitAPIException:
             return  # Streamlit 1.67 raises if a widget is bound to the key: it has checked it
+    st.session_state["address-reruns"] = True
     st.rerun()
 
 
@@ -150,6 +157,12 @@ def _present_key(key: str) -> str:
 
 
 EMPTY = "is empty"
+ASKED = "address-asked"  # the values that the address of this page came with, until its end
+# keys of names and switches; without those with a format_func, whose text is not their value
+NAMED = re.compile(
+    r"[a-z]+-class|[a-z-]+-toward|anomalies-(normal|classes)-.+|latent-classes"
+    r"|reconstruct-(beside|all|refinement-steps-\d+)|interpolate-loop|denoise-errors|overview-models"
+)
 
 
 def options_of(key: str) -> Collection[str] | None:
@@ -181,6 +194,35 @@ def problem(key: str, values: list[str]) -> str:
         if unknown:
             return f"(={plain(unknown[0], 40)}) is not an option here"
     return ""
+
+
+def ignored(values: list[str], value: Any) -> list[str]:
+    """Those values of one key in the address that its widget, which has `value` now, did not take:
+    a number out of range, the name of a class or a model that is not there."""
+    if isinstance(value, bool):
+        return [] if values[0].lower() in ("true", "false") else values[:1]
+    if isinstance(value, int | float):
+        with suppress(ValueError):
+            return [] if math.isclose(float(values[0]), value) else values[:1]
+    taken = {str(item) for item in value} if isinstance(value, list | tuple) else {str(value)}
+    return [text for text in values if text not in taken]
+
+
+def note_ignored() -> None:
+    """At the end of the first run of a page: a note for each value of the address that no widget
+    could take, which Streamlit drops in silence; then a rerun that shows it."""
+    state = st.session_state
+    page, messages = state.get("page", ""), []
+    for key, values in state.pop(ASKED, {}).items():
+        known = NUMBER.fullmatch(key) or NAMED.fullmatch(key)
+        if not known or key not in state or not any(values):
+            continue
+        if unknown := ignored(values, state[key]):
+            messages.append(f"`{key}` in the address (={plain(unknown[0], 40)}) is ignored.")
+    if messages:
+        before = state.get("address-notes", ("", []))
+        state["address-notes"] = (page, (before[1] if before[0] == page else []) + messages)
+        st.rerun()
 
 
 def notes(page: str) -> None:

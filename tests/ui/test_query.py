@@ -4,6 +4,7 @@ import pytest
 
 from convae.tasks import generation
 from convae.ui import address, query
+from convae.ui.escape import plain
 from convae.ui.interpolate import controls as interpolate_controls  # noqa: F401
 from convae.ui.reconstruct import controls, images, tables  # noqa: F401
 from tests.support.visiting import healthy, visit
@@ -160,3 +161,43 @@ def test_an_unknown_image_set_in_the_address_is_named_and_replaced(tiny_checkpoi
     app = healthy(visit("pages/reconstruct.py", data="nowhere"))
     assert any("image set in the address is not available" in info.value for info in app.info)
     assert app.selectbox(key="data").value == "shapes"
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "value"),
+    [
+        ("app.py", "overview-count", "500"),
+        ("pages/reconstruct.py", "reconstruct-beside", "gone"),
+        ("pages/reconstruct.py", "reconstruct-class", "unicorn"),
+        ("pages/interpolate.py", "interpolate-loop", "maybe"),
+        ("pages/interpolate.py", "interpolate-steps", "1000"),
+        ("pages/denoise.py", "denoise-strength-gaussian", "1e6"),
+        ("pages/generate.py", "generate-temperature", "-3"),
+        ("pages/anomalies.py", "anomalies-percentile", "-1"),
+        ("pages/latent_map.py", "latent-classes", "unicorn"),
+    ],
+)
+def test_what_a_widget_does_not_take_is_ignored_with_a_note(page, key, value, tiny_checkpoint):
+    app = healthy(visit(page, **{key: value}))
+    assert any(f"`{key}` in the address (={plain(value)})" in info.value for info in app.info)
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "value"),
+    [
+        ("app.py", "overview-count", "8"),
+        ("pages/reconstruct.py", "reconstruct-beside", "PCA"),
+        ("pages/interpolate.py", "interpolate-loop", "true"),
+        ("pages/interpolate.py", "interpolate-loop", "false"),
+        ("pages/interpolate.py", "interpolate-steps", "9"),
+        ("pages/denoise.py", "denoise-strength-gaussian", "25.0"),
+        ("pages/generate.py", "generate-temperature", "1"),
+        ("pages/generate.py", "generate-seed", "0"),
+        ("pages/anomalies.py", "anomalies-percentile", "95"),
+    ],
+)
+def test_what_a_widget_takes_has_no_note_even_where_it_is_the_default(
+    page, key, value, tiny_checkpoint
+):
+    app = healthy(visit(page, **{key: value}))
+    assert not [info.value for info in app.info if "in the address" in info.value]
