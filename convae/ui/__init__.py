@@ -48,6 +48,7 @@ __all__ = [
     "caption",
     "checkpoint_options",
     "codes_of",
+    "end_of_page",
     "error_boundary",
     "error_picture",
     "figures",

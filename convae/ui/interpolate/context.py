@@ -9,7 +9,7 @@ from convae.latent import interpolation, priors, typicality
 from convae.latent.keyframes import Keyframe, Known, example_terms, examples
 from convae.latent.typicality import Typicality
 from convae.models.checkpoints import Checkpoint
-from convae.ui import caches, frame, pickers, real_codes, uploads
+from convae.ui import caches, frame, pickers, query, real_codes, uploads
 from convae.ui.address import UPLOADS
 
 
@@ -26,6 +26,7 @@ class Context(NamedTuple):
     def complete(self) -> None:
         """Compute all codes and draw the page anew, at the end of one drawn with a few."""
         if self.partial:
+            query.note_ignored()  # this run does not reach the end of the page
             real_codes.sample_of(self.checkpoint, self.known.test)
             st.rerun()
 
