@@ -19,7 +19,7 @@ st.markdown(
 )
 about.source()
 ui.tour_start()
-editing.restore(len(images), "overview-one")
+editing.restore(images, "overview-one")
 chosen = ui.pick_one(images, key="overview-one")
 image = images.images[chosen]
 code = ui.Remembered(checkpoint).encode(image[None])

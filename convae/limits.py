@@ -67,12 +67,14 @@ def capped(config: TrainConfig) -> tuple[TrainConfig, list[str]]:
     notes = []
     epochs, images = _limit("CONVAE_MAX_EPOCHS"), _limit("CONVAE_MAX_IMAGES")
     if epochs and config.epochs > epochs:
-        notes.append(f"This server trains for at most {epochs:,} epochs, not {config.epochs:,}.")
+        notes.append(
+            f"This server trains for at most {counted(epochs, 'epoch')}, not {config.epochs:,}."
+        )
         config = replace(config, epochs=epochs)
     if minutes := _limit("CONVAE_MAX_MINUTES"):
         notes.append(f"This server stops a training after {counted(minutes, 'minute')}.")
     if images and not 0 < config.data.limit <= images:
-        notes.append(f"This server trains on at most {images:,} images.")
+        notes.append(f"This server trains on at most {counted(images, 'image')}.")
         config = replace(config, data=replace(config.data, limit=images))
     return config, notes
 
@@ -93,7 +95,9 @@ def check_room(count: int) -> None:
     """RunError where `count` run folders reach the limit."""
     most = _limit("CONVAE_MAX_RUNS")
     if most and count >= most:
-        raise RunError(f"This server keeps at most {most} runs: delete one under Runs first.")
+        raise RunError(
+            f"This server keeps at most {counted(most, 'run')}: delete one under Runs first."
+        )
 
 
 def out_of_time(elapsed_s: float) -> bool:
@@ -104,7 +108,8 @@ def out_of_time(elapsed_s: float) -> bool:
 
 def time_limit_note() -> str:
     """What a run that was stopped by the limit on training time says."""
-    return f"Stopped after {counted(_limit('CONVAE_MAX_MINUTES'), 'minute')}, the limit here."
+    minutes = counted(_limit("CONVAE_MAX_MINUTES"), "minute")
+    return f"Stopped: this server trains for at most {minutes}."
 
 
 def umap_minutes() -> float:

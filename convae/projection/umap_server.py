@@ -86,6 +86,7 @@ def _answer_all(
         for path in service.waiting(job):
             if answer(mapper, path, begin):
                 end()
+            service.forget_unread(job.path, IDLE_S)
             last = time.monotonic()
         job.write_status(state="ready", pid=os.getpid())
         while not service.waiting(job):

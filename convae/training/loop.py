@@ -14,6 +14,7 @@ from torch import distributed as dist
 from convae.runs import forecast, snapshots
 from convae.training.reports import Ended, EpochRecord, Event, Progress, Requests
 from convae.training.trainer import Trainer
+from convae.wording import counted
 
 TICK_S = 0.25  # how often progress is reported and requests are read
 
@@ -136,4 +137,4 @@ def fit(
         if patience and trainer.bad_epochs >= patience:
             yield Ended("done", f"Early stopping: no better validation PSNR in {patience} epochs.")
             return
-    yield Ended("done", f"Trained for {trainer.epoch} epoch{'s' if trainer.epoch != 1 else ''}.")
+    yield Ended("done", f"Trained for {counted(trainer.epoch, 'epoch')}.")

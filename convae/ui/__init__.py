@@ -59,7 +59,6 @@ __all__ = [
     "many_images",
     "measured_on",
     "models_table",
-    "end_of_page",
     "next_pages",
     "offer_cifar10",
     "page",

@@ -27,6 +27,8 @@ NAMES = {
     "unknown": "unknown images",  # of a model that was trained elsewhere
 }
 MAX_NAME = 80
+EDITS = "overview-edits"  # of the code on the Overview
+RERUNS = "address-reruns"  # set before a rerun that only changes the address
 BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}  # widget arguments
 URL_TEXT = {"model": str, "data": lambda spec: spec_name(spec)}  # key -> its text in the address
 
@@ -76,15 +78,28 @@ def spec_name(spec: str) -> str:
 def enter(page: str) -> None:
     """Note the page that is drawn; call it before anything reads the address."""
     state = st.session_state
-    state["address-entered"] = state.get("page") != page or getattr(
-        get_script_run_ctx(), "is_history_navigation", False
-    )
+    state["address-history"] = getattr(get_script_run_ctx(), "is_history_navigation", False)
+    # after a rerun by `query`, the run before it has drawn nothing
+    again = state.pop(RERUNS, False)
+    state["address-entered"] = state.get("page") != page or by_history() or again
     if entered():
-        state["address-decides"] = set(URL_TEXT)
+        state["address-decides"] = set(URL_TEXT) | {EDITS}
         for key in URL_TEXT:
             if key in st.query_params:  # a choice that has waited since an earlier page is over
                 state.pop(f"{key}-next", None)
     state["page"] = page
+
+
+def by_history() -> bool:
+    """Whether this run of a page follows a step in the browser's history."""
+    return bool(st.session_state.get("address-history"))
+
+
+def decides(key: str) -> bool:
+    """Whether the address decides over this key now: once, the first time that a page asks."""
+    decided = key in _deciding()
+    _deciding().discard(key)
+    return decided
 
 
 def entered() -> bool:

@@ -54,6 +54,7 @@ def _button(meanwhile: str) -> None:
 def _progress(meanwhile: str) -> None:
     now = cifar10_job.status()
     if now.state != "working":
+        st.session_state.pop(STARTED, None)
         st.rerun()
     arrived = f", {now.done / 1e6:,.0f} of {now.total / 1e6:,.0f} MB" if now.total > 1e6 else ""
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -78,6 +78,7 @@ def page(title: str) -> None:
             st.html(PRESENTER)
     with steady():
         tour.bar(title if title in LABELS else OVERVIEW)
+    _select_ended()
     with st.sidebar:
         _menu()
         with steady():
@@ -171,8 +172,8 @@ def follow(run: runs.Run) -> None:
     st.session_state["followed"] = run.id
 
 
-def _training() -> None:
-    """Show the active run in the sidebar, and select the model of a followed run that has ended."""
+def _select_ended() -> None:
+    """Select the model of a followed run that has ended; before the menu, whose links name it."""
     followed = st.session_state.get("followed")
     if followed is not None and not (run := runs.Run(runs.root() / followed)).locked():
         del st.session_state["followed"]
@@ -182,6 +183,10 @@ def _training() -> None:
                 f"{plain(followed)} is trained and now selected on every page.",
                 icon=":material/check:",
             )
+
+
+def _training() -> None:
+    """Show the active run in the sidebar."""
     if runs.active() is not None:
         st.fragment(_training_now, run_every=RUN_POLL_S)()
 

@@ -20,7 +20,7 @@ from convae.tasks.anomaly import SCORES
 from convae.tasks.features import PROBES, TITLES
 from convae.tasks.generation import NAMES, PRIORS
 from convae.ui import tour
-from convae.ui.address import SETTINGS, entered
+from convae.ui.address import RERUNS, SETTINGS, entered
 from convae.ui.escape import plain
 
 LARGEST = 1e9  # above every number that a page asks for
@@ -99,7 +99,7 @@ def clean(page: str) -> None:
     removed = {key: reason for key, values in present.items() if (reason := problem(key, values))}
     if entered():
         st.session_state[ASKED] = {k: v for k, v in present.items() if k not in removed}
-    elif not st.session_state.pop("address-reruns", False):
+    else:
         st.session_state.pop(ASKED, None)  # the first run has not reached the end of the page
     if not removed or st.session_state.get("address-cleaned") == (page, present):
         return
@@ -119,7 +119,7 @@ def clean(page: str) -> None:
             del st.query_params[key]
         except st.errors.StreamlitAPIException:
             return  # Streamlit 1.67 raises if a widget is bound to the key: it has checked it
-    st.session_state["address-reruns"] = True
+    st.session_state[RERUNS] = True
     st.rerun()
 
 
@@ -136,6 +136,7 @@ def _rename() -> None:
                 st.query_params[key] = values
     except st.errors.StreamlitAPIException:
         return  # a widget is bound to one of the keys and has written the present name
+    st.session_state[RERUNS] = True
     st.rerun()  # widgets read the address as it was when the script started
 
 

@@ -163,7 +163,7 @@ def test_a_start_keeps_to_what_the_host_allows(monkeypatch):
     monkeypatch.delenv("CONVAE_MAX_EPOCHS")
     assert runs.start(None, resume="a", epochs=99).config().epochs == 99
     monkeypatch.setenv("CONVAE_MAX_RUNS", "1")
-    with pytest.raises(RunError, match="at most 1 runs"):
+    with pytest.raises(RunError, match="at most 1 run:"):
         runs.start(config(), "b")
     monkeypatch.setenv("CONVAE_TRAINING", "off")
     with pytest.raises(RunError, match="Training is disabled on this server"):

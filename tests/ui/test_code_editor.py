@@ -90,8 +90,9 @@ def test_edits_of_any_image_are_there_again_after_another_page(tiny_checkpoint, 
     app = healthy(visit(**{editing.ADDRESS: "3~1_2.5"}))
     app.switch_page("pages/reconstruct.py")
     healthy(app.run())
-    if address:  # Back
+    if address:  # a link
         app.query_params[editing.ADDRESS] = address
+        app.query_params["overview-count"] = "many"  # a value that is removed by a rerun
     app.switch_page("app.py")
     healthy(app.run())
     assert app.session_state["overview-one"] == 2

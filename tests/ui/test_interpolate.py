@@ -235,7 +235,7 @@ def test_a_link_with_keyframes_wins_over_those_of_the_last_visit():
 
 def test_a_choice_of_no_path_is_kept_in_the_address():
     app = healthy(interpolate(paths=""))
-    assert [each["name"] for each in walked(app)["walks"]] == ["Straight line"]
+    assert [walk["name"] for walk in walked(app)["walks"]] == ["Straight line"]
 
 
 def test_random_keyframes_differ_and_a_class_without_images_is_no_error(monkeypatch):

@@ -231,6 +231,21 @@ def test_a_model_that_waits_to_be_chosen_gives_way_to_the_one_in_the_address(add
     assert "model-next" not in app.session_state
 
 
+def test_the_menu_names_the_model_of_a_run_that_has_just_ended(add_checkpoint, tiny_weights):
+    add_checkpoint("other")
+    run = runs.claim(TrainConfig(), "mine")
+    for name in ("card.json", "model.safetensors"):
+        (run.path / name).write_bytes((tiny_weights / name).read_bytes())
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    app.session_state["followed"] = "mine"
+    app.query_params["model"] = "other"
+    app.switch_page("pages/train.py")
+    healthy(app.run())
+    links = [link.proto for link in app.get("page_link")]
+    (menu,) = [link for link in links if link.label == "Reconstruct"]
+    assert "model=mine" in menu.query_string
+
+
 def test_a_model_that_waits_to_be_chosen_and_is_gone_is_forgotten(add_checkpoint):
     add_checkpoint("one")
     app = visit("pages/reconstruct.py")

@@ -444,7 +444,10 @@ def test_a_model_to_start_from_that_is_gone_is_named(put_run):
     app = healthy(visit(PAGE, **{"train-view": "Watch"}))
     app.button(key="train-duplicate").click()
     healthy(app.run())
-    assert "deleted is not available. from scratch is chosen." in words(app)
+    note = "deleted is not available. Initial weights: from scratch."
+    assert note in words(app)
+    app.pills(key="train-preset").set_value("Classic")
+    assert note not in words(healthy(app.run()))
 
 
 def test_learning_rates_changed_while_running_are_settings_that_differ(put_run):

@@ -14,7 +14,7 @@ from convae.data.corruptions import CORRUPTIONS, Corruption
 from convae.models.checkpoints import Checkpoint
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER, Method, Quality
-from convae.ui import caches, image_sources, long_work, pickers
+from convae.ui import address, caches, image_sources, long_work, pickers
 
 KEPT = dict(bind="query-params", persist_state="session")
 MEASURED = (32, 100, 500)
@@ -95,7 +95,9 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
     others = denoisers(checkpoint)
     offered = [*others, *(name for name in LABELS if name not in (CORRUPTED, MODEL))]
     kept, chosen = st.session_state.get("denoise-methods"), {}
-    if kept is None or set(kept) <= set(offered):
+    # a step in the history gives the default, which a value written here would not be
+    fresh = kept is None or (address.by_history() and "denoise-methods" not in st.query_params)
+    if fresh or set(kept) <= set(offered):
         chosen["default"] = [*others[:1], *USUAL]
     else:  # a model was deleted, or is the chosen one now
         st.session_state["denoise-methods"] = [name for name in kept if name in offered]

@@ -17,12 +17,12 @@ from convae.evaluation import metrics
 from convae.models.checkpoints import Checkpoint
 from convae.models.ordered_codes import lengths_of
 from convae.process_state import one_thread
-from convae.ui import address, caches
+from convae.ui import address, caches, tour
 from convae.ui.address import UPLOADS
 from convae.ui.components import code_editor
 from convae.ui.components.code_editor import REACH, STEP, Frames, Prefixes
 
-KEY, ADDRESS, KEPT = "overview-editor", "overview-edits", "overview-edited"
+KEY, ADDRESS, KEPT = "overview-editor", address.EDITS, "overview-edited"
 SAMPLE = 100  # images whose codes give mean and standard deviation of each value
 FEWEST = 10  # with fewer images a standard deviation says little
 MOST_IN_ADDRESS = 12  # edits
@@ -154,18 +154,25 @@ def from_text(text: str) -> tuple[int, dict[int, float]]:
     return (place, edits) if sound and place >= 0 else (-1, {})
 
 
-def restore(count: int, key: str) -> None:
-    """Choose the image that the address names, or the one whose code was edited, after a change of
-    page; before its widget (of this key) is drawn."""
-    if not address.entered():
+def restore(images: ImageSet, key: str) -> None:
+    """Choose the image that the address names, before its widget (of this key) is drawn. After a
+    change of page whose address names none: the one whose code was edited, if it is shown."""
+    if not address.decides(ADDRESS):
         return
     place, _ = from_text(st.query_params.get(ADDRESS, ""))
-    if 0 <= place < count:
-        st.session_state.pop(KEPT, None)  # the address decides
+    if 0 <= place < len(images) or address.by_history() or tour.STEP in st.query_params:
+        st.session_state.pop(KEPT, None)  # the address decides; without edits in it there are none
     elif edited := st.session_state.get(KEPT):
-        place = edited.place if edited.edits else -1
-    if 0 <= place < count:
+        shown = edited.place < len(images) and edited.token.endswith(
+            _digest(images.images[edited.place])
+        )
+        place = edited.place if edited.edits and shown else -1
+    if 0 <= place < len(images):
         st.session_state[key] = place
+
+
+def _digest(image: np.ndarray) -> str:
+    return hashlib.sha256(image.tobytes()).hexdigest()[:16]
 
 
 def edit_code(
@@ -179,7 +186,7 @@ def _editor(
     checkpoint: Checkpoint, images: ImageSet, place: int, code: np.ndarray, rebuilt: np.ndarray
 ) -> None:
     image = images.images[place]
-    token = f"{checkpoint.sha256}-{hashlib.sha256(image.tobytes()).hexdigest()[:16]}"
+    token = f"{checkpoint.sha256}-{_digest(image)}"
     spread = reference_spread(checkpoint, images)
     sent = code_editor.state(KEY)
     edits = _edits(token, sent.get("edits"), place, len(code))

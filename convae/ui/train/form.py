@@ -63,6 +63,7 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
             if f.name in PLACEHOLDERS and not value:
                 value = None  # an empty field, which shows the placeholder
             st.session_state[f"{key}-{f.name}"] = value
+            st.session_state.pop(f"{key}-{f.name}-gone", None)
 
     def use_preset() -> None:
         chosen = options.get(st.session_state[f"{key}-preset"])
@@ -242,7 +243,7 @@ def _select(
         st.session_state.pop(gone, None)
     elif missing := st.session_state.get(gone):
         place.info(
-            f"{label}: {plain(name(missing))} is not available. {plain(name(chosen))} is chosen.",
+            f"{plain(name(missing))} is not available. {label}: {plain(name(chosen))}.",
             icon=":material/info:",
         )
     return chosen
