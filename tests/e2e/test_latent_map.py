@@ -239,7 +239,19 @@ def test_the_chart_and_the_panel_let_go_of_a_selection_together(latent_map):
     page.wait_for_selector(".cv-marks circle.spot", state="attached")
 
 
-def test_a_blank_spot_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page):
+def test_a_double_click_on_an_empty_place_only_ends_the_selection(latent_map):
+    page = latent_map()
+    draw_around_the_middle(page)
+    box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
+    page.mouse.dblclick(box["x"] + 6, box["y"] + 6)
+    page.get_by_text("images selected").wait_for(state="detached")
+    page.wait_for_timeout(1000)  # an empty place would be reported after 320 ms
+    settle(page)
+    assert not page.get_by_text("An empty place on the map").count()
+    assert selected(page) == 0
+
+
+def test_an_empty_place_is_in_the_address_and_a_new_tab_shows_it(crowd, open_page):
     page = crowd()
     box = page.locator(".st-key-latent-chart .nsewdrag").bounding_box()
     page.mouse.click(box["x"] + 12, box["y"] + 12)

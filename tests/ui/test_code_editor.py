@@ -1,5 +1,7 @@
 """The editor of the Overview: its frames, its state, its address."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,14 @@ def test_edits_of_any_image_are_there_again_after_another_page(tiny_checkpoint, 
     assert app.session_state["overview-one"] == 2
     assert app.session_state[editing.KEPT].edits == {0: 2.5}
     assert app.query_params[editing.ADDRESS] == "3~1_2.5"
+
+
+def test_edits_of_an_image_do_not_come_back_after_another_image(monkeypatch):
+    page = SimpleNamespace(session_state={}, query_params={})
+    monkeypatch.setattr(editing, "st", page)
+    sent = {"token": "a", "edits": {"0": 1.0}, "at": 1}
+    assert editing._edits("a", sent, 0, 8) == {0: 1.0}
+    assert editing._edits("a", sent, 0, 8) == {0: 1.0}, "a rerun for another reason"
+    assert editing._edits("b", sent, 1, 8) == {}
+    assert editing._edits("a", sent, 0, 8) == {} and not page.query_params
+    assert editing._edits("a", sent | {"at": 2}, 0, 8) == {0: 1.0}

@@ -9,6 +9,7 @@ import os
 import shutil
 import zipfile
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from convae.models import bundle
 from convae.runs import snapshots
 from convae.training import reference_levels, speed_probe
 from convae.ui import image_sources, model_cards
+from convae.ui.components import epoch_slider
 from convae.ui.train import form
 from tests.support import cards
 from tests.support.models import Mirror
@@ -437,6 +439,19 @@ def test_a_frozen_chart_freezes_the_run_that_is_shown(put_run):
     app.selectbox(key="train-run").select("b")
     app.run()
     assert app.session_state["train-held"] == ("b", 3)
+
+
+@pytest.mark.parametrize(
+    ("sent", "epoch"),
+    [({"run": "a", "epoch": 2}, 2), ({"run": "a", "epoch": -1}, None),
+     ({"run": "another", "epoch": 2}, None), ({}, None)],
+)  # fmt: skip
+def test_an_epoch_chosen_for_another_run_is_not_this_runs(put_run, monkeypatch, sent, epoch):
+    run = put_run("a")
+    chosen = SimpleNamespace(epoch=sent)
+    monkeypatch.setattr(epoch_slider, "component", lambda *_, **__: lambda **_: chosen)
+    monkeypatch.setattr(epoch_slider.st, "session_state", {})
+    assert epoch_slider.epoch_slider(run) == epoch
 
 
 def test_a_model_to_start_from_that_is_gone_is_named(put_run):

@@ -8,6 +8,7 @@ export default function ({ data, setTriggerValue, parentElement }) {
     node.textContent = text;
     return node;
   };
+  const focused = [...list.children].indexOf(list.getRootNode().activeElement);
   list.replaceChildren(...data.items.map((item, n) => {
     const live = item.id !== null, row = make(live ? 'button' : 'div');
     row.className = data.bars ? 'cv-bar' : 'cv-item';
@@ -29,4 +30,5 @@ export default function ({ data, setTriggerValue, parentElement }) {
     }
     return row;
   }));
+  if (focused >= 0) list.children[Math.min(focused, data.items.length - 1)]?.focus();
 }

@@ -28,7 +28,7 @@ export default function ({ data, parentElement, setStateValue }) {
     const node = cells()[cell], value = valueOf(cell);
     node.style.background = color(value);
     node.classList.toggle("edited", edited(cell));
-    node.setAttribute("aria-valuenow", value.toFixed(2));
+    node.setAttribute("aria-valuenow", Math.max(-REACH, Math.min(REACH, value)).toFixed(2));
     node.setAttribute("aria-valuetext", `${signed(value)} standard deviations`);
     at(".reset").disabled = !Object.keys(me.edits).length;
   };
@@ -108,6 +108,8 @@ export default function ({ data, parentElement, setStateValue }) {
     root.dataset.frame = `${me.cell}:${tile}`;
   };
   const set = (cell, value) => {
+    const now = valueOf(cell);  // beyond the reach of an edit it can only come nearer
+    if (Math.abs(now) > REACH && value * now > 0 && Math.abs(value) >= Math.abs(now)) return;
     const limited = Math.max(-REACH, Math.min(REACH, Math.round(value / STEP) * STEP));
     if (edited(cell) && me.edits[cell] === limited) return;
     me.cell = cell;
@@ -123,7 +125,7 @@ export default function ({ data, parentElement, setStateValue }) {
   };
   const commit = () => {
     clearTimeout(me.wait);
-    me.wait = setTimeout(() => me.send("edits", { token: me.token, edits: { ...me.edits } }), 150);
+    me.wait = setTimeout(() => me.send("edits", { token: me.token, edits: { ...me.edits }, at: Date.now() }), 150);
   };
   const focus = (cell) => {
     if (cell < 0 || cell >= me.code.length) return;
@@ -143,25 +145,26 @@ export default function ({ data, parentElement, setStateValue }) {
   grid.onpointerleave = () => { clearTimeout(me.hover); if (!me.drag) rest(); };
   grid.onpointerdown = (event) => {
     const cell = cellOf(event);
-    if (cell < 0 || event.button) return;
+    if (cell < 0 || event.button || me.drag) return;
     event.preventDefault();
     clearTimeout(me.hover);
     focus(cell);
     grid.setPointerCapture(event.pointerId);
-    me.drag = { cell, y: event.clientY, from: valueOf(cell), moved: false };
+    me.drag = { cell, pointer: event.pointerId, y: event.clientY, from: valueOf(cell),
+      moved: false };
     me.cell = cell;
     tell(cell);
     request(cell);
   };
   grid.onpointermove = (event) => {
-    if (!me.drag) return;
+    if (me.drag?.pointer !== event.pointerId) return;  // a second finger
     const up = me.drag.y - event.clientY;
     if (!me.drag.moved && Math.abs(up) < 3) return;
     me.drag.moved = true;
     set(me.drag.cell, me.drag.from + up / PIXELS);
   };
   grid.onpointerup = grid.onpointercancel = (event) => {
-    if (!me.drag) return;
+    if (me.drag?.pointer !== event.pointerId) return;
     const { cell, moved } = me.drag, now = performance.now();
     me.drag = null;
     if (moved) commit();
@@ -189,9 +192,12 @@ export default function ({ data, parentElement, setStateValue }) {
     tell(cell);
     if (!me.drag) request(cell);
   };
+  if (me.focused) grid.removeEventListener("focusin", me.focused);
+  me.focused = focused;
   grid.addEventListener("focusin", focused);
   at(".reset").onclick = () => {
     const before = Object.keys(me.edits).map(Number);
+    focus(me.focus);  // the button is disabled next
     me.edits = {};
     before.forEach(paint);
     rest(); refresh(); commit();
@@ -241,6 +247,7 @@ export default function ({ data, parentElement, setStateValue }) {
     const { cell, edits, values, psnr, sheet } = data.frames, key = keyOf(cell, edits);
     if (!me.frames.has(key))
       picture(sheet, (image) => {
+        if (me.token !== data.token) return;
         if (me.frames.size > 100) me.frames.clear();
         me.frames.set(key, { values, psnr, sheet: image });
         if (me.requested === key) me.requested = "";
@@ -252,6 +259,7 @@ export default function ({ data, parentElement, setStateValue }) {
     const { edits, psnr, sheet } = data.prefixes, key = JSON.stringify(edits);
     if (me.prefixes?.key !== key)
       picture(sheet, (image) => {
+        if (me.token !== data.token) return;
         me.prefixes = { key, psnr, sheet: image };
         if (me.requestedPrefixes === key) me.requestedPrefixes = "";
         root.dataset.lengths = psnr.length;

@@ -1,12 +1,22 @@
+const PLAY = "Play the epochs";
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".tm"), at = (s) => root.querySelector(s);
   const range = at("input"), label = at("output"), play = at(".play");
   let me = root.me;
   if (!me || me.run !== data.run) {
-    if (me) { clearInterval(me.timer); clearTimeout(me.later); }
-    me = root.me = { run: data.run, frames: new Map(), follow: true, epoch: 0, drawn: null,
+    if (me) { // what it shows belongs to another run
+      clearInterval(me.timer);
+      clearTimeout(me.later);
+      clearTimeout(me.wait);
+      cancelAnimationFrame(me.flight);
+      for (const canvas of root.querySelectorAll("canvas.rebuilt, canvas.map"))
+        canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+      at(".figures").hidden = true;
+    }
+    me = root.me = { run: data.run, frames: new Map(), follow: true, epoch: null, drawn: null,
       requests: 0 };
     play.classList.remove("on");
+    play.setAttribute("aria-label", PLAY);
   }
   for (const f of data.frames) {
     const image = new Image();
@@ -15,6 +25,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     image.onload = () => { if (me.epoch === f.epoch) show(me.epoch, false); };
     image.src = f.image;
   }
+  const sent = new Set(data.epochs);  // of a long run only a part of the epochs is kept
+  for (const epoch of me.frames.keys()) if (!sent.has(epoch)) me.frames.delete(epoch);
   me.epochs = data.epochs.filter((e) => me.frames.has(e));
   // Of two responses at once Streamlit 1.67 delivers only the second, and a request can be lost.
   // So request missing frames again, with increasing delays, a few times.
@@ -85,7 +97,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
   const dots = (points) => {
     const scale = window.devicePixelRatio || 1;
-    if (map.width !== S * scale) map.width = map.height = S * scale;
+    const wide = Math.round(S * scale);
+    if (map.width !== wide) map.width = map.height = wide;
     const pen = map.getContext("2d");
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, S, S);
@@ -158,6 +171,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     strip("rebuilt", frame.image);
     if (move) glide(frame.points); else dots(me.drawn || frame.points);
     label.textContent = "epoch " + epoch;
+    range.setAttribute("aria-valuetext", label.textContent);
     figures.hidden = !data.noisy || frame.psnr === undefined;
     if (!figures.hidden) {
       figures.textContent = `PSNR of these images: noisy ${data.noisy_psnr.toFixed(2)} dB, `
@@ -167,7 +181,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
   const sendEpoch = () => {
     clearTimeout(me.wait);
-    me.wait = setTimeout(() => setStateValue("epoch", me.follow ? -1 : me.epoch), 150);  // -1: the latest
+    me.wait = setTimeout(() => setStateValue("epoch",
+      { run: data.run, epoch: me.follow ? -1 : me.epoch }), 150);  // -1: the latest
   };
   range.max = Math.max(me.epochs.length - 1, 0);
   range.disabled = play.disabled = me.epochs.length < 2;
@@ -176,19 +191,26 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     range.value = range.max;
     if (me.epoch !== me.epochs[me.epochs.length - 1]) show(me.epochs[me.epochs.length - 1]);
   } else {
-    const place = me.epochs.indexOf(me.epoch);
-    if (place >= 0) range.value = place;
+    const far = me.epochs.map((epoch) => Math.abs(epoch - me.epoch));
+    const place = far.indexOf(Math.min(...far));
+    range.value = place;
+    if (far[place]) show(me.epochs[place]); // the epoch shown is no longer kept
   }
   const go = () => {
     me.follow = +range.value === +range.max;
     show(me.epochs[+range.value]);
     sendEpoch();
   };
-  const halt = () => { clearInterval(me.timer); play.classList.remove("on"); };
+  const halt = () => {
+    clearInterval(me.timer);
+    play.classList.remove("on");
+    play.setAttribute("aria-label", PLAY);
+  };
   range.oninput = () => { halt(); go(); };
   play.onclick = () => {
     if (play.classList.contains("on")) { halt(); sendEpoch(); return; }
     play.classList.add("on");
+    play.setAttribute("aria-label", "Pause");
     if (+range.value === +range.max) range.value = 0;
     me.follow = false;
     show(me.epochs[+range.value]);

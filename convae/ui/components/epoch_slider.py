@@ -107,11 +107,13 @@ def epoch_slider(run: Run, key: str = "train-time") -> int | None:
         key=key,
         data=pinned | once | {"run": run.id, "epochs": epochs, "frames": frames,
                        "palette": plots.PALETTE},
-        default={"epoch": -1},
+        default={"epoch": {}},
         on_epoch_change=lambda: None,
         on_missing_change=lambda: None,
     )  # fmt: skip
-    return None if state.epoch is None or state.epoch < 0 else state.epoch
+    chosen = state.epoch if isinstance(state.epoch, dict) else {}
+    epoch = chosen.get("epoch", -1) if chosen.get("run") == run.id else -1
+    return epoch if epoch >= 0 else None
 
 
 def _stamp(path: Path) -> int:

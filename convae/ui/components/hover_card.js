@@ -9,7 +9,7 @@ const makeCard = (url, cell) => {
     'box-shadow:0 4px 16px rgba(0,0,0,.35)';
   const picture = document.createElement('div');
   const words = document.createElement('div');
-  words.style.cssText = 'max-width:' + SIDE + 'px;margin-top:4px';
+  words.style.cssText = 'max-width:' + SIDE + 'px;margin-top:4px;overflow-wrap:anywhere';
   node.append(picture, words);
   document.body.append(node);
   const show = (event) => {

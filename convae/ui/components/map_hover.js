@@ -18,7 +18,7 @@ export default function ({ data, parentElement }) {
     stop();
     node.remove();
     URL.revokeObjectURL(url);
-    kept.delete(parentElement);
+    if (kept.get(parentElement)?.end === end) kept.delete(parentElement);
   };
   kept.set(parentElement, { data, end });
   return end;

@@ -67,16 +67,16 @@ export default function ({ data, setTriggerValue, parentElement }) {
   const clicked = (event) => {
     const point = event.points && event.points[0];
     if (!point || point.customdata === undefined) return;
-    onPoint = performance.now();
-    clearTimeout(waiting);
+    noSpot();
     report({ kind: 'point', id: point.customdata });
   };
   const lassoed = (event) => {
     if (!event || !event.points || !event.points.length) return;
-    onPoint = performance.now();
+    noSpot();
     report({ kind: 'lasso', ids: event.points.map((p) => p.customdata) });
   };
-  const cleared = () => report({ kind: 'clear' });
+  const noSpot = () => { onPoint = performance.now(); }; // what was clicked is no empty place
+  const cleared = () => { noSpot(); report({ kind: 'clear' }); };
   const press = (event) => {
     const inside = held && held.contains(event.target) && event.target.closest('.draglayer');
     down = inside && event.button === 0 ? [event.clientX, event.clientY] : null;
@@ -88,11 +88,9 @@ export default function ({ data, setTriggerValue, parentElement }) {
     const px = event.clientX - box.left - xaxis._offset;
     const py = event.clientY - box.top - yaxis._offset;
     if (px < 0 || py < 0 || px > xaxis._length || py > yaxis._length) return;
-    // plotly reports clicks on points; a second click makes a double click
-    if (waiting && event.detail > 1) { clearTimeout(waiting); waiting = 0; return; }
+    // plotly reports clicks on points and double clicks in the meantime
     clearTimeout(waiting);
     waiting = setTimeout(() => {
-      waiting = 0;
       if (performance.now() - onPoint < 600) return;
       report({ kind: 'spot', at: [xaxis.p2d(px), yaxis.p2d(py)] });
     }, 320);
@@ -100,6 +98,7 @@ export default function ({ data, setTriggerValue, parentElement }) {
   window.addEventListener('pointerdown', press, true);
   window.addEventListener('pointerup', lift, true);
   const handlers = { plotly_click: clicked, plotly_selected: lassoed, plotly_deselect: cleared,
+    plotly_doubleclick: noSpot,
     plotly_afterplot: draw, plotly_relayout: draw, plotly_relayouting: draw };
   const stop = follow(
     (gd) => {
@@ -135,7 +134,7 @@ export default function ({ data, setTriggerValue, parentElement }) {
     clearTimeout(waiting);
     window.removeEventListener('pointerdown', press, true);
     window.removeEventListener('pointerup', lift, true);
-    kept.delete(parentElement);
+    if (kept.get(parentElement)?.end === end) kept.delete(parentElement);
   };
   kept.set(parentElement, { end });
   return end;

@@ -24,7 +24,9 @@ export default function ({ setTriggerValue, parentElement }) {
     const items = [...(event.clipboardData?.items ?? [])];
     const item = items.find((one) => one.kind === 'file' && one.type.startsWith('image/'));
     const file = item?.getAsFile();
-    if (!file) return; // text: the focused field takes it
+    const field = event.composedPath()[0]?.closest?.('input, textarea, [contenteditable=true]');
+    const text = event.clipboardData?.types.includes('text/plain');
+    if (!file || (field && text)) return; // text: the focused field takes it
     event.preventDefault();
     try {
       setTriggerValue('pasted', await base64(await reduced(file)));

@@ -68,7 +68,7 @@ export default function ({ data, parentElement }) {
     const point = (event) => {
       const box = picture.getBoundingClientRect();
       const share = ((event.clientX - box.left) / box.width * tiles - 0.5) / (tiles - 1);
-      pause();
+      stop();
       move(Math.round(Math.min(1, Math.max(0, share)) * (frames - 1)));
     };
     film.onpointerdown = (event) => { film.setPointerCapture(event.pointerId); point(event); };
@@ -121,6 +121,7 @@ export default function ({ data, parentElement }) {
   };
   const start = () => {
     let step = 1;
+    clearInterval(kept.timer);
     play.classList.add("on");
     play.setAttribute("aria-label", "Pause");
     kept.timer = setInterval(() => {
@@ -129,19 +130,24 @@ export default function ({ data, parentElement }) {
       show(frame + step);
     }, 1000 / data.fps);
   };
-  const playing = kept.timer !== 0;
+  const stop = () => { kept.playing = false; pause(); };
+  const turn = kept.turn = {}; // the latest drawing; one that is decoded later than it is dropped
   pause();
-  play.onclick = () => (kept.timer ? pause() : start());
+  play.onclick = () => {
+    if (kept.timer) { stop(); move(frame); return; }
+    kept.playing = true;
+    start();
+  };
   range.max = frames - 1;
   range.setAttribute("aria-label", data.title);
-  range.oninput = () => { pause(); move(Number(range.value)); };
+  range.oninput = () => { stop(); move(Number(range.value)); };
 
   const sheet = new Image(), real = new Image();
   let gone = false;
   sheet.src = data.sheet;
   if (data.real) real.src = data.real;
   Promise.all([sheet.decode(), data.real && real.decode()]).then(() => {
-    if (gone) return;
+    if (gone || kept.turn !== turn) return;
     ready = true;
     strips.forEach(({ picture }, row) => {
       for (let i = 0; i < tiles; i++) {
@@ -152,7 +158,9 @@ export default function ({ data, parentElement }) {
     at(".cards").replaceChildren(...cards.map(({ card }) => card));
     at(".strips").replaceChildren(...[...strips, ...series].map(({ strip }) => strip));
     show(frame);
-    if (playing) start();
+    if (data.parameter && new URLSearchParams(location.search).has(data.parameter))
+      write(data.parameter, data.numbers[frame]);
+    if (kept.playing) start();
   });
   return () => { gone = true; clearInterval(kept.timer); clearTimeout(kept.writing); };
 }

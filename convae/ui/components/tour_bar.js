@@ -6,6 +6,7 @@ const OPEN = "[data-baseweb=popover], [role=dialog]"; // Escape closes these fir
 // As the browser's Back button does: Streamlit then takes every setting from the address, and the
 // default of those that it does not name.
 const visit = (url) => {
+  if (new URL(url, location.href).href === location.href) return; // the answer is under way
   history.pushState(null, "", url);
   dispatchEvent(new PopStateEvent("popstate", { state: null }));
   document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0);
@@ -52,11 +53,17 @@ export default function ({ data, parentElement }) {
     keys.append(data.present ? link("Leave presenter mode", leave) : link("Present", enter));
     parts.push(make("span", "step", `Step ${data.step} of ${data.total}`), text, keys);
   }
+  const active = nav.getRootNode().activeElement;
+  const before = nav.contains(active) ? active.textContent : null;
   nav.replaceChildren(...parts);
+  if (before !== null) {
+    const links = [...nav.querySelectorAll("a")];
+    (links.find((node) => node.textContent === before) ?? nav.querySelector(".main"))?.focus();
+  }
 
   nav.listening?.abort();
   if (!data.present) return;
-  nav.listening = new AbortController();
+  const listening = nav.listening = new AbortController();
   const press = (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const place = focused(event), typing = place?.closest?.(TYPED);
@@ -72,8 +79,8 @@ export default function ({ data, parentElement }) {
     if (!url || event.shiftKey || (typing && event.key.startsWith("Arrow"))) return;
     event.preventDefault();
     event.stopPropagation();
-    visit(url);
+    if (!event.repeat) visit(url);
   };
-  document.addEventListener("keydown", press, { capture: true, signal: nav.listening.signal });
-  return () => nav.listening?.abort();
+  document.addEventListener("keydown", press, { capture: true, signal: listening.signal });
+  return () => listening.abort();
 }

@@ -23,6 +23,7 @@ from convae.ui.components import code_editor
 from convae.ui.components.code_editor import REACH, STEP, Frames, Prefixes
 
 KEY, ADDRESS, KEPT = "overview-editor", address.EDITS, "overview-edited"
+SENT = "overview-sent"  # the edits that the browser has sent last
 SAMPLE = 100  # images whose codes give mean and standard deviation of each value
 FEWEST = 10  # with fewer images a standard deviation says little
 MOST_IN_ADDRESS = 12  # edits
@@ -221,7 +222,9 @@ def _editor(
 def _edits(token: str, sent: Any, place: int, latent_dim: int) -> dict[int, float]:
     """The present edits, kept in the session and in the address."""
     kept = st.session_state.get(KEPT)
-    if isinstance(sent, Mapping) and sent.get("token") == token:
+    new = isinstance(sent, Mapping) and sent != st.session_state.get(SENT)
+    st.session_state[SENT] = sent  # it stays there when another image is chosen
+    if new and sent.get("token") == token:
         edits = checked(sent.get("edits"), latent_dim)
     elif kept is not None:
         edits = kept.edits if kept.token == token else {}
