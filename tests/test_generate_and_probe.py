@@ -128,7 +128,7 @@ def test_probe_with_fewer_training_images_and_as_text(capsys, tiny_data):
     assert cli.main(["probe", "tiny", "--data", tiny_data]) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in features.SPACES.values())
-    assert "160 training and 24 test images" in text and "Linear probe: " in text
+    assert "160 training images and 24 test images" in text and "Linear probe: " in text
 
 
 def test_probe_of_one_class_is_a_sentence(capsys, tmp_path):

@@ -195,7 +195,7 @@ def test_a_host_for_looking_only_takes_nothing(saved, monkeypatch):
     monkeypatch.setenv("CONVAE_MAX_RUNS", "0")
     bundle.accept(packed)
     monkeypatch.setenv("CONVAE_MAX_RUNS", "1")
-    with pytest.raises(RunError, match="at most 1 runs"):
+    with pytest.raises(RunError, match="at most 1 run:"):
         bundle.accept(packed)
 
 

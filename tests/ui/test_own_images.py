@@ -91,7 +91,7 @@ def test_a_bad_name_and_a_taken_one_are_sentences():
 
 def test_a_set_too_small_to_train_on_is_refused_before_it_is_kept():
     app = given(opened("train-spec", training=True), zip_of("a/1.png", "a/2.png"))
-    assert "1 training images; at least 3 are needed" in app.error[0].value
+    assert "1 training image; at least 3 are needed" in app.error[0].value
     assert not app.button and not own_sets.names()
 
 
