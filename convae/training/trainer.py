@@ -248,7 +248,7 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from ``state()``, bit for bit where as many threads are allowed as before."""
-        # sums are split by thread; threads that share a core wait for each other, 17 times slower
+        # sums are split by thread; threads that share a core wait for each other, 20 times slower
         torch.set_num_threads(min(state["threads"], torch.get_num_threads()))
         # states of older versions have no mean code: it is computed from here on
         self.model.load_state_dict({"code_mean": self.model.code_mean} | state["model"])
