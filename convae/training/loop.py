@@ -130,8 +130,9 @@ def fit(
                 return
             yield record
         if stop and trainer.progress() < 1:
-            when = f"{'in' if begun else 'after'} epoch {trainer.epoch}"
-            when = when if trainer.epoch else "before the first step"
+            when = f"in epoch {trainer.epoch}"
+            if not begun:
+                when = f"after epoch {trainer.epoch}" if trainer.epoch else "before the first step"
             yield Ended("stopped", f"Stopped on request {when}.")
             return
         if patience and trainer.bad_epochs >= patience:

@@ -187,8 +187,8 @@ class TrainingSession:
                 )  # fmt: skip
             elif isinstance(item, Ended):
                 ended = item
-                in_time = not limits.out_of_time(trainer.elapsed_s)
-                if item.state == "stopped" and not (self.writer.stop_requested() or in_time):
+                late = limits.out_of_time(trainer.elapsed_s)
+                if item.state == "stopped" and late and not self.writer.stop_requested():
                     ended = item._replace(message=limits.time_limit_note())
                 if item.state == "diverged":  # a resume must stay below this rate
                     self.writer.write_status(

@@ -17,6 +17,7 @@ import streamlit as st
 
 from convae import limits
 
+STARTED = "started"  # names of the background processes that this session has started
 FORWARDING = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Cf-Connecting-Ip")
 
 
@@ -25,6 +26,22 @@ def may_train() -> bool:
     if not limits.training_allowed():
         return False
     return limits.training_set() or is_local() or st.session_state.get("admin", False)
+
+
+def note_started(name: str) -> None:
+    """Remember that this session has started a background process of this name, which it may
+    cancel."""
+    st.session_state[STARTED] = st.session_state.get(STARTED, frozenset()) | {name}
+
+
+def forget_started(name: str) -> None:
+    """The process has ended: one of the same name may be another visitor's."""
+    st.session_state[STARTED] = st.session_state.get(STARTED, frozenset()) - {name}
+
+
+def may_cancel(name: str) -> bool:
+    """Whether this visitor may cancel it: who started it, and who may train."""
+    return name in st.session_state.get(STARTED, ()) or may_train()
 
 
 def may_upload() -> bool:

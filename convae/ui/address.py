@@ -27,7 +27,6 @@ NAMES = {
     "unknown": "unknown images",  # of a model that was trained elsewhere
 }
 MAX_NAME = 80
-EDITS = "overview-edits"  # of the code on the Overview
 RERUNS = "address-reruns"  # set before a rerun that only changes the address
 BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}  # widget arguments
 URL_TEXT = {"model": str, "data": lambda spec: spec_name(spec)}  # key -> its text in the address
@@ -78,12 +77,11 @@ def spec_name(spec: str) -> str:
 def enter(page: str) -> None:
     """Note the page that is drawn; call it before anything reads the address."""
     state = st.session_state
-    state["address-history"] = getattr(get_script_run_ctx(), "is_history_navigation", False)
     # after a rerun by `query`, the run before it has drawn nothing
     again = state.pop(RERUNS, False)
     state["address-entered"] = state.get("page") != page or by_history() or again
     if entered():
-        state["address-decides"] = set(URL_TEXT) | {EDITS}
+        state["address-decided"] = set()
         for key in URL_TEXT:
             if key in st.query_params:  # a choice that has waited since an earlier page is over
                 state.pop(f"{key}-next", None)
@@ -92,14 +90,7 @@ def enter(page: str) -> None:
 
 def by_history() -> bool:
     """Whether this run of a page follows a step in the browser's history."""
-    return bool(st.session_state.get("address-history"))
-
-
-def decides(key: str) -> bool:
-    """Whether the address decides over this key now: once, the first time that a page asks."""
-    decided = key in _deciding()
-    _deciding().discard(key)
-    return decided
+    return getattr(get_script_run_ctx(), "is_history_navigation", False)
 
 
 def entered() -> bool:
@@ -107,16 +98,22 @@ def entered() -> bool:
     return bool(st.session_state.get("address-entered"))
 
 
-def _deciding() -> set[str]:
-    """The keys whose value the address decides in this run, until their widget is drawn."""
-    return st.session_state.setdefault("address-decides", set())
+def decides(key: str) -> bool:
+    """Whether the address decides over the value of this key: from a change of page, or a step in
+    the history, until `decided`."""
+    return key not in st.session_state.get("address-decided", (key,))
+
+
+def decided(key: str) -> None:
+    """The value of this key is drawn: from here on the session decides."""
+    st.session_state.setdefault("address-decided", set()).add(key)
 
 
 def restore(key: str, options: Collection[str], default: str) -> None:
     """Set the value of the widget of this key, which is drawn next."""
     state, text = st.session_state, URL_TEXT[key]
     kept = state.get(f"{key}-kept")
-    if key in _deciding():
+    if decides(key):
         written = st.query_params.get(key)
         named = [option for option in options if text(option) == written]
         # folders of the same name have the same text
@@ -131,7 +128,7 @@ def restore(key: str, options: Collection[str], default: str) -> None:
 def keep(key: str, value: str) -> str:
     """Store the value of the widget of this key, in the session and in the address, where a default
     is left out; returns it."""
-    _deciding().discard(key)
+    decided(key)
     st.session_state[f"{key}-kept"] = value
     text = URL_TEXT[key](value)
     if st.query_params.get(key) != text:
@@ -148,7 +145,7 @@ def address(defaults: bool = True) -> dict[str, str]:
     state, parameters = st.session_state, tour.kept()
     for key, text in URL_TEXT.items():
         value = state.get(f"{key}-next") or state.get(key) or state.get(f"{key}-kept")
-        if key in _deciding() and f"{key}-next" not in state:
+        if decides(key) and f"{key}-next" not in state:
             if key in st.query_params:
                 parameters[key] = st.query_params[key]
         elif value and (defaults or key == "model" or value != state.get(f"{key}-default")):

@@ -8,7 +8,7 @@ from convae.ui.escape import sentence
 
 MEGABYTES = 170
 POLL_S = 1.0  # between two looks at the download
-STARTED = "cifar10-started"  # by this session
+NAME = "cifar10"  # of the download, for `access.may_cancel`
 
 
 def offer_cifar10(shown: str = "") -> None:
@@ -46,7 +46,7 @@ def _button(meanwhile: str) -> None:
     if pressed:
         with frame.error_boundary():
             cifar10_job.start()
-            st.session_state[STARTED] = True
+            access.note_started(NAME)
         st.rerun()
 
 
@@ -54,13 +54,12 @@ def _button(meanwhile: str) -> None:
 def _progress(meanwhile: str) -> None:
     now = cifar10_job.status()
     if now.state != "working":
-        st.session_state.pop(STARTED, None)
+        access.forget_started(NAME)
         st.rerun()
     arrived = f", {now.done / 1e6:,.0f} of {now.total / 1e6:,.0f} MB" if now.total > 1e6 else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(now.share, f"CIFAR-10: {sentence(now.what)}{arrived}.{meanwhile}")
-        may_cancel = STARTED in st.session_state or access.may_train()
-        if may_cancel and st.button(
+        if access.may_cancel(NAME) and st.button(
             "Cancel", key="cancel-cifar10", help="What has arrived is kept."
         ):
             cifar10_job.cancel()

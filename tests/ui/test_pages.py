@@ -142,7 +142,7 @@ def test_only_who_started_the_download_and_who_may_train_can_cancel_it(
     monkeypatch.setattr(access, "is_local", lambda: False)
     app = healthy(visit("pages/reconstruct.py", data="CIFAR-10"))
     assert "cancel-cifar10" not in {button.key for button in app.button}
-    app.session_state["cifar10-started"] = True
+    app.session_state["started"] = frozenset({"cifar10"})
     assert healthy(app.run()).button(key="cancel-cifar10")
 
 

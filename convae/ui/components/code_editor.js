@@ -125,7 +125,8 @@ export default function ({ data, parentElement, setStateValue }) {
   };
   const commit = () => {
     clearTimeout(me.wait);
-    me.wait = setTimeout(() => me.send("edits", { token: me.token, edits: { ...me.edits }, at: Date.now() }), 150);
+    me.wait = setTimeout(() => me.send("edits",  // `at`: the same edits sent again are news
+      { token: me.token, edits: { ...me.edits }, at: Date.now() }), 150);
   };
   const focus = (cell) => {
     if (cell < 0 || cell >= me.code.length) return;

@@ -131,7 +131,7 @@ export default function ({ data, parentElement }) {
     }, 1000 / data.fps);
   };
   const stop = () => { kept.playing = false; pause(); };
-  const turn = kept.turn = {}; // the latest drawing; one that is decoded later than it is dropped
+  const turn = kept.turn = {}; // a call that this one replaces draws nothing, even if its images arrive later
   pause();
   play.onclick = () => {
     if (kept.timer) { stop(); move(frame); return; }

@@ -95,7 +95,7 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
     others = denoisers(checkpoint)
     offered = [*others, *(name for name in LABELS if name not in (CORRUPTED, MODEL))]
     kept, chosen = st.session_state.get("denoise-methods"), {}
-    # a step in the history gives the default, which a value written here would not be
+    # after a step in the history Streamlit takes the default, so it must be passed
     fresh = kept is None or (address.by_history() and "denoise-methods" not in st.query_params)
     if fresh or set(kept) <= set(offered):
         chosen["default"] = [*others[:1], *USUAL]

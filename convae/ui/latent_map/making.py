@@ -10,7 +10,6 @@ from convae.ui import access, caches, frame
 from convae.ui.escape import sentence
 
 BOUND = dict(bind="query-params", persist_state="session")
-STARTED = "latent-started"  # what this session has asked of a UMAP process
 
 
 def pick_umap() -> dict:
@@ -67,7 +66,7 @@ def offer(
         ):
             with frame.error_boundary():
                 if umap_job.start(key, caches.codes_of(checkpoint, images), settings):
-                    note_started(key)
+                    access.note_started(key)
             st.rerun()
         st.markdown(
             f"There is no UMAP of these {len(images):,} codes with these settings yet; it takes "
@@ -83,16 +82,7 @@ def _follow(key: str, shown: str) -> None:
         left = f", {status.remaining_s:.0f} s left" if status.remaining_s else ""
         message = f"UMAP: {status.stage.lower()}{left}. **Until then the chart shows {shown}.**"
         st.progress(status.share, message)
-        if may_cancel(key) and st.button("Cancel", key="latent-cancel", icon=":material/close:"):
+        may_cancel = access.may_cancel(key)
+        if may_cancel and st.button("Cancel", key="latent-cancel", icon=":material/close:"):
             umap_job.cancel(key)
             st.rerun()
-
-
-def note_started(name: str) -> None:
-    """Remember that this session has started a map (by its key) or asked a question (by its id)."""
-    st.session_state[STARTED] = st.session_state.get(STARTED, frozenset()) | {name}
-
-
-def may_cancel(name: str) -> bool:
-    """Whether this visitor may cancel it: who started it, and who may train."""
-    return name in st.session_state.get(STARTED, ()) or access.may_train()

@@ -5,8 +5,8 @@ import streamlit as st
 
 from convae.errors import ConvaeError
 from convae.projection import umap_service
+from convae.ui import access
 from convae.ui.escape import sentence
-from convae.ui.latent_map import making
 from convae.ui.latent_map.view import View
 
 CANCELED = "latent-canceled"
@@ -34,7 +34,7 @@ def by_umap(view: View, kind: str, values: np.ndarray) -> np.ndarray | None:
         st.warning(sentence(str(error)), icon=":material/hourglass_empty:")
         return None
     if is_first:
-        making.note_started(asked)
+        access.note_started(asked)
     st.fragment(_wait, run_every=1)(view.key, asked, kind, len(view.codes))
     return None
 
@@ -47,7 +47,7 @@ def _wait(key: str, asked: str, kind: str, count: int) -> None:
     stage = status.stage.lower() if status.state == "working" else "waiting"
     elapsed, left = umap_service.forecast(key, kind, count)
     st.progress(share_of(status.share, elapsed, left), f"UMAP: {stage}. {outlook(elapsed, left)}")
-    if making.may_cancel(asked) and st.button(
+    if access.may_cancel(asked) and st.button(
         "Cancel", key="latent-ask-cancel", icon=":material/close:"
     ):
         umap_service.cancel(key, asked)

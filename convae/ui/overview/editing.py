@@ -22,7 +22,7 @@ from convae.ui.address import UPLOADS
 from convae.ui.components import code_editor
 from convae.ui.components.code_editor import REACH, STEP, Frames, Prefixes
 
-KEY, ADDRESS, KEPT = "overview-editor", address.EDITS, "overview-edited"
+KEY, ADDRESS, KEPT = "overview-editor", "overview-edits", "overview-edited"
 SENT = "overview-sent"  # the edits that the browser has sent last
 SAMPLE = 100  # images whose codes give mean and standard deviation of each value
 FEWEST = 10  # with fewer images a standard deviation says little
@@ -160,6 +160,7 @@ def restore(images: ImageSet, key: str) -> None:
     change of page whose address names none: the one whose code was edited, if it is shown."""
     if not address.decides(ADDRESS):
         return
+    address.decided(ADDRESS)
     place, _ = from_text(st.query_params.get(ADDRESS, ""))
     if 0 <= place < len(images) or address.by_history() or tour.STEP in st.query_params:
         st.session_state.pop(KEPT, None)  # the address decides; without edits in it there are none
