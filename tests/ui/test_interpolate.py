@@ -274,7 +274,7 @@ def test_the_first_walk_does_not_wait_for_the_codes_of_all_images(monkeypatch, t
     monkeypatch.setattr(Context, "sentence", note)
     app = healthy(interpolate())
     early = {word for partial, word in words if partial}
-    assert early == {"Preliminary: from 50 of 360 real codes. The rest is being computed."}
+    assert early == {"Preliminary: from 50 of 360 real codes. The others are being computed."}
     assert seen[0] == (True, 50) and not seen[-1][0] and seen[-1][1] > 300 and len(seen) == 2
     assert all("%" in word for walk in walked(app)["walks"] for word in walk["words"])
     healthy(app.run())
