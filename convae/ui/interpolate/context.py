@@ -38,7 +38,9 @@ class Context(NamedTuple):
         if not self.partial:
             return real_codes.described(self.checkpoint, self.known.test, percentile)
         few, all_codes = len(self.known.sample), min(len(self.known.test), real_codes.SAMPLE)
-        return f"Preliminary: from {few:,} of {all_codes:,} real codes. The others are being computed."
+        return (
+            f"Preliminary: from {few:,} of {all_codes:,} real codes. The others are being computed."
+        )
 
     def examples(self, count: int) -> list[Keyframe]:
         """The first keyframes: of the images of the session where these are chosen, then of the
