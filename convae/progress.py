@@ -17,7 +17,9 @@ class Bars:
             from tqdm import tqdm
 
             unit = dict(unit="B", unit_scale=True) if "ownload" in what else {}
-            self.bar, self.what = tqdm(total=total, desc=what, dynamic_ncols=True, **unit), what
+            bar = dict(total=total, initial=done, desc=what, dynamic_ncols=True)
+            self.bar, self.what = tqdm(**bar, **unit), what
+        self.bar.total = total  # with a time limit, the number of steps is an estimate that changes
         self.bar.update(done - self.bar.n)
 
     def train(self, item: object) -> None:
