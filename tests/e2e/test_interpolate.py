@@ -131,8 +131,9 @@ LOOK = """() => {  // the words of a card and the place of the slider, in every 
     const host = document.querySelector(".st-key-interpolate-walk " +
       "[data-testid=stBidiComponentIsolated]");
     const at = (selector) => host?.shadowRoot?.querySelector(selector);
-    if (at(".off")?.innerText)
-      window.seen.push([at(".off").innerText, at(".bar").getBoundingClientRect().y]);
+    const bar = at(".bar")?.getBoundingClientRect();
+    if (at(".off")?.innerText && bar?.height)  // without height while Streamlit replaces it
+      window.seen.push([at(".off").innerText, bar.y]);
     requestAnimationFrame(look);
   };
   look();
@@ -152,6 +153,7 @@ def test_a_first_picture_says_that_it_is_preliminary_and_nothing_moves(
         page.goto(f"{server.address}/{PAGE}")
         page.locator(".off", has_text="held-out").first.wait_for()
         settle(page)
+        page.wait_for_function("window.seen.some(([words]) => words.startsWith('Off-manifold'))")
         seen = page.evaluate("window.seen")
     words = list(dict.fromkeys(text for text, _ in seen))
     assert words[0].startswith("Preliminary: from 300 of 2,000 real codes")
