@@ -159,7 +159,8 @@ def _present_key(key: str) -> str:
 
 EMPTY = "is empty"
 ASKED = "address-asked"  # the values that the address of this page came with, until its end
-# keys of names and switches; without those with a format_func, whose text is not their value
+TEXTS = "address-texts"  # key -> how its widget shows an option, see `shown_as`
+# keys of names and switches, whose text is their value
 NAMED = re.compile(
     r"[a-z]+-class|[a-z-]+-toward|anomalies-(normal|classes)-.+|latent-classes"
     r"|reconstruct-(beside|all|refinement-steps-\d+)|interpolate-loop|denoise-errors|overview-models"
@@ -197,6 +198,13 @@ def problem(key: str, values: list[str]) -> str:
     return ""
 
 
+def shown_as(key: str, text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """The format_func of the widget of this key, noted for `note_ignored`: the address has the text
+    of an option, the session its value. For options that no `Setting` and no OPTIONS list."""
+    st.session_state.setdefault(TEXTS, {})[key] = text
+    return text
+
+
 def ignored(values: list[str], value: Any) -> list[str]:
     """Those values of one key in the address that its widget, which has `value` now, did not take:
     a number out of range, the name of a class or a model that is not there."""
@@ -215,10 +223,14 @@ def note_ignored() -> None:
     state = st.session_state
     page, messages = state.get("page", ""), []
     for key, values in state.pop(ASKED, {}).items():
-        known = NUMBER.fullmatch(key) or NAMED.fullmatch(key)
+        text = state.get(TEXTS, {}).get(key)
+        known = text or NUMBER.fullmatch(key) or NAMED.fullmatch(key)
         if not known or key not in state or not any(values):
             continue
-        if unknown := ignored(values, state[key]):
+        value = state[key]
+        if text:
+            value = [text(item) for item in (value if isinstance(value, list) else [value])]
+        if unknown := ignored(values, value):
             messages.append(f"`{key}` in the address (={plain(unknown[0], 40)}) is ignored.")
     if messages:
         before = state.get("address-notes", ("", []))

@@ -175,6 +175,9 @@ def test_an_unknown_image_set_in_the_address_is_named_and_replaced(tiny_checkpoi
         ("pages/generate.py", "generate-temperature", "-3"),
         ("pages/anomalies.py", "anomalies-percentile", "-1"),
         ("pages/latent_map.py", "latent-classes", "unicorn"),
+        ("pages/denoise.py", "denoise-methods", "magic"),
+        ("pages/generate.py", "generate-classes", "only unicorn"),
+        ("pages/anomalies.py", "anomalies-suspects-class", "unicorns"),
     ],
 )
 def test_what_a_widget_does_not_take_is_ignored_with_a_note(page, key, value, tiny_checkpoint):
@@ -194,6 +197,9 @@ def test_what_a_widget_does_not_take_is_ignored_with_a_note(page, key, value, ti
         ("pages/generate.py", "generate-temperature", "1"),
         ("pages/generate.py", "generate-seed", "0"),
         ("pages/anomalies.py", "anomalies-percentile", "95"),
+        ("pages/denoise.py", "denoise-methods", "Median"),
+        ("pages/generate.py", "generate-classes", "one prior each"),
+        ("pages/anomalies.py", "anomalies-suspects-class", "Digits"),
     ],
 )
 def test_what_a_widget_takes_has_no_note_even_where_it_is_the_default(

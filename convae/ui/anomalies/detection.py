@@ -17,10 +17,10 @@ from convae.tasks.anomaly import Detector
 from convae.tasks.anomaly_groups import GENERATED, Choice, Groups, groups
 from convae.tasks.evidence import FEWEST
 from convae.tasks.separation import Measured
-from convae.ui import caches, frame, long_work, own_images, pickers, uploads
+from convae.ui import caches, frame, long_work, own_images, pickers, query, uploads
+from convae.ui.address import BOUND
 from convae.ui.escape import plain
 
-KEPT = dict(bind="query-params", persist_state="session")
 OTHERS = "other classes"
 ALL = "all classes"
 # With the first class, astronaut, nearly all scores put the normal images above the suspects:
@@ -62,7 +62,7 @@ def pick_normal(whole: ImageSet) -> Choice:
         key=f"anomalies-normal-{_key(whole.name)}",
         help="The detector is fitted to normal images only: the training split of this class. "
         "Choose another image set in the sidebar.",
-        **KEPT,
+        **BOUND,
     )
     return Choice(whole.name, () if name == ALL else (name,))
 
@@ -87,14 +87,17 @@ def pick_suspects(normal: Choice) -> Choice:
     options += [spec for spec in [*own, *specs, *GENERATED] if spec != normal.spec]
     if normal.spec != pickers.UPLOADS:
         options.append(pickers.UPLOADS)
+    key = f"anomalies-suspects-{'class' if normal.classes else 'set'}"
     spec = st.selectbox(
         "Suspects",
         options,
-        format_func=lambda spec: spec if spec == OTHERS else pickers.spec_name(spec),
-        key=f"anomalies-suspects-{'class' if normal.classes else 'set'}",
+        format_func=query.shown_as(
+            key, lambda spec: spec if spec == OTHERS else pickers.spec_name(spec)
+        ),
+        key=key,
         help="Images that the scores should separate from normal ones. "
         + " ".join(f"{name.capitalize()}: {text}." for name, text in GENERATED.items()),
-        **KEPT,
+        **BOUND,
     )
     if spec == OTHERS:
         return Choice(normal.spec)
@@ -112,7 +115,7 @@ def pick_suspects(normal: Choice) -> Choice:
         key=f"anomalies-classes-{_key(spec)}",
         placeholder="All classes",
         help="Only images of these classes are suspects. Empty: all classes.",
-        **KEPT,
+        **BOUND,
     )
     return Choice(spec, tuple(chosen))
 
@@ -127,7 +130,7 @@ def pick_limits() -> tuple[int, int]:
         key="anomalies-limit",
         help="Maximum number of test images, a fixed random selection. More images give smaller "
         "standard errors.",
-        **KEPT,
+        **BOUND,
     )
     fit_limit = st.segmented_control(
         "Normal images to fit to",
@@ -137,7 +140,7 @@ def pick_limits() -> tuple[int, int]:
         key="anomalies-fit",
         help="Maximum number of training images. More images give a better fit, which takes longer "
         "the first time.",
-        **KEPT,
+        **BOUND,
     )
     return limit, fit_limit
 

@@ -12,7 +12,8 @@ from convae.evaluation.pca import fewer_components
 from convae.tasks import anomaly, separation
 from convae.tasks.anomaly import SCORES
 from convae.ui import caches, charts, frame, glossary, pickers, pictures
-from convae.ui.anomalies.detection import KEPT, Detection
+from convae.ui.address import BOUND
+from convae.ui.anomalies.detection import Detection
 from convae.ui.escape import sentence
 from convae.wording import counted
 
@@ -108,7 +109,7 @@ def pick_score(detected: Detection) -> str:
         format_func=lambda name: SCORES[name].label,
         key="anomalies-score",
         help="\n".join(f"* {score.label}: {score.description}" for score in SCORES.values()),
-        **KEPT,
+        **BOUND,
     )
 
 
@@ -124,7 +125,7 @@ def pick_threshold(detected: Detection, score: str) -> float:
         key="anomalies-percentile",
         help="Images that score above this percentile of normal images are flagged. "
         "Suspects are not used to choose it.",
-        **KEPT,
+        **BOUND,
     )
     return separation.threshold(detected.normal[score], percentile)
 
@@ -205,7 +206,7 @@ def gallery(detected: Detection, score: str, above: float) -> None:
         required=True,
         key="anomalies-gallery",
         label_visibility="collapsed",
-        **KEPT,
+        **BOUND,
     )
     images, places, scores = kinds[kind]
     places = places[:SHOWN]

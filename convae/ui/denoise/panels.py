@@ -11,7 +11,8 @@ from convae.evaluation import metrics
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER
 from convae.ui import caches, charts, frame, glossary, pickers, pictures
-from convae.ui.denoise.setting import KEPT, Setting, qualities, restored
+from convae.ui.address import BOUND
+from convae.ui.denoise.setting import Setting, qualities, restored
 from convae.ui.escape import sentence
 
 COLUMNS = 8
@@ -24,7 +25,7 @@ def show_rows(setting: Setting, shown: ImageSet) -> None:
         key="denoise-errors",
         help="The absolute error of each pixel, below each method, on one scale for all. Dark: no "
         "error; white: an error of half the pixel range.",
-        **KEPT,
+        **BOUND,
     )
     rows, below = {"Original": shown.images}, {}
     for name, images in restored(setting, shown).items():

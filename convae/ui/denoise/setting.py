@@ -14,9 +14,9 @@ from convae.data.corruptions import CORRUPTIONS, Corruption
 from convae.models.checkpoints import Checkpoint
 from convae.tasks import denoising
 from convae.tasks.denoising import CORRUPTED, LABELS, MODEL, PCA_WIENER, Method, Quality
-from convae.ui import address, caches, image_sources, long_work, pickers
+from convae.ui import address, caches, image_sources, long_work, pickers, query
+from convae.ui.address import BOUND
 
-KEPT = dict(bind="query-params", persist_state="session")
 MEASURED = (32, 100, 500)
 SHIPPED_DENOISER = "cifar10-denoiser"
 USUAL = (PCA_WIENER, "nl_means", "wavelet", "tv")  # methods that a first visit shows
@@ -53,7 +53,7 @@ def pick_corruption() -> tuple[str, float, int]:
         format_func=lambda name: CORRUPTIONS[name].label,
         key="denoise-corruption",
         help="\n".join(f"* {kind.label}: {kind.description}" for kind in CORRUPTIONS.values()),
-        **KEPT,
+        **BOUND,
     )
     corruption = CORRUPTIONS[kind]
     strength = middle.slider(
@@ -65,7 +65,7 @@ def pick_corruption() -> tuple[str, float, int]:
         format="%g",
         key=f"denoise-strength-{kind}",
         help=f"{corruption.description} At 0 the image is unchanged.",
-        **KEPT,
+        **BOUND,
     )
     seed = right.number_input(
         "Seed",
@@ -75,7 +75,7 @@ def pick_corruption() -> tuple[str, float, int]:
         key="denoise-seed",
         help="Random seed of the noise: the same seed gives the same corruption, here and on the "
         "command line.",
-        **KEPT,
+        **BOUND,
     )
     return kind, strength, seed
 
@@ -104,7 +104,7 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
     return st.multiselect(
         "Compare with",
         offered,
-        format_func=lambda name: LABELS.get(name, name),
+        format_func=query.shown_as("denoise-methods", lambda name: LABELS.get(name, name)),
         key="denoise-methods",
         placeholder="Choose filters",
         help="Filters of scikit-image and SciPy, with parameters tuned for each kind and strength "
@@ -112,7 +112,7 @@ def pick_methods(checkpoint: Checkpoint) -> list[str]:
         "component by the share of its variance that is signal. Other models that were trained to "
         "remove noise are listed by name.",
         **chosen,
-        **KEPT,
+        **BOUND,
     )
 
 
@@ -127,7 +127,7 @@ def pick_measured() -> int:
         key="denoise-measured",
         help="Maximum number of test images, always the same ones. More images take longer: about "
         "0.02 s per image and strength.",
-        **KEPT,
+        **BOUND,
     )
 
 

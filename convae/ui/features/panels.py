@@ -14,9 +14,10 @@ from convae.tasks.evidence import too_few
 from convae.tasks.features import PROBES, SPACES, TITLES, LabelPoint
 from convae.tasks.probe_results import Found
 from convae.ui import charts, frame, glossary, pickers
+from convae.ui.address import BOUND
 from convae.ui.escape import plain, sentence
 from convae.ui.features import probing
-from convae.ui.features.probing import KEPT, Setting
+from convae.ui.features.probing import Setting
 from convae.wording import counted
 
 PARTS = ("Accuracy", "Fewer labels", "Confusion", "Dimensions", "Neighbors")
@@ -36,7 +37,7 @@ def pick_part() -> str:
         required=True,
         key="features-part",
         label_visibility="collapsed",
-        **KEPT,
+        **BOUND,
     )
 
 
@@ -128,7 +129,7 @@ def _pick_probe() -> str:
         format_func=PROBES.get,
         key="features-probe",
         help=HELP,
-        **KEPT,
+        **BOUND,
     )
 
 
@@ -186,7 +187,7 @@ def confusion(setting: Setting) -> None:
             format_func=TITLES.get,
             key="features-space",
             help="\n".join(f"* {TITLES[name]}: {text}" for name, text in SPACES.items()),
-            **KEPT,
+            **BOUND,
         )
         probe = _pick_probe()
     result = probing.results_of(setting)[name][probe]

@@ -15,8 +15,8 @@ from convae.tasks import dimensionality, features, probe_results
 from convae.tasks.dimensionality import Dimensions
 from convae.tasks.features import Classified, LabelPoint
 from convae.ui import caches, long_work, pickers, uploads
+from convae.ui.address import BOUND
 
-KEPT = dict(bind="query-params", persist_state="session")
 COUNTS = (1_000, 2_000, 5_000, 10_000)
 Results = dict[str, dict[str, Classified]]
 
@@ -91,7 +91,7 @@ def pick_count(checkpoint: Checkpoint, images: ImageSet) -> int:
         width=220,
         help="Maximum number of labeled images that the probes are fitted to and that neighbors "
         "are searched in, a fixed random selection. More images take longer the first time.",
-        **KEPT,
+        **BOUND,
     )
     if count > most:
         st.caption(f"All {most:,} training images are used: there are no more.")

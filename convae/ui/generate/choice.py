@@ -6,9 +6,9 @@ import streamlit as st
 
 from convae.config import ModelConfig
 from convae.tasks import generation
-from convae.ui import glossary
+from convae.ui import glossary, query
+from convae.ui.address import BOUND
 
-KEPT = dict(bind="query-params", persist_state="session")
 TOGETHER, EACH = -1, -2  # all classes in one prior; one prior for each class
 
 
@@ -36,23 +36,23 @@ def pick_choice(config: ModelConfig, class_names: tuple[str, ...], compare: bool
             components = st.slider(
                 "Gaussians", 1, 50, components, key="generate-components", width=130,
                 help="Number of components of the mixture; fewer where there are few images.",
-                **KEPT,
+                **BOUND,
             )  # fmt: skip
         if compare or kind == "jitter":
             neighbors = st.slider(
                 "Neighbors", 1, 50, neighbors, key="generate-neighbors", width=130,
-                help="Number of nearest codes that give the covariance of the noise.", **KEPT,
+                help="Number of nearest codes that give the covariance of the noise.", **BOUND,
             )  # fmt: skip
         temperature = st.slider(
             "Temperature", 0.0, 1.5, 1.0, 0.05, key="generate-temperature", width=150,
             help="Factor on the standard deviations of the prior: 1 is as fitted; 0 gives the "
-            "means only, or unchanged training codes (kNN jitter).", **KEPT,
+            "means only, or unchanged training codes (kNN jitter).", **BOUND,
         )  # fmt: skip
         if not compare and kind not in ("normal", "vae"):
             condition = _pick_condition(class_names)
         seed = st.number_input(
             "Seed", 0, 9999, 0, key="generate-seed", width=110,
-            help="Random seed of the fit and of the samples: another seed, other codes.", **KEPT,
+            help="Random seed of the fit and of the samples: another seed, other codes.", **BOUND,
         )  # fmt: skip
     return Choice(kind, components, neighbors, temperature, seed, condition)
 
@@ -73,7 +73,7 @@ def _pick_kind(config: ModelConfig) -> str:
         width=170,
         help=f"{glossary.TERMS['Prior']}\n"
         + "\n".join(f"* {generation.NAMES[kind]}: {generation.PRIORS[kind]}" for kind in kinds),
-        **KEPT,
+        **BOUND,
     )
 
 
@@ -87,10 +87,12 @@ def _pick_condition(class_names: tuple[str, ...]) -> int:
     return st.selectbox(
         "Classes",
         [TOGETHER, EACH, *range(len(class_names))],
-        format_func=lambda label: words.get(label) or f"only {class_names[label]}",
+        format_func=query.shown_as(
+            "generate-classes", lambda label: words.get(label) or f"only {class_names[label]}"
+        ),
         key="generate-classes",
         width=150,
         help="Fit one prior to all codes, one to the codes of each class (sampled as often as the "
         "class occurs), or one to the codes of a single class.",
-        **KEPT,
+        **BOUND,
     )

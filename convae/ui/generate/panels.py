@@ -14,9 +14,10 @@ from convae.tasks.evidence import FEWEST
 from convae.tasks.generation import BASELINES, CEILING, NAMES, Material, Samples
 from convae.tasks.merits import Figures
 from convae.ui import frame, glossary, pickers, pictures, real_codes
+from convae.ui.address import BOUND
 from convae.ui.escape import sentence
 from convae.ui.generate import sampling
-from convae.ui.generate.choice import KEPT, Choice
+from convae.ui.generate.choice import Choice
 from convae.ui.generate.sampling import Setting
 
 PARTS = ("Samples", "Priors compared", "Random walk")
@@ -32,7 +33,7 @@ def pick_part() -> str:
         required=True,
         key="generate-part",
         label_visibility="collapsed",
-        **KEPT,
+        **BOUND,
     )
 
 
@@ -41,7 +42,7 @@ def samples(setting: Setting, material: Material, choice: Choice) -> None:
     drawn = sampling.samples_of(setting, material, choice)
     shown = st.select_slider(
         "Samples shown", [8, 16, 24, 32, 48, 64], 24, key="generate-shown", width=260,
-        help=f"The first of {generation.COUNT:,} samples; all of them are measured.", **KEPT,
+        help=f"The first of {generation.COUNT:,} samples; all of them are measured.", **BOUND,
     )  # fmt: skip
     first = slice(0, shown)
     nearest = material.train.images[drawn.nearest[first]]
@@ -202,7 +203,7 @@ def walk(setting: Setting, material: Material, choice: Choice) -> None:
     steps = st.slider(
         "Frames from one sample to the next", 4, 24, 12, key="generate-steps", width=280,
         help=f"Each walk goes through six samples and back to the first; {FPS} frames a second.",
-        **KEPT,
+        **BOUND,
     )  # fmt: skip
     codes, animation = _walks(setting.key, choice, steps, setting, material)
     st.image(animation, caption=f"{WALKS} random walks in the latent space")

@@ -14,10 +14,11 @@ from convae.latent import clustering
 from convae.projection import fidelity
 from convae.projection.maps import Map
 from convae.ui import caches, charts, frame
+from convae.ui.address import BOUND
 from convae.ui.components import hover_card, map_overlay
 from convae.ui.latent_map import address
 from convae.ui.latent_map.address import SELECTION, SPOT
-from convae.ui.latent_map.view import BOUND, View
+from convae.ui.latent_map.view import View
 
 DRAWN = "latent-drawn"  # what the chart in the browser shows as selected
 

@@ -7,9 +7,8 @@ from convae.models.checkpoints import Checkpoint
 from convae.projection import maps, umap_job
 from convae.projection.maps import Settings
 from convae.ui import access, caches, frame
+from convae.ui.address import BOUND
 from convae.ui.escape import sentence
-
-BOUND = dict(bind="query-params", persist_state="session")
 
 
 def pick_umap() -> dict:

@@ -7,9 +7,10 @@ import streamlit as st
 
 from convae.latent import neighbors
 from convae.ui import caches
+from convae.ui.address import BOUND
 from convae.ui.components import clickable
 from convae.ui.latent_map import chart
-from convae.ui.latent_map.view import BOUND, View
+from convae.ui.latent_map.view import View
 
 MOST = 50
 

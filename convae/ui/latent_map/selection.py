@@ -8,12 +8,13 @@ import streamlit as st
 
 from convae import images as pixels
 from convae.ui import frame, pictures
+from convae.ui.address import BOUND
 from convae.ui.components import clickable
 from convae.ui.latent_map import chart
 from convae.ui.latent_map import view as map_view
 from convae.ui.latent_map.neighbors import names
 from convae.ui.latent_map.panels import csv_of
-from convae.ui.latent_map.view import BOUND, View
+from convae.ui.latent_map.view import View
 from convae.wording import counted
 
 PAGE = 60  # images of a selection that are drawn at once

@@ -14,9 +14,9 @@ from convae.models.checkpoints import Checkpoint
 from convae.projection import maps
 from convae.projection.maps import Map, Settings
 from convae.ui import caches, frame, glossary, pickers, real_codes
+from convae.ui.address import BOUND
 from convae.ui.latent_map import address, making
 from convae.ui.latent_map.address import ISOLATED, PROJECTED, SELECTION, SPOT
-from convae.ui.latent_map.making import BOUND
 
 COLORS = ("Class", "PSNR", "Mahalanobis distance", "Neighborhood preservation", "Cluster")
 SHOWN = "latent-shown"  # the settings of the map that the session shows
