@@ -3,6 +3,8 @@ export, and task_commands: denoise | anomaly | generate | probe"""
 
 import argparse
 import os
+import re
+import socket
 import sys
 from pathlib import Path
 
@@ -19,12 +21,14 @@ from convae import (
     torchrun,
 )
 from convae.config import TrainConfig
-from convae.errors import ConvaeError, os_sentence
-from convae.flat_config import from_flat, settings
+from convae.errors import ConfigError, ConvaeError, os_sentence
+from convae.flat_config import flag, from_flat, settings
 from convae.progress import Bars
 from convae.projection import maps
 from convae.runs import resuming
 from convae.setting_flags import OLD_FLAGS, add_settings
+
+INTERRUPTED = 130  # the exit code of a command that Ctrl+C has ended: 128 + SIGINT
 
 
 def lengths(text: str) -> list[int]:
@@ -44,6 +48,24 @@ def port(text: str) -> int:
     return int(text)
 
 
+def address(text: str) -> str:
+    """An address of this machine that a server can listen on, as an option gives it."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(text, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as listener:
+            listener.bind(place)
+    except OSError:  # gaierror included
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address of this machine") from None
+    return text
+
+
+def niceness(text: str) -> int:
+    """What --nice takes."""
+    if not text.isdecimal() or int(text) > 19:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a niceness: choose 0 to 19")
+    return int(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m convae", description="Train and measure convolutional autoencoders."
@@ -54,7 +76,10 @@ def make_parser() -> argparse.ArgumentParser:
     app = verbs.add_parser("app", help="open the app in the browser")
     app.add_argument("--port", type=port, default=8501, help="port of the server; default: 8501")
     app.add_argument(
-        "--address", default="127.0.0.1", help="address to listen on; default: this machine only"
+        "--address",
+        type=address,
+        default="127.0.0.1",
+        help="address to listen on; default: 127.0.0.1, this machine only",
     )
     app.add_argument("--headless", action="store_true", help="do not open a browser window")
 
@@ -77,18 +102,24 @@ def make_parser() -> argparse.ArgumentParser:
     for verb in (train, resume):
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
         verb.add_argument(
-            "--nice", type=int, default=0, help="scheduling priority: added niceness (0-19)"
-        )
+            "--nice", type=niceness, default=0, metavar="NICE",
+            help="niceness added to the process, 0 to 19: the higher, the lower its priority",
+        )  # fmt: skip
 
     evaluate = verbs.add_parser(
         "evaluate", help="measure a checkpoint and compare it with PCA, JPEG, WebP"
     )
     evaluate.add_argument("checkpoint", help="a name that `list` shows, or a folder")
     evaluate.add_argument(
-        "--data", default="", help="test split of this data; default: the model's own"
+        "--data",
+        default="",
+        help="image set, whose test split is measured; default: the set the model was trained on",
     )
     evaluate.add_argument(
-        "--fit-data", default="", help="fit PCA on the training split of this data"
+        "--fit-data",
+        default="",
+        help="image set, on whose training split PCA is fitted and, with --bits, the range of each "
+        "latent value is measured; default: that of --data",
     )
     evaluate.add_argument(
         "--bits", type=int, default=16, choices=(1, 2, 3, 4, 5, 6, 7, 8, 16),
@@ -117,7 +148,9 @@ def make_parser() -> argparse.ArgumentParser:
         "map", help="compute the UMAP of a checkpoint's codes and store it with the model"
     )
     umap.add_argument(
-        "--data", default="", help="test split of this data; default: that of the model"
+        "--data",
+        default="",
+        help="image set, whose test split is shown; default: the set the model was trained on",
     )
     add_settings(umap, "the map", maps.UMAP_FIELDS)
 
@@ -139,17 +172,23 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run_session(run: runs.Run, quiet: bool, new: bool = False) -> int:
-    """Train a run until it ends. Returns 0 if it is done or stopped with a saved model, else 1.
-    A new run that fails before its first epoch because of its settings or data is deleted."""
+    """Train a run until it ends. Returns 0 if it is done or stopped with a saved model, 130 if
+    Ctrl+C stopped it, else 1. A new run that fails before its first epoch because of its settings
+    or data is deleted, and ConvaeError raised."""
     from convae.training.session import TrainingSession
 
-    bars = Bars(quiet or torchrun.rank() > 0)
-    with runs.working_on(run):
-        session = TrainingSession(run, bars.train)
-        status = session.execute()
-    bars.close()
-    if new and session.user_error and torchrun.processes() == 1 and not run.history():
+    alone = torchrun.processes() == 1
+    try:
+        with Bars(quiet or torchrun.rank() > 0) as bars, runs.working_on(run):
+            session = TrainingSession(run, bars.train)
+            status = session.execute()
+    except KeyboardInterrupt:
+        if new and alone and not run.history():
+            run.delete()
+        raise
+    if new and session.user_error and alone and not run.history():
         run.delete()
+        raise ConvaeError(status.message)
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""
     if session.unmeasured:
@@ -158,6 +197,8 @@ def run_session(run: runs.Run, quiet: bool, new: bool = False) -> int:
         f"{run.id}: {status.state}. {status.message}{where}",
         file=sys.stdout if good else sys.stderr,
     )
+    if session.interrupted and alone:
+        return INTERRUPTED
     return 0 if good else 1
 
 
@@ -226,11 +267,19 @@ def app(asked: argparse.Namespace) -> int:
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), *flags])
 
 
+def in_options(message: str) -> str:
+    """A message with the options of the command line in place of the names of settings."""
+    names = {f.name for f in (*settings(), *maps.UMAP_FIELDS)}
+    return re.sub(
+        r"`(\w+)`", lambda found: f"`{flag(found[1])}`" if found[1] in names else found[0], message
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     asked = make_parser().parse_args(arguments)
     if getattr(asked, "nice", 0):
-        os.nice(max(0, min(asked.nice, 19)))
+        os.nice(asked.nice)
     verbs = {"app": app, "train": train, "resume": resume, **queue_commands.COMMANDS,
              **model_commands.COMMANDS, **task_commands.COMMANDS}  # fmt: skip
     try:
@@ -241,14 +290,15 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ConvaeError as error:
-        print(f"convae: {' '.join(filter(None, (str(error), error.command)))}", file=sys.stderr)
+        message = in_options(str(error)) if isinstance(error, ConfigError) else str(error)
+        print(f"convae: {' '.join(filter(None, (message, error.command)))}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"convae: {os_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("convae: interrupted.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

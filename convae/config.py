@@ -112,8 +112,8 @@ class TrainConfig:
         10, "Passes over the training images.", low=1, high=10_000, unit="epochs", advanced=False
     )
     time_budget_s: float = setting(
-        0.0, "Time budget: training stops after this time, and the schedule is fitted to it; 0: "
-        "train all epochs.",
+        0.0, "Time budget: training stops after this time, whatever the number of epochs, and the "
+        "schedule is fitted to it; 0: train all epochs.",
         low=0.0, high=604_800.0, unit="s",
     )  # fmt: skip
     batch_size: int = setting(

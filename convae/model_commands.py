@@ -13,6 +13,7 @@ from convae.errors import ConvaeError, RunError
 from convae.progress import Bars
 from convae.projection import maps
 from convae.projection.maps import Settings
+from convae.wording import counted
 
 if TYPE_CHECKING:
     from convae.models.checkpoints import Checkpoint
@@ -41,16 +42,18 @@ def evaluate(asked: argparse.Namespace) -> int:
     checkpoint = checkpoints.load(asked.checkpoint)
     if asked.refinement_steps is not None:
         checkpoint = checkpoint.with_refinement_steps(asked.refinement_steps)
-    bars = Bars(asked.json)
-    spec = image_set(asked, checkpoint, few=True)
-    test = data.load(spec, "test", bars)
-    fit_spec = asked.fit_data or spec
-    fitted_on = shipped_pca.fit_images(fit_spec, bars)
-    if asked.limit:
-        test = test.sample(asked.limit)
+    keep = list(dict.fromkeys(asked.keep))
+    compare.check_lengths(checkpoint, keep)
     beside = [checkpoints.load(name) for name in asked.beside]
-    result = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside, asked.keep)
-    bars.close()
+    spec = image_set(asked, checkpoint, few=True)
+    fit_spec = asked.fit_data or spec
+    data.check_spec(fit_spec)
+    with Bars(asked.json) as bars:
+        test = data.load(spec, "test", bars)
+        fitted_on = shipped_pca.fit_images(fit_spec, bars)
+        if asked.limit:
+            test = test.sample(asked.limit)
+        result = compare.evaluate(checkpoint, test, fitted_on, asked.bits, beside, keep)
     print(json.dumps(result) if asked.json else compare.as_text(result))
     return 0
 
@@ -58,11 +61,8 @@ def evaluate(asked: argparse.Namespace) -> int:
 def download(asked: argparse.Namespace) -> int:
     from convae import data
 
-    bars = Bars(asked.quiet)
-    try:
+    with Bars(asked.quiet) as bars:
         path = data.download_cifar10(bars)
-    finally:
-        bars.close()
     print(f"CIFAR-10 is ready in {path}.")
     return 0
 
@@ -115,12 +115,16 @@ def list_all(asked: argparse.Namespace) -> int:
 
 
 def compute_map(asked: argparse.Namespace) -> int:
+    from convae.models import checkpoints
+
     given = {f.name: getattr(asked, f.name) for f in maps.UMAP_FIELDS}
     chosen = maps.Settings("UMAP", **{k: v for k, v in given.items() if v is not None})
-    bars = Bars(asked.quiet)
-    path = store_map(asked.checkpoint, asked.data, chosen, bars)
-    bars.close()
-    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+    checkpoint = checkpoints.load(asked.checkpoint)
+    spec = image_set(asked, checkpoint)
+    with Bars(asked.quiet) as bars:
+        folder = checkpoints.find(asked.checkpoint) / "maps"
+        path, count = store_map(checkpoint, spec, chosen, folder, bars)
+    print(f"{path}: {counted(count, 'test image')} of {spec}, {path.stat().st_size / 1000:.0f} kB")
     return 0
 
 
@@ -137,19 +141,20 @@ def export(asked: argparse.Namespace) -> int:
 
 
 def store_map(
-    checkpoint: str, spec: str, settings: Settings, report: Callable[[int, int | None, str], None]
-) -> Path:
-    """Compute the map of a checkpoint's codes of a test split and store it in the folder `maps` of
-    the checkpoint. Returns the file.
+    model: "Checkpoint",
+    spec: str,
+    settings: Settings,
+    folder: Path,
+    report: Callable[[int, int | None, str], None],
+) -> tuple[Path, int]:
+    """Compute the map of a checkpoint's codes of the test split of `spec` and store it in a folder.
+    Returns the file and the number of images.
 
-    spec: an image set; "": see `default_set`. report(done, total, what) is called for progress.
+    report(done, total, what) is called for progress.
     """
     from convae import data
-    from convae.models import checkpoints, default_set
 
-    model = checkpoints.load(checkpoint)
-    images = data.load(spec or default_set.default_set(model.card, few=False)[0], "test", report)
-    images = images.sample(maps.LIMIT)
+    images = data.load(spec, "test", report).sample(maps.LIMIT)
     maps.check_umap(len(images), settings)
     name = maps.key(model.sha256, images.fingerprint, settings)
     mapper = maps.fit_umap(
@@ -157,7 +162,7 @@ def store_map(
         settings,
         lambda share, stage: report(round(100 * share), 100, stage),
     )
-    return maps.save(checkpoints.find(checkpoint) / "maps", name, mapper.embedding_)
+    return maps.save(folder, name, mapper.embedding_), len(images)
 
 
 COMMANDS = {

@@ -47,6 +47,12 @@ class Bars:
         elif kind == "Event":
             tqdm.write(item.what)
 
+    def __enter__(self) -> "Bars":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()  # so that a message begins on a line of its own
+
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()

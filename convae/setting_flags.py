@@ -14,11 +14,7 @@ def add_settings(parser: argparse.ArgumentParser, title: str, described: Iterabl
     group = parser.add_argument_group(title)
     for f in described:
         meta, option = f.metadata, flag(f.name)
-        text = (
-            meta["help"].replace("%", "%%")
-            + f" Default: {f.default if f.default != '' else 'none'}"
-        )
-        text += f" {meta['unit']}." if meta["unit"] else "."
+        text = f"{meta['help']} {_range_and_default(f)}".replace("%", "%%")
         if isinstance(f.default, bool):
             group.add_argument(
                 option, dest=f.name, action=argparse.BooleanOptionalAction, default=None, help=text
@@ -32,3 +28,13 @@ def add_settings(parser: argparse.ArgumentParser, title: str, described: Iterabl
             group.add_argument(
                 old_flag, dest=f.name, type=type(f.default), default=None, help=argparse.SUPPRESS
             )
+
+
+def _range_and_default(f: Field) -> str:
+    """`2 to 1,024 values; default: 128.`"""
+    low, high, unit = (f.metadata[key] for key in ("low", "high", "unit"))
+    default = f"default: {f.default if f.default != '' else 'none'}."
+    if low is None or high is None:
+        return default.capitalize()
+    numbers = (f"{value:,}" if isinstance(value, int) else f"{value:g}" for value in (low, high))
+    return f"{' to '.join(numbers)}{f' {unit}' if unit else ''}; {default}"

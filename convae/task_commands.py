@@ -23,6 +23,7 @@ GRID = 100  # samples on the picture that `generate --to` writes
 def denoise(asked: argparse.Namespace) -> int:
     """PSNR and SSIM of every method; see `tasks.denoising`."""
     from convae.evaluation import shipped_pca
+    from convae.evaluation.metrics import EXACT_DB
     from convae.evaluation.pca import pca_for
     from convae.models import checkpoints
     from convae.tasks import denoising
@@ -33,30 +34,38 @@ def denoise(asked: argparse.Namespace) -> int:
     strength = CORRUPTIONS[kind].default if asked.strength is None else asked.strength
     check_corruption(kind, strength)
     checkpoint = checkpoints.load(asked.checkpoint)
-    bars = Bars(asked.json)
+    beside = [_encoder(name) for name in asked.beside]
     spec = image_set(asked, checkpoint, few=True)
-    test = data.load(spec, "test", bars)
     fit_spec = asked.fit_data or spec
-    fitted_on = shipped_pca.fit_images(fit_spec, bars)
-    pca = None if fitted_on is None else pca_for(fitted_on)
-    test = test.sample(asked.limit) if asked.limit else test
-    by = denoising.methods(checkpoint, pca)
-    quality = denoising.compare(test.images, by, kind, strength, asked.seed, bars).quality
-    bars.close()
+    data.check_spec(fit_spec)
+    with Bars(asked.json) as bars:
+        test = data.load(spec, "test", bars)
+        fitted_on = shipped_pca.fit_images(fit_spec, bars)
+        pca = None if fitted_on is None else pca_for(fitted_on)
+        test = test.sample(asked.limit) if asked.limit else test
+        by = denoising.methods(checkpoint, pca)
+        by |= {other.name: denoising.by_model(other) for other in beside}
+        quality = denoising.compare(test.images, by, kind, strength, asked.seed, bars).quality
     if asked.json:
         result = {"checkpoint": checkpoint.name, "data": spec, "n": len(test), "corruption": kind}
         result |= {"strength": strength, "seed": asked.seed}
-        result["methods"] = {name: item._asdict() for name, item in quality.items()}
+        result["methods"] = {
+            name: item._asdict() | ({"psnr": None} if item.psnr >= EXACT_DB else {})
+            for name, item in quality.items()
+        }
         print(json.dumps(result))
         return 0
-    print(f"{'':18}{'PSNR (dB)':>10}{'SSIM':>9}")
+    labels = denoising.LABELS | {other.name: other.name for other in beside}
+    width = max(18, *(len(labels[name]) + 2 for name in quality))
+    print(f"{'':{width}}{'PSNR (dB)':>10}{'SSIM':>9}")
     for name, item in quality.items():
-        print(f"{denoising.LABELS[name]:18}{item.psnr:>10.2f}{item.ssim:>9.4f}")
+        psnr = "exact" if item.psnr >= EXACT_DB else f"{item.psnr:.2f}"
+        print(f"{labels[name]:{width}}{psnr:>10}{item.ssim:>9.4f}")
     print(
         f"{counted(len(test), 'test image')} of {spec}; {CORRUPTIONS[kind].label}, "
         f"strength {strength:g} ({CORRUPTIONS[kind].unit})."
     )
-    print(denoising.verdict(quality))
+    print(denoising.verdict(quality, labels))
     return 0
 
 
@@ -71,11 +80,10 @@ def anomaly(asked: argparse.Namespace) -> int:
     normal, suspects = (anomaly_groups.parse(text) for text in (asked.normal, asked.suspects))
     checkpoint = checkpoints.load(asked.checkpoint)
     chosen = anomaly_groups.groups(normal, suspects, asked.limit, asked.fit_limit)
-    bars = Bars(asked.json)
-    detector = detection.fit(checkpoint, chosen.fit.images, bars, chosen.fit.real_dimension)
-    scores = [detector.scores(images.images, bars) for images in (chosen.normal, chosen.suspects)]
-    measured = separation.measure_all(*scores)
-    bars.close()
+    with Bars(asked.json) as bars:
+        detector = detection.fit(checkpoint, chosen.fit.images, bars, chosen.fit.real_dimension)
+        scores = [detector.scores(part.images, bars) for part in (chosen.normal, chosen.suspects)]
+        measured = separation.measure_all(*scores)
     if asked.json:
         result = {"checkpoint": checkpoint.name, "normal": asked.normal, "suspects": asked.suspects}
         result |= {"n_fit": len(detector.codes), "n_normal": len(chosen.normal)}
@@ -86,8 +94,8 @@ def anomaly(asked: argparse.Namespace) -> int:
     print(f"{'':30}{'AUROC (%)':>16}{'avg. precision (%)':>22}")
     for name, item in measured.items():
         cells = (
-            f"{100 * item.auroc:.1f} +- {100 * item.auroc_se:.1f}",
-            f"{100 * item.average_precision:.1f} +- {100 * item.average_precision_se:.1f}",
+            _with_error(item.auroc, item.auroc_se),
+            _with_error(item.average_precision, item.average_precision_se),
         )
         print(f"{detection.SCORES[name].label:30}{cells[0]:>16}{cells[1]:>22}")
     print(
@@ -113,18 +121,20 @@ def generate(asked: argparse.Namespace) -> int:
     target = _picture(asked.to) if asked.to else None
     checkpoint = _encoder(asked.checkpoint)
     generation.check_prior(asked.prior, checkpoint.name, checkpoint.config)
-    bars = Bars(asked.json)
+    limit = _limit(asked)
     spec = image_set(asked, checkpoint)
-    train, real = generation.fit_and_real(spec, _limit(asked), bars)
-    codes = codes_for(checkpoint, train.images, train.fingerprint, bars)
-    material = generation.prepare(checkpoint, train, codes, real)
-    prior = generation.fit_prior(
-        asked.prior, codes, train.labels if asked.by_class else None,
-        components=asked.components, neighbors=asked.neighbors, seed=asked.seed,
-    )  # fmt: skip
-    samples = generation.generate(material, prior, asked.count, asked.seed, asked.temperature, bars)
-    figures = generation.measure(material, samples.images)
-    bars.close()
+    with Bars(asked.json) as bars:
+        train, real = generation.fit_and_real(spec, limit, bars)
+        codes = codes_for(checkpoint, train.images, train.fingerprint, bars)
+        material = generation.prepare(checkpoint, train, codes, real)
+        prior = generation.fit_prior(
+            asked.prior, codes, train.labels if asked.by_class else None,
+            components=asked.components, neighbors=asked.neighbors, seed=asked.seed,
+        )  # fmt: skip
+        samples = generation.generate(
+            material, prior, asked.count, asked.seed, asked.temperature, bars
+        )
+        figures = generation.measure(material, samples.images)
     if target is not None:
         sheet = images.contact_sheet(samples.images[:GRID], columns=10)
         files.write_atomically(target, images.png_bytes(sheet))
@@ -132,6 +142,7 @@ def generate(asked: argparse.Namespace) -> int:
         "prior": asked.prior, "count": asked.count, "seed": asked.seed,
         "space": merits.space(len(train)), "k": merits.K,
         "n_train": len(train), "n_real": len(real),
+        "fit_split": train.split, "real_split": real.split,
     }  # fmt: skip
     if asked.json:
         print(json.dumps(result))
@@ -140,11 +151,15 @@ def generate(asked: argparse.Namespace) -> int:
         value = result[name]
         print(f"{name.replace('_', ' '):16}{value:>8.3f}" if isinstance(value, float) else
               f"{name.replace('_', ' '):16}{value:>8,}")  # fmt: skip
+    kind = "training" if train.split == "train" else train.split
     print(
-        f"{asked.count:,} samples of {generation.NAMES[asked.prior]}, fitted to {len(train):,} "
-        f"training images, against {len(real):,} {real.split} images in "
-        f"{merits.space(len(train))}, k = {merits.K}."
+        f"{asked.count:,} samples of {generation.NAMES[asked.prior]}, fitted to "
+        f"{counted(len(train), f'{kind} image')}, compared with "
+        f"{counted(len(real), f'{real.split} image')} in {merits.space(len(train))}, "
+        f"k = {merits.K}."
     )
+    if train.split == real.split:
+        print(f"{spec} has no other split: the figures are of images that the prior has seen.")
     return 0
 
 
@@ -153,13 +168,13 @@ def probe(asked: argparse.Namespace) -> int:
     from convae.evaluation.pca import pca_for
     from convae.tasks import features, probe_results, probe_verdict
 
+    limit = _limit(asked)
     checkpoint = _encoder(asked.checkpoint)
-    bars = Bars(asked.json)
     spec = image_set(asked, checkpoint)
-    train = data.load(spec, "train", bars).sample(_limit(asked))
-    test = data.load(spec, "test", bars).sample(features.TESTED)
-    results = probe_results.probe_all(checkpoint, lambda: pca_for(train), train, test, bars)
-    bars.close()
+    with Bars(asked.json) as bars:
+        train = data.load(spec, "train", bars).sample(limit)
+        test = data.load(spec, "test", bars).sample(features.TESTED)
+        results = probe_results.probe_all(checkpoint, lambda: pca_for(train), train, test, bars)
     if asked.json:
         print(json.dumps({
             "n_train": len(train),
@@ -200,6 +215,12 @@ COMMANDS = {"denoise": denoise, "anomaly": anomaly, "generate": generate, "probe
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
     """NaN is not valid JSON: None instead."""
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def _with_error(share: float, error: float) -> str:
+    """A share and its standard error in percent; without the error where it is not known (nan)."""
+    known = f" +- {100 * error:.1f}" if math.isfinite(error) else ""
+    return f"{100 * share:.1f}{known}"
 
 
 def _check(flag: str, value: float, least: int = 0) -> None:

@@ -22,10 +22,14 @@ def _add_denoise_and_anomaly(verbs: argparse._SubParsersAction) -> None:
         parser.add_argument("checkpoint", help="a name that `list` shows, or a folder")
         parser.add_argument("--json", action="store_true", help="machine-readable output")
     denoise_parser.add_argument(
-        "--data", default="", help="test split of this data; default: the model's own"
+        "--data",
+        default="",
+        help="image set, whose test split is measured; default: the set the model was trained on",
     )
     denoise_parser.add_argument(
-        "--fit-data", default="", help="fit PCA on the training split of this data"
+        "--fit-data",
+        default="",
+        help="image set, on whose training split PCA is fitted; default: that of --data",
     )
     denoise_parser.add_argument(
         "--corruption", default="gaussian", choices=list(CORRUPTIONS),
@@ -36,6 +40,9 @@ def _add_denoise_and_anomaly(verbs: argparse._SubParsersAction) -> None:
         "--strength",
         type=float,
         help="strength of the corruption; default: a visible one for each kind",
+    )
+    denoise_parser.add_argument(
+        "--beside", nargs="+", default=[], metavar="NAME", help="other checkpoints to compare with"
     )
     denoise_parser.add_argument(
         "--seed", type=int, default=0, help="seed of the corruption; default: 0"
@@ -72,7 +79,9 @@ def _add_generate_and_probe(verbs: argparse._SubParsersAction) -> None:
     )
     for parser in (generate_parser, probe_parser):
         parser.add_argument("checkpoint", help="a name that `list` shows, or a folder")
-        parser.add_argument("--data", default="", help="images; default: the model's own")
+        parser.add_argument(
+            "--data", default="", help="image set; default: the set the model was trained on"
+        )
         parser.add_argument("--json", action="store_true", help="machine-readable output")
     generate_parser.add_argument(
         "--prior", default="gmm", choices=list(generation.PRIORS),

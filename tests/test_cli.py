@@ -194,6 +194,27 @@ def test_sigterm_stops_a_run_and_delivers_the_model(tiny_data):
     assert checkpoints.load("a").card.training["state"] == "stopped"
 
 
+def test_ctrl_c_stops_a_run_and_tells_the_shell(tiny_data):
+    process = start("train", "--data", tiny_data, "--epochs", "9999", "--name", "a", *SMALL)
+    deadline = time.monotonic() + 120
+    while not (runs.root() / "a" / "state.pt").exists():
+        assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == cli.INTERRUPTED and "a: stopped" in out
+    assert checkpoints.load("a").card.training["state"] == "stopped"
+
+
+def test_ctrl_c_before_the_first_step_leaves_no_run(tiny_data, monkeypatch, capsys):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("convae.training.session.TrainingSession.execute", interrupted)
+    assert cli.main(["train", "--data", tiny_data, "--name", "a", *SMALL]) == cli.INTERRUPTED
+    assert not (runs.root() / "a").exists()
+
+
 def test_a_full_disk_is_named_and_the_last_epoch_stays_whole(tiny_data, monkeypatch, capsys):
     cli.main(["train", "--data", tiny_data, "--epochs", "1", "--name", "a", *SMALL])
     before = checkpoints.load("a").sha256
@@ -267,6 +288,71 @@ def test_a_port_that_is_none_is_refused_by_name(port, capsys):
     with pytest.raises(SystemExit):
         cli.main(["app", f"--port={port}"])
     assert f"'{port}' is not a port: choose 1 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["999.1.1.1", "192.0.2.1"])
+def test_an_address_that_is_not_ours_is_refused_by_name(address, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["app", "--address", address])
+    assert f"'{address}' is not an address of this machine" in capsys.readouterr().err
+
+
+def test_the_help_of_a_number_has_its_range(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "2 to 1,024 values; default: 128." in printed
+    assert "whatever the number of epochs" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "--data", ""], "`--data`"),
+        (["train", "--learning-rate", "0"], "`--learning-rate` (=0.0)"),
+        (["train", "--base-channels", "13"], "`--base-channels` (=13)"),
+        (["map", "tiny", "--n-neighbors", "1"], "`--n-neighbors` (=1)"),
+        (["sweep", "--name", "a b", "--latent-dim", "2"], "`a b` cannot name a run"),
+        (["resume", "tiny"], "`tiny` is a shipped model, not a run."),
+        (["resume", "runs/a"], "`runs/a` is not the name of a run"),
+    ],
+)
+def test_a_message_uses_the_words_of_the_command(words, sentence, capsys, tiny_checkpoint):
+    assert cli.main(words) == 1
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--keep", "0"], ["--beside", "nobody"], ["--fit-data", "nowhere"]]
+)
+def test_evaluate_checks_its_arguments_before_it_loads_images(
+    words, tiny_checkpoint, monkeypatch, capsys
+):
+    monkeypatch.setattr(data, "load", None)  # fails if it is called
+    assert cli.main(["evaluate", "tiny", "--data", "shapes", *words]) == 1
+    assert capsys.readouterr().err.startswith("convae: ")
+
+
+def test_an_error_ends_the_progress_bar_first(tiny_checkpoint, monkeypatch, capsys):
+    def load(spec, split, progress):
+        progress(1, 10, "drawing shapes")
+        raise ConvaeError("No images.")
+
+    monkeypatch.setattr(data, "load", load)
+    assert cli.main(["evaluate", "tiny", "--data", "shapes"]) == 1
+    assert capsys.readouterr().err.endswith("\nconvae: No images.\n")
+
+
+def test_map_names_its_images_and_the_set_in_place_of_missing_ones(
+    tiny_checkpoint, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "convae.models.default_set.default_set", lambda card, few: ("digits", "`digits` is used.")
+    )
+    monkeypatch.setattr("convae.projection.maps.LIMIT", 40)
+    assert cli.main(["map", "tiny", "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert "40 test images of digits" in printed.out and "`digits` is used." in printed.err
 
 
 def test_one_of_a_thing_is_written_in_the_singular(tiny_checkpoint, tiny_data, capsys):

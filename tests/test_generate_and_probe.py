@@ -107,6 +107,20 @@ def test_generate_of_a_set_with_a_single_image(capsys, tmp_path):
     assert "1 real image is too few for precision" in printed
 
 
+def test_generate_says_where_the_prior_has_seen_the_real_images(capsys, tmp_path):
+    path = tmp_path / "single.npz"
+    images = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8)
+    np.savez(path, test_images=images)
+    assert cli.main(["generate", "tiny", "--data", f"npz:{path}", *SMALL]) == 0
+    text = capsys.readouterr().out
+    assert "fitted to 30 test images" in text and "no other split" in text
+
+
+def test_generate_from_a_few_training_images_is_refused(capsys, tiny_data):
+    printed = refusal(capsys, "generate", "tiny", "--data", tiny_data, "--limit", "1")
+    assert "1 training image is too few for precision" in printed
+
+
 # --- probe
 
 

@@ -99,7 +99,7 @@ def test_a_run_that_is_being_started_counts_as_waiting(still):
     ("arguments", "words"),
     [
         (["sweep", "--latent-dim", "2,x"], "is not a list of latent dimensions"),
-        (["sweep", "--latent-dim", "1"], "`latent_dim` (=1)"),
+        (["sweep", "--latent-dim", "1"], "`--latent-dim` (=1)"),
         (["sweep", "--data", "nothing"], "nothing"),
         (["sweep", "--name", "../x"], "cannot name a run"),
         (["queue", "cancel"], "Name what to cancel"),

@@ -50,6 +50,23 @@ def test_denoise_prints_a_table_and_the_winner(model, capsys):
     assert "3 test images of digits; Gaussian noise, strength 25 (8-bit units)." in printed
 
 
+def test_denoise_of_unchanged_images_is_exact(model, capsys):
+    words = ["denoise", "tiny", "--limit", "3", "--strength", "0"]
+    assert cli.main(words) == 0
+    printed = capsys.readouterr().out
+    assert "exact" in printed and "200" not in printed
+    assert called(capsys, *words)["methods"]["corrupted"]["psnr"] is None
+
+
+def test_denoise_compares_with_other_checkpoints(model, add_checkpoint, capsys):
+    add_checkpoint("other", "digits")  # the same weights
+    words = ["denoise", "tiny", "--limit", "3", "--beside", "other"]
+    found = called(capsys, *words)["methods"]
+    assert found["other"] == found["model"]
+    assert cli.main(words) == 0
+    assert "\nother " in capsys.readouterr().out
+
+
 def test_denoise_without_training_images_has_no_pca(model, tmp_path, capsys):
     np.savez(tmp_path / "a.npz", test_images=data.load("digits", "test").images[:2])
     found = called(capsys, "denoise", "tiny", "--data", f"npz:{tmp_path}/a.npz")
@@ -86,6 +103,9 @@ def test_anomaly_of_one_suspect_has_no_standard_error(model, tmp_path, capsys):
         capsys, "anomaly", "tiny", "--normal", "digits:3", "--suspects", f"npz:{tmp_path}/a.npz"
     )
     assert found["n_suspects"] == 1 and found["scores"]["png_bytes"]["auroc_se"] is None
+    assert cli.main(["anomaly", "tiny", "--normal", "digits:3",
+                     "--suspects", f"npz:{tmp_path}/a.npz"]) == 0  # fmt: skip
+    assert "nan" not in capsys.readouterr().out
 
 
 def test_anomaly_prints_a_table_and_the_winner(model, capsys):

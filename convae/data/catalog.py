@@ -103,7 +103,7 @@ def check_spec(spec: str) -> None:
         raise DataError(f"`{shown}` is not an image set: give {_FORMS}.")
     place = os.path.expanduser(path)
     if not os.path.exists(place):
-        raise DataError(f"`{shown}` names nothing that exists; check the path after `{kind}:`.")
+        raise DataError(f"`{shown.partition(':')[2]}` does not exist: check the path.")
     if kind == "folder" and not (os.path.isfile(place) or os.path.isdir(place)):
         raise DataError(f"`{spec}` is not a folder or a regular file; give a folder, zip or tar.")
     if kind == "npz" and not os.path.isfile(place):

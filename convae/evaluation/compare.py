@@ -130,6 +130,12 @@ def evaluate(
     }
 
 
+def check_lengths(checkpoint: Codec, keep: Sequence[int]) -> None:
+    """ConvaeError for a length of the code outside 1..latent_dim."""
+    for length in keep:
+        checkpoint.decode(np.zeros((0, checkpoint.config.latent_dim), np.float32), length)
+
+
 def by_length(
     checkpoint: Codec,
     test: ImageSet,
@@ -143,8 +149,7 @@ def by_length(
     mean. PCA has K components; it is None where there are no images to fit it on. ConvaeError for a
     length outside 1..latent_dim.
     """
-    for length in keep:  # an invalid length raises before any image is encoded
-        checkpoint.decode(np.zeros((0, checkpoint.config.latent_dim), np.float32), length)
+    check_lengths(checkpoint, keep)
     codes = stored_codes(checkpoint, test.images, reference_of(test, fitted_on), bits)
     pca = pca_for(fitted_on) if fitted_on is not None and len(fitted_on) else None
     lines = []
@@ -196,7 +201,7 @@ def as_text(result: Mapping[str, Any]) -> str:
     for line in result.get("keep", ()):
         pca = f", PCA {line['pca_psnr']:.2f} dB" if line["pca_psnr"] is not None else ""
         lines.append(f"First {counted(line['keep'], 'value')}: {line['psnr']:.2f} dB{pca}")
-    lines.append(f"{result['images_per_s']:,.0f} images/s")
+    lines.append(f"{result['checkpoint']} reconstructs {result['images_per_s']:,.0f} images/s.")
     return "\n".join(lines)
 
 

@@ -29,10 +29,15 @@ def get(name: str) -> Run:
     """The run of this id; RunError if there is none. A path is not an id."""
     if not ID.fullmatch(name):
         raise RunError(
-            f"`{name[:80]}` is not a run id: use a-z, 0-9, - and _, at most 64 characters."
+            f"`{name[:80]}` is not the name of a run: a-z, 0-9, - and _, at most 64 characters."
         )
     path = root() / name
     if path.is_symlink() or not (path / "config.json").is_file():
+        if (shipped_root() / name / "card.json").is_file():
+            raise RunError(
+                f"`{name}` is a shipped model, not a run.",
+                f"`python -m convae train --init-from {name}` trains a new run from its weights.",
+            )
         raise RunError(
             f"There is no run `{name}`: it was deleted, or has another name.",
             "`python -m convae list` shows the available ones.",

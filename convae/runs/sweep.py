@@ -99,7 +99,8 @@ def start(
     `queue.add`.
     """
     if name:
-        registry.check_name(f"{name}-0")
+        registry.check_name(name)
+        registry.check_name(f"{name}-{max(dimensions)}")
     made = configs(config, dimensions)
     sweep = Sweep(name or _free_name(), tuple(made))
     if os.path.lexists(_path(sweep.name)):

@@ -166,6 +166,11 @@ def verdict(quality: Mapping[str, Quality], labels: Mapping[str, str] = LABELS) 
     """
     psnr = {name: round(item.psnr, 2) for name, item in quality.items()}
     best = max(psnr, key=psnr.__getitem__)
+    if psnr[CORRUPTED] >= metrics.EXACT_DB:
+        return (
+            "At this strength the images are unchanged and there is nothing to restore. The model "
+            f"reaches {psnr[MODEL]:.2f} dB."
+        )
     gain = psnr[MODEL] - psnr[CORRUPTED]
     change = f"{abs(gain):.2f} dB {'above' if gain >= 0 else 'below'} the corrupted images"
     if best == MODEL:

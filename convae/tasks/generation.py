@@ -23,6 +23,7 @@ from convae.latent.paths import path
 from convae.latent.priors import ByClass, Jitter, Prior, fit_gaussian, fit_gmm, fit_jitter
 from convae.tasks.evidence import FEWEST, is_close, standard_error
 from convae.tasks.merits import SPACE_DIM, Figures, figures_of_merit, nearest_training
+from convae.wording import counted
 
 COUNT = 2_000  # samples that the figures of merit are measured on
 TRAINING = 5_000  # training images that a prior is fitted to, drawn once; fewer where there are
@@ -172,12 +173,14 @@ def _decoded(
 
 def measure(material: Material, images: np.ndarray) -> Figures:
     """The figures of merit of images uint8 (M, 32, 32, 3). DataError where there are too few: a few
-    real images, each with its K nearest around it, are covered by almost any samples."""
-    if (count := len(material.real_points)) < FEWEST:
-        raise DataError(
-            f"{count} real {'image is' if count == 1 else 'images are'} too few for precision, "
-            f"recall, density and coverage: at least {FEWEST} are needed."
-        )
+    real images, each with its K nearest around it, are covered by almost any samples, and PCA of a
+    few training images spans a space in which all images look alike."""
+    for points, kind in ((material.real_points, "real"), (material.train_points, "training")):
+        if (count := len(points)) < FEWEST:
+            raise DataError(
+                f"{counted(count, f'{kind} image')} {'is' if count == 1 else 'are'} too few for "
+                f"precision, recall, density and coverage: at least {FEWEST} are needed."
+            )
     points = material.pca.encode(images, SPACE_DIM)
     merits = figures_of_merit(material.real_points, points)
     return Figures(*merits, int(nearest_training(material.train_points, points)[1].sum()))

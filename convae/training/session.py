@@ -51,7 +51,7 @@ class TrainingSession:
     """Trains a run in this process; ``execute`` returns the status that it ended in.
 
     user_error: whether it failed by something that the user can correct. unmeasured: whether it was
-    interrupted before the test images were measured.
+    interrupted before the test images were measured. interrupted: whether by Ctrl+C.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TrainingSession:
         """report gets each item of `loop.fit`, then `Measuring`."""
         self.run, self.report = run, report
         self.rank, self.world = world()
-        self.user_error = self.unmeasured = False
+        self.user_error = self.unmeasured = self.interrupted = False
         self.writer = RunWriter(run, self.rank)
 
     def execute(self) -> runs.RunStatus:
@@ -88,6 +88,7 @@ class TrainingSession:
         return self.writer.status if self.rank else self.run.status()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = self.interrupted or number == signal.SIGINT
         self.writer.stopping = True
 
     def _train(self) -> Ended:

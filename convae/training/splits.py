@@ -8,6 +8,7 @@ from convae import data
 from convae.config import TrainConfig
 from convae.data import ImageSet
 from convae.errors import ConvaeError
+from convae.wording import counted
 
 
 def split_off_validation(images: ImageSet, seed: int = 0) -> tuple[ImageSet, ImageSet]:
@@ -30,7 +31,9 @@ def load_images(
     """
     split = data.load(config.data.spec, "train", progress)
     if len(split) < 3:
-        raise ConvaeError(f"{len(split)} training images are too few: at least 3 are needed.")
+        raise ConvaeError(
+            f"{counted(len(split), 'training image')}: too few. At least 3 are needed."
+        )
     training, validation = split_off_validation(split)
     if config.data.limit and config.data.limit < len(training):
         order = np.random.default_rng(config.seed).permutation(len(training))

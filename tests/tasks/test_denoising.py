@@ -138,6 +138,12 @@ def test_the_verdict_names_the_winner_even_if_it_is_a_baseline():
     assert "0.50 dB above the best other method, Total variation" in text
 
 
+def test_the_verdict_of_unchanged_images_has_no_figure_for_them():
+    text = denoising.verdict(quality_of(corrupted=200.0, model=25, tv=200.0))
+    assert text.startswith("At this strength the images are unchanged") and "200" not in text
+    assert "The model reaches 25.00 dB." in text
+
+
 def test_the_verdict_says_when_doing_nothing_is_best():
     text = denoising.verdict(quality_of(corrupted=35, model=25, tv=34))
     assert text.startswith("No method improves on the corrupted images, which have 35.00 dB.")

@@ -1,5 +1,6 @@
 """The Denoise page: the images, the table and the curve."""
 
+import math
 import shlex
 
 import streamlit as st
@@ -32,7 +33,7 @@ def show_rows(setting: Setting, shown: ImageSet) -> None:
         label = setting.label(name)
         rows[label] = images
         captions = [
-            f"{min(decibels, metrics.EXACT_DB):.1f} dB\nSSIM {similarity:.2f}"
+            ("exact" if decibels == math.inf else f"{decibels:.1f} dB") + f"\nSSIM {similarity:.2f}"
             for decibels, similarity in zip(
                 metrics.psnr(shown.images, images), metrics.ssim(shown.images, images), strict=True
             )
@@ -64,7 +65,7 @@ def per_image(setting: Setting, shown: ImageSet) -> list[dict]:
     for name, images in restored(setting, shown).items():
         psnr, ssim = metrics.psnr(shown.images, images), metrics.ssim(shown.images, images)
         for line, decibels, similarity in zip(lines, psnr, ssim, strict=True):
-            line[f"{name}_psnr_db"] = min(float(decibels), metrics.EXACT_DB)
+            line[f"{name}_psnr_db"] = float(decibels)  # inf where nothing was changed
             line[f"{name}_ssim"] = float(similarity)
     return lines
 
@@ -75,19 +76,25 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
     labels = {name: setting.label(name) for name in quality}
     st.markdown(f"**{sentence(denoising.verdict(quality, labels))}**")
     ranked = sorted(quality, key=lambda name: -quality[name].psnr)
-    lines = [
-        {
-            "Method": labels[name],
-            "PSNR (dB)": quality[name].psnr,
-            # from the rounded figures, as in the sentence above
-            "Gain (dB)": round(quality[name].psnr, 2) - round(quality[CORRUPTED].psnr, 2),
-            "SSIM": quality[name].ssim,
-        }
-        for name in ranked
-    ]
+    given = _finite(quality[CORRUPTED].psnr)
+    lines = []
+    for name in ranked:
+        psnr = _finite(quality[name].psnr)
+        known = psnr is not None and given is not None
+        lines.append(
+            {
+                "Method": labels[name],
+                "PSNR (dB)": psnr,
+                # from the rounded figures, as in the sentence above
+                "Gain (dB)": round(psnr, 2) - round(given, 2) if known else None,
+                "SSIM": quality[name].ssim,
+            }
+        )
     number = st.column_config.NumberColumn
     formats = {
-        "PSNR (dB)": number(format="%.2f", help="Of the mean MSE over all images."),
+        "PSNR (dB)": number(
+            format="%.2f", help="Of the mean MSE over all images; empty: exact, no error."
+        ),
         "Gain (dB)": number(format="%+.2f", help="PSNR minus the PSNR of the corrupted images."),
         "SSIM": number(format="%.4f", help="Mean over all images."),
     }
@@ -102,6 +109,10 @@ def show_table(setting: Setting, measured: ImageSet) -> None:
     if command := command_for(setting, measured):
         st.caption("The same figures on the command line:")
         st.code(command, language="bash", wrap_lines=True)
+
+
+def _finite(psnr: float) -> float | None:
+    return psnr if psnr < metrics.EXACT_DB else None
 
 
 def _measured_on(setting: Setting, measured: ImageSet) -> str:
@@ -129,6 +140,8 @@ def command_for(setting: Setting, measured: ImageSet) -> str:
     words += ["--strength", f"{setting.strength:g}", "--limit", str(len(measured))]
     if setting.fitted_on is not None:
         words += ["--fit-data", setting.fitted_on.name]
+    if others := [name for name in setting.by if name not in LABELS]:
+        words += ["--beside", *others]
     return shlex.join(words + (["--seed", str(setting.seed)] if setting.seed else []))
 
 

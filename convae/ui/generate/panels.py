@@ -90,10 +90,12 @@ def _captions(setting: Setting, drawn: Samples, shown: int) -> list[str]:
 def _show_figures(setting: Setting, material: Material, choice: Choice, drawn: Samples) -> None:
     figures = sampling.figures_of(setting, material, choice, drawn.images)
     if figures is None:
+        fewest = min(setting.real, setting.train, key=len)
+        kind = "training" if fewest.split == "train" else fewest.split
         st.info(
             "Precision, recall, density and coverage are not shown: they need at least "
-            f"{FEWEST} {setting.real.split} images, and there "
-            f"{'is 1' if len(setting.real) == 1 else f'are {len(setting.real)}'}. Choose another "
+            f"{FEWEST} {kind} images, and there "
+            f"{'is 1' if len(fewest) == 1 else f'are {len(fewest)}'}. Choose another "
             "set, or add images.",
             icon=":material/info:",
         )
