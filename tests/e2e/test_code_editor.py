@@ -128,3 +128,19 @@ def test_the_code_length_keeps_the_first_values_and_an_edit_shows_the_whole_code
     cell.press("ArrowUp")
     assert root.locator(".grid i.unused").count() == 0
     assert_healthy(page)
+
+
+def test_reset_code_restores_the_code_length_too(editor):
+    page = editor()
+    root, slider = page.locator(".editor"), page.locator(".editor .length input")
+    reset, whole = root.locator(".reset"), root.get_attribute("data-psnr")
+    assert reset.is_disabled()
+    slider.hover()
+    page.locator(".editor[data-lengths]").wait_for()
+    slider.focus()
+    slider.press("Home")
+    root.locator(".grid i").nth(5).focus()
+    assert "not used at this code length" in root.locator(".readout").inner_text()
+    reset.click()
+    assert root.get_attribute("data-psnr") == whole
+    assert root.locator(".grid i.unused").count() == 0 and reset.is_disabled()

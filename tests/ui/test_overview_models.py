@@ -5,7 +5,7 @@ import numpy as np
 from convae import data
 from convae.evaluation import metrics
 from convae.models import checkpoints
-from tests.support.visiting import healthy, shown, visit
+from tests.support.visiting import captions, healthy, shown, visit
 
 
 def test_every_model_of_the_same_data_and_pca_show_the_image_with_their_psnr(add_checkpoint):
@@ -25,3 +25,11 @@ def test_every_model_of_the_same_data_and_pca_show_the_image_with_their_psnr(add
     first = images.images[order[:1]]
     rebuilt = checkpoints.load("one").reconstruct(first)
     assert f"one\n{metrics.psnr(first, rebuilt)[0]:.1f} dB" in body
+
+
+def test_a_model_alone_on_its_data_has_no_chart_of_two_points(add_checkpoint):
+    add_checkpoint("one")
+    add_checkpoint("other", "digits")
+    app = healthy(visit(model="one", data="Shapes", **{"overview-models": "true"}))
+    assert "No other shipped model was trained on the images of this one." in captions(app)
+    assert not app.get("plotly_chart")

@@ -30,11 +30,12 @@ export default function ({ data, parentElement, setStateValue }) {
     node.classList.toggle("edited", edited(cell));
     node.setAttribute("aria-valuenow", Math.max(-REACH, Math.min(REACH, value)).toFixed(2));
     node.setAttribute("aria-valuetext", `${signed(value)} standard deviations`);
-    at(".reset").disabled = !Object.keys(me.edits).length;
+    offerReset();
   };
   const tell = (cell) => {
     const was = edited(cell) ? ` (was ${signed(me.code[cell])})` : "";
-    at(".readout").textContent = `value ${cell + 1}: ${signed(valueOf(cell))}${was}`;
+    const unused = cell >= kept() ? ", not used at this code length" : "";
+    at(".readout").textContent = `value ${cell + 1}: ${signed(valueOf(cell))}${was}${unused}`;
   };
   const rest = () => {
     const count = Object.keys(me.edits).length;
@@ -44,7 +45,11 @@ export default function ({ data, parentElement, setStateValue }) {
   const slider = at(".length input"), lengths = data.lengths ?? [];
   const whole = () => me.length >= lengths.length - 1;
   const kept = () => lengths[me.length] ?? me.code.length;
+  const offerReset = () => {
+    at(".reset").disabled = whole() && !Object.keys(me.edits).length;
+  };
   const paintLength = () => {
+    offerReset();
     slider.value = me.length;
     slider.setAttribute("aria-valuetext", `the first ${kept()} of ${me.code.length} values`);
     at(".length output").textContent = kept().toLocaleString("en");
@@ -200,8 +205,10 @@ export default function ({ data, parentElement, setStateValue }) {
     const before = Object.keys(me.edits).map(Number);
     focus(me.focus);  // the button is disabled next
     me.edits = {};
+    me.length = lengths.length - 1;
     before.forEach(paint);
-    rest(); refresh(); commit();
+    paintLength(); rest(); refresh();
+    if (before.length) commit();
   };
 
   slider.oninput = () => setLength(Number(slider.value));

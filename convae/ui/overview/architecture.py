@@ -139,7 +139,10 @@ def show(checkpoint: Checkpoint, error: float, psnr: float) -> None:
     counts = {half: sum(r["Parameters"] for r in rows if r["Half"] == half)
               for half in ("encoder", "decoder")}  # fmt: skip
     inline_svg(svg, key="overview-architecture")
-    st.caption("Blocks by resolution, with channels and parameters; hover one to see its layers.")
+    st.caption(
+        "Blocks by resolution, with channels and parameters, from the image to the code and back. "
+        "All layers are listed below."
+    )
     steps = config.refinement_steps
     taken = counted(steps, "optimization step")
     refined = f", then refined by {taken} through the decoder" * bool(steps)

@@ -62,6 +62,9 @@ def show(checkpoint: Checkpoint, images: ImageSet, place: int) -> None:
         ["original", *(f"{name}\n{value:.1f} dB" for name, value in psnr.items())],
         columns=len(shown),
     )
+    if not any(entry.name in result and entry.name != checkpoint.name for entry in entries):
+        st.caption("No other shipped model was trained on the images of this one.")
+        return
     curves: dict[str, list[float]] = {}
     for name, (length, _) in result.items():
         curve = curves.setdefault("PCA" if name.startswith("PCA, ") else name, [])
