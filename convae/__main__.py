@@ -173,12 +173,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run_session(run: runs.Run, quiet: bool, new: bool = False) -> int:
     """Train a run until it ends. Returns 0 if it is done or stopped with a saved model, 130 if
-    Ctrl+C stopped it, else 1. A new run that fails before its first epoch because of its settings
-    or data is deleted, and ConvaeError raised."""
-    from convae.training.session import TrainingSession
-
+    Ctrl+C stopped it, else 1. A new run that is stopped before its first step is deleted, and one
+    that fails before its first epoch because of its settings or data, which raises ConvaeError."""
     alone = torchrun.processes() == 1
     try:
+        from convae.training.session import TrainingSession  # takes seconds
+
         with Bars(quiet or torchrun.rank() > 0) as bars, runs.working_on(run):
             session = TrainingSession(run, bars.train)
             status = session.execute()
@@ -186,11 +186,15 @@ def run_session(run: runs.Run, quiet: bool, new: bool = False) -> int:
         if new and alone and not run.history():
             run.delete()
         raise
-    if new and session.user_error and alone and not run.history():
-        run.delete()
-        raise ConvaeError(status.message)
     good = status.state in ("done", "stopped")
     where = f" The model is in {run.path}." if good else ""
+    if not run.history() and alone:
+        if new and (session.user_error or good):
+            run.delete()
+        if new and session.user_error:
+            raise ConvaeError(status.message)
+        if good:
+            where = " The run is deleted." if new else " There is no model yet."
     if session.unmeasured:
         where += f" `python -m convae evaluate {run.id}` measures the test images."
     print(

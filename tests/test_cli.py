@@ -19,6 +19,7 @@ from convae.evaluation import compare
 from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.models.card import Card
+from convae.training.reports import Requests
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--arch", "residual", "--base-channels", "8", "--latent-dim", "4", "--batch-size", "32",
@@ -212,6 +213,14 @@ def test_ctrl_c_before_the_first_step_leaves_no_run(tiny_data, monkeypatch, caps
 
     monkeypatch.setattr("convae.training.session.TrainingSession.execute", interrupted)
     assert cli.main(["train", "--data", tiny_data, "--name", "a", *SMALL]) == cli.INTERRUPTED
+    assert not (runs.root() / "a").exists()
+
+
+def test_a_new_run_stopped_before_its_first_step_is_deleted(tiny_data, monkeypatch, capsys):
+    stop = Requests(stop=True)
+    monkeypatch.setattr("convae.training.loop.shared_requests", lambda trainer, requests: stop)
+    assert cli.main(["train", "--data", tiny_data, "--name", "a", *SMALL]) == 0
+    assert "before the first step. The run is deleted." in capsys.readouterr().out
     assert not (runs.root() / "a").exists()
 
 
