@@ -372,6 +372,20 @@ def test_a_run_is_deleted_only_when_asked_twice(put_run):
     assert not app.exception and not run.path.exists() and runs.get("b")
 
 
+@pytest.mark.parametrize(("view", "key"), [("Watch", "train-run"), ("Runs", "train-chosen")])
+def test_a_deleted_run_that_the_page_wrote_into_the_address_is_no_mistake_of_the_visitor(
+    put_run, view, key
+):
+    put_run("a")
+    put_run("b")
+    app = healthy(visit(PAGE, **{"train-view": view, key: "a"}))
+    app.button(key="train-delete").click()
+    healthy(app.run())
+    assert "in the address" not in words(app)
+    app.segmented_control(key="train-view").set_value("Watch")
+    assert "in the address" not in words(healthy(app.run()))
+
+
 def test_a_run_deleted_while_it_is_looked_at_is_a_sentence(put_run):
     run = put_run("a")
     put_run("b")
@@ -503,8 +517,12 @@ def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
     assert not app.exception and "zip is damaged" in app.error[0].value
     app.file_uploader[0].set_value(("x.zip", packed, "application/zip"))
     healthy(app.run())
-    assert len(runs.listing()) == 2 and "can be chosen on every page" in words(app)
+    assert len(runs.listing()) == 2
+    assert [toast.value for toast in app.toast] == [
+        "tiny was imported and can be chosen on every page."
+    ]
     healthy(app.run())
+    assert not app.toast and "can be chosen" not in words(app), "said once"
     assert len(runs.listing()) == 2, "taken in again by a rerun"
     assert "was imported: its training history" not in words(app)
     mine, taken = runs.get("mine"), next(run for run in runs.listing() if run.uploaded)

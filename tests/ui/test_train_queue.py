@@ -133,6 +133,16 @@ def test_a_removed_sweep_leaves_its_runs():
     assert "No sweeps yet" in app.info[0].value
 
 
+def test_another_sweep_is_shown_without_a_message_where_the_chosen_one_was_removed():
+    first = sweep.start(from_flat(SMALL), [2])
+    sweep.start(from_flat(SMALL), [3])
+    first.cancel()
+    app = healthy(visit(PAGE, **{"train-view": "Sweeps", "train-sweep": first.name}))
+    app.button(key="train-sweep-remove").click()
+    healthy(app.run())
+    assert app.selectbox(key="train-sweep").value == "sweep-2" and not app.info
+
+
 def test_the_queue_says_that_it_waits_for_a_paused_run():
     queue.add(from_flat(SMALL), "mine")
     with training() as run:

@@ -256,8 +256,6 @@ def upload() -> None:
             type=["zip", "safetensors"], key="train-upload",
         )  # fmt: skip
         if file is None or st.session_state.get("train-uploaded") == file.file_id:
-            if file is not None and (message := st.session_state.get("train-upload-message")):
-                st.success(sentence(message), icon=":material/check:")
             return
         try:
             run = bundle.accept(file.getvalue())
@@ -265,8 +263,7 @@ def upload() -> None:
             st.error(sentence(str(error)), icon=":material/error:")
             return
         st.session_state["train-uploaded"] = file.file_id
-        st.session_state["train-upload-message"] = (
-            f"{run.id} was imported and can be chosen on every page."
-        )
         st.session_state["train-chosen-next"] = [run.id]
+        message = f"{plain(run.id)} was imported and can be chosen on every page."
+        st.toast(message, icon=":material/check:")
         st.rerun()
