@@ -307,6 +307,16 @@ def test_a_killed_run_says_so_and_can_be_resumed(put_run, monkeypatch):
     assert not app.exception and asked == [{"resume": "a", "epochs": 0, "learning_rate": None}]
 
 
+def test_the_time_of_a_killed_run_is_the_same_on_watch_and_runs(put_run):
+    run = put_run("a", "running", epochs=3)  # the last epoch ended after 6 s
+    status = json.loads((run.path / "status.json").read_text()) | {"elapsed_s": 39.0}
+    (run.path / "status.json").write_text(json.dumps(status))
+    app = visit(PAGE, **{"train-view": "Watch"})
+    assert {metric.label: metric.value for metric in app.metric}["Time"] == "39 s"
+    app = visit(PAGE, **{"train-view": "Runs"})
+    assert list(app.dataframe[0].value["Time"]) == ["39 s"]
+
+
 def test_a_finished_run_is_continued_for_more_epochs(put_run, monkeypatch):
     put_run("a", "done", epochs=3)
     asked = []

@@ -97,7 +97,7 @@ def _row(run: Run) -> dict[str, Any]:
     except ConvaeError:
         return {"Run": run.id, "State": "Damaged"}
     psnr = [row["val_psnr"] for row in records.comparable(history)]
-    card = _metrics(run)
+    card, elapsed_s = _metrics(run), watch.elapsed_s(status, history)
     noise = records.val_noise(history) if history else card.get("val_noise")
     spark = np.asarray(psnr)[np.linspace(0, len(psnr) - 1, min(SPARK, len(psnr))).astype(int)]
     return {
@@ -109,7 +109,7 @@ def _row(run: Run) -> dict[str, Any]:
         "Best PSNR": max(psnr) if psnr else card.get("val_psnr"),
         **({"Noise": noise} if noise else {}),
         "Epochs": history[-1]["epoch"] if history else status.epoch,
-        "Time": forecast.duration(history[-1]["elapsed_s"]) if history else "",
+        "Time": forecast.duration(elapsed_s) if elapsed_s else "",
         "Curve": spark.tolist(),
     }
 

@@ -1,6 +1,6 @@
 """One run live: state, figures, controls, the curve with its reference levels, the epochs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,12 @@ def best_and_last(run: Run) -> tuple[Row | None, Row | None]:
     if not rows:
         return None, None
     return max(rows, key=lambda row: row["val_psnr"]), rows[-1]
+
+
+def elapsed_s(status: RunStatus, history: Sequence[Row]) -> float:
+    """Seconds of training so far: a status is newer than the last epoch; a model that was imported
+    has a history only."""
+    return max(status.elapsed_s, history[-1]["elapsed_s"] if history else 0.0)
 
 
 def pick_run(key: str = "train-run") -> Run | None:
@@ -135,7 +141,7 @@ def _watch(run: Run) -> None:
         _curve(run, history, epoch)
 
 
-def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]]) -> None:
+def _headline(run: Run, status: RunStatus, history: Sequence[Row]) -> None:
     word, color, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
     with st.container(horizontal=True, vertical_alignment="center", key="train-headline"):
         st.badge(plain(word), color=color, icon=icon)
@@ -169,7 +175,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
                 "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
                 "Loss": f"{loss:.5f}" if loss else "-",
                 "Images per second": f"{speed:,.0f}" if speed else "-",
-                "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
+                "Time": duration(elapsed_s(status, history)),
                 "Memory": f"{memory:,.0f} MB" if memory else "-",
             },
             {
