@@ -154,6 +154,59 @@ def test_what_does_not_fit_is_a_sentence_and_no_start(field, value, sentence):
     assert app.button(key="train-start").disabled
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("latent_dim", 5000, "Latent dimension (=5000) must be between 2 and 1024 values."),
+        ("epochs", 0, "Epochs (=0) must be between 1 and 10000 epochs."),
+        ("base_channels", 13, "Channels (=13) must be a multiple of 8"),
+        ("shortest_code", 9, "Shortest code (=9) must not be above Latent dimension (=8)."),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_named_by_its_label_and_nothing_starts(
+    field, value, sentence
+):
+    app = healthy(visit(PAGE))
+    box = app.number_input(key=f"train-{field}")
+    # Streamlit keeps a value out of the range of a box in the browser: the page would not know it
+    assert not box.proto.has_min and not box.proto.has_max
+    box.set_value(value)
+    app.run()
+    (error,) = app.error
+    assert sentence in error.value and app.button(key="train-start").disabled
+
+
+def test_every_number_is_shown_with_all_its_digits(put_run):
+    app = healthy(visit(PAGE))
+    boxes = [box.proto for box in app.number_input if isinstance(box.value, float)]
+    assert {box.format for box in boxes} == {"%g"} and len(boxes) >= 8
+    steps = {box.label: box.step for box in boxes}
+    assert steps["Time budget (s)"] == 60 and steps["Learning rate"] == 0.0005
+    put_run("a", "diverged", learning_rate=1e-6)
+    app = visit(PAGE, **{"train-view": "Watch"})
+    assert app.number_input(key="train-resume-rate-a").proto.format == "%g"
+
+
+def test_no_help_text_names_a_setting_otherwise_than_its_control():
+    boxes = [*(app := healthy(visit(PAGE))).selectbox, *app.number_input, *app.toggle]
+    assert not [box.help for box in boxes if "`" in box.help]
+
+
+def test_a_preset_is_chosen_only_while_the_settings_are_its_own():
+    app = healthy(visit(PAGE))
+    assert app.pills(key="train-preset").value == "Live demo"
+    app.number_input(key="train-latent_dim").set_value(16)
+    healthy(app.run())
+    assert app.pills(key="train-preset").value is None
+    assert "Your own settings" in captions(app) and "A small model" not in captions(app)
+    app.pills(key="train-preset").set_value("Live demo")
+    healthy(app.run())
+    assert app.number_input(key="train-latent_dim").value == 8
+    assert "A small model" in captions(app)
+    app.number_input(key="train-limit").set_value(4000)
+    assert "A small model" in captions(healthy(app.run())), "the same value"
+
+
 def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
     monkeypatch.setattr(speed_probe, "known", lambda config: 1000.0)
     app = healthy(visit(PAGE))

@@ -195,7 +195,7 @@ def _resume_diverged(run: Run) -> None:
         st.caption(f"It diverged with a learning rate of {limit:.3g}; resume with a smaller one.")
         rate = st.number_input(
             "New learning rate", 1e-7, 100.0, resuming.smaller_rate(limit), step=1e-4,
-            format="%.6f", key=f"train-resume-rate-{run.id}",
+            format=form.EXACT, key=f"train-resume-rate-{run.id}",
             help="Applies from the last saved epoch on and decays with the rest of the schedule.",
         )  # fmt: skip
         if st.button("Resume", key="train-resume", type="primary"):
@@ -217,7 +217,7 @@ def resume_run(run: Run, epochs: int = 0, learning_rate: float | None = None) ->
     try:
         runs.start(None, resume=run.id, epochs=epochs, learning_rate=learning_rate)
     except ConvaeError as error:
-        st.error(sentence(str(error)), icon=":material/error:")
+        st.error(sentence(form.in_labels(str(error))), icon=":material/error:")
         return
     show_run(run)
 
@@ -227,7 +227,7 @@ def start_run(config: TrainConfig) -> None:
     try:
         run = runs.start(config)
     except ConvaeError as error:
-        st.error(sentence(str(error)), icon=":material/error:")
+        st.error(sentence(form.in_labels(str(error))), icon=":material/error:")
         return
     show_run(run)
 

@@ -53,7 +53,7 @@ def _sweep(config: TrainConfig, name: str, processes: int) -> None:
     try:
         made = sweep.configs(config, sweep.parse(text))
     except ConvaeError as error:
-        st.error(sentence(str(error)), icon=":material/error:")
+        st.error(sentence(form.in_labels(str(error))), icon=":material/error:")
         return
     times = [forecast.estimated_s(item) for item in made.values()]
     if all(times):

@@ -17,7 +17,7 @@ from convae.training import reference_levels
 from convae.ui import frame, glossary, pickers
 from convae.ui.components.epoch_slider import epoch_slider
 from convae.ui.escape import plain, sentence
-from convae.ui.train import run_controls
+from convae.ui.train import form, run_controls
 from convae.ui.train.forecast import duration
 
 STATES = {
@@ -148,7 +148,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Row]) -> None:
         st.markdown(_facts(run))
     if color == "red":
         st.error(
-            sentence(status.message) or "The run ended without an error message.",
+            sentence(form.in_labels(status.message)) or "The run ended without an error message.",
             icon=":material/error:",
         )
     elif status.message and not status.alive:
