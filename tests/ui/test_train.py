@@ -100,6 +100,7 @@ def test_a_start_takes_the_settings_of_the_form(monkeypatch):
 
     monkeypatch.setattr(runs, "start", start)
     app = healthy(visit(PAGE))
+    assert "press **Start**" in words(app)
     app.number_input(key="train-latent_dim").set_value(7)
     app.number_input(key="train-seed").set_value(3)
     app.text_input(key="train-name").set_value("my-run")
@@ -588,6 +589,7 @@ def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
     assert not app.toast and "can be chosen" not in words(app), "said once"
     assert len(runs.listing()) == 2, "taken in again by a rerun"
     assert "was imported: its training history" not in words(app)
+    assert "Drag the slider" not in words(app), "there are no images"
     mine, taken = runs.get("mine"), next(run for run in runs.listing() if run.uploaded)
     assert taken.history() == mine.history() and len(taken.history()) == 3
 

@@ -38,6 +38,7 @@ def test_a_start_while_another_run_trains_goes_into_the_queue():
         pressed = {button.key for button in app.button}
         assert "train-enqueue" in pressed and "train-start" not in pressed
         assert app.button(key="train-enqueue").label == "Add to queue"
+        assert any("press **Add to queue**" in element.value for element in app.markdown)
         app.number_input(key="train-latent_dim").set_value(7)
         app.text_input(key="train-name").set_value("mine")
         app.button(key="train-enqueue").click()

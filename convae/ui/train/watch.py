@@ -122,6 +122,10 @@ def _watch(run: Run) -> None:
         if run.uploaded:
             st.caption("This model was imported: its training history is not available.")
         return
+    has_images = (run.path / "snapshots/pinned.npz").exists()
+    if not has_images and not status.alive:  # such as an imported model
+        _curve(run, history, None)
+        return
     left, right = st.columns([10, 11], gap="medium")
     with right:
         shown = (
@@ -135,7 +139,7 @@ def _watch(run: Run) -> None:
         )
         with st.container(height="content" if history else WAITING_PX, border=False):
             epoch = epoch_slider(run)
-            if not history and epoch is None and not (run.path / "snapshots/pinned.npz").exists():
+            if not history and epoch is None and not has_images:
                 st.caption("Reading the images.")
     with left:
         _curve(run, history, epoch)
