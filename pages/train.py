@@ -39,7 +39,8 @@ def new() -> None:
         access.explain()
         return
     st.markdown(
-        "Choose a preset or your own settings, press **Start**, and follow the training live."
+        f"Choose a preset or your own settings, press **{starting.start_label()}**, and follow the "
+        "training live."
     )
     config, name, problem, place = form.settings_form()
     with place:

@@ -14,6 +14,7 @@ from convae.plots.style import BLUE, GRAY, Series
 History = Sequence[Mapping[str, Any]]
 By = Literal["epoch", "step", "elapsed_s"]
 Show = Literal["loss", "psnr"]
+MOST_TICKS = 20  # above them Plotly puts ticks at whole numbers only
 
 
 def _time_unit(longest_s: float) -> tuple[float, str]:
@@ -45,6 +46,9 @@ def compare_runs(
     unit, time_title = _time_unit(max(longest, default=0))
     x_title = {"epoch": "Epoch", "step": "Step", "elapsed_s": time_title}[by]
     figure = style.figure(x_title, "PSNR (dB)" if show == "psnr" else "Loss")
+    last = max((record[by] for history in histories.values() for record in history), default=0)
+    if by != "elapsed_s" and last <= MOST_TICKS:  # by itself Plotly draws 1, 1.5, 2
+        figure.update_xaxes(dtick=1)
     form = "%{y:.2f}" if show == "psnr" else "%{y:.5f}"
     colors = style.colors(histories)
     for name, history in histories.items():

@@ -40,10 +40,10 @@ def start(
         if slot is not None:
             os.close(slot)
         at_work = busy.id if slot is not None and busy else "Another run"
-        raise BusyError(
-            f"{at_work} is already training; only one run at a time. Stop it, wait until it "
-            "finishes, or add this one to the queue."
-        )
+        advice = "Stop it or wait until it finishes"
+        if not resume:  # which the queue does not take
+            advice = "Stop it, wait until it finishes, or add this one to the queue"
+        raise BusyError(f"{at_work} is already training; only one run at a time. {advice}.")
     lock = None
     try:
         if not resume:

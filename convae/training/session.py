@@ -172,7 +172,10 @@ class TrainingSession:
                 self.writer.write_status(state="running", epochs=epochs, **item._asdict())
             elif isinstance(item, Event):
                 self.writer.append("events.jsonl", item._asdict())
-                self.writer.write_status(state="paused" if item.what == "paused" else "running")
+                self.writer.write_status(
+                    state="paused" if item.what == "paused" else "running",
+                    epoch=item.epoch, step=item.step, elapsed_s=trainer.elapsed_s,
+                )  # fmt: skip
             elif isinstance(item, EpochRecord) and not self.rank:
                 # the row first: resume removes a row too many, but could not restore a missing one
                 self.writer.append("history.jsonl", asdict(item))

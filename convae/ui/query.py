@@ -96,7 +96,11 @@ def clean(page: str) -> None:
     """
     _rename()
     present = {key: st.query_params.get_all(key) for key in st.query_params}
-    removed = {key: reason for key, values in present.items() if (reason := problem(key, values))}
+    removed = {
+        key: reason
+        for key, values in present.items()
+        if not _from_widget(key, values) and (reason := problem(key, values))
+    }
     if entered():
         st.session_state[ASKED] = {k: v for k, v in present.items() if k not in removed}
     else:
@@ -121,6 +125,12 @@ def clean(page: str) -> None:
             return  # Streamlit 1.67 raises if a widget is bound to the key: it has checked it
     st.session_state[RERUNS] = True
     st.rerun()
+
+
+def _from_widget(key: str, values: list[str]) -> bool:
+    """Whether the widget of this key wrote these values: it was drawn with them in the last run of
+    the page. A run that was deleted since is for the page to handle."""
+    return not entered() and key in st.session_state and not ignored(values, st.session_state[key])
 
 
 def _rename() -> None:

@@ -106,6 +106,24 @@ def test_a_live_demo_is_started_watched_steered_stopped_used_and_compared(visit)
     assert_healthy(page)
 
 
+def test_typed_numbers_are_shown_with_all_their_digits_or_refused_with_their_range(visit):
+    page = visit()
+    open_settings(page)
+    shown = {"ema_decay": "0.99999", "learning_rate": "1e-7", "time_budget_s": "600000"}
+    for name, text in shown.items():
+        setting(page, name, text)
+    inputs = {name: page.locator(f".st-key-train-{name} input") for name in shown}
+    assert {name: box.input_value() for name, box in inputs.items()} == shown
+    page.locator(".st-key-train-time_budget_s").get_by_label("Increment").click()
+    page.wait_for_function(
+        "box => box.value === '600060'", arg=inputs["time_budget_s"].element_handle()
+    )
+    assert not button(page, "Start").is_disabled()
+    setting(page, "latent_dim", 5000)
+    page.get_by_text("Latent dimension (=5000) must be between 2 and 1024 values.").wait_for()
+    assert button(page, "Start").is_disabled()
+
+
 def test_a_run_outlives_the_server_and_is_found_and_stopped_by_the_next_one(visit, app):
     page = visit()
     open_settings(page)

@@ -138,6 +138,17 @@ def test_runs_are_compared_by_their_validation_curves():
     assert [t.mode for t in figure.data] == ["lines", "markers", "markers"]
 
 
+@pytest.mark.parametrize(
+    ("epochs", "by", "dtick"), [(3, "epoch", 1), (3, "step", 1), (3, "elapsed_s", None),
+                                (60, "epoch", None)],
+)  # fmt: skip
+def test_a_few_epochs_or_steps_have_a_tick_each(epochs, by, dtick):
+    history = [{"epoch": e, "step": e, "elapsed_s": e, "val_psnr": 20.0}
+               for e in range(1, epochs + 1)]  # fmt: skip
+    figure = quality.compare_runs({"a": history[:2], "b": history}, by=by)
+    assert figure.layout.xaxis.dtick == dtick
+
+
 def test_text_from_outside_is_not_read_as_html():
     figure = plots.compare_runs({"<a href='x'>run</a>": HISTORY})
     assert figure.data[0].name == "&lt;a href='x'&gt;run&lt;/a&gt;"

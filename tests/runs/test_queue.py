@@ -138,6 +138,8 @@ def test_a_killed_run_makes_place_and_the_queue_goes_on_to_its_end(tiny_data):
     try:
         with pytest.raises(launch.BusyError, match="add this one to the queue"):
             runs.start(config(tiny_data), "second")
+        with pytest.raises(launch.BusyError, match=r"Stop it or wait until it finishes\.$"):
+            runs.start(None, resume="second")
         queue.add(config(tiny_data), "second")
         queue.add(config("npz:/gone.npz"), "fails")
         queue.add(config(tiny_data), "third")

@@ -13,6 +13,7 @@ from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.runs import resuming
 from convae.training import initial_weights, reference_levels, session, splits
+from convae.training.reports import Event
 from convae.training.trainer import Trainer
 from tests.support import cards
 
@@ -98,6 +99,22 @@ def test_an_unexpected_error_ends_a_run_as_failed(noise, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         session.TrainingSession(run).execute()
     assert run.status().state == "failed" and "ZeroDivisionError" in run.status().message
+
+
+def test_the_status_of_a_paused_run_is_that_of_the_moment_of_the_pause(noise, monkeypatch):
+    run, fit, seen = runs.claim(from_flat(SETTINGS), "paused"), session.fit, []
+
+    def paused_first(trainer, requests):
+        trainer.elapsed_s = 7.0
+        yield Event(1, 3, "paused")
+        seen.append(run.status())
+        yield from fit(trainer, requests)
+
+    monkeypatch.setattr(session, "fit", paused_first)
+    with runs.working_on(run):
+        session.TrainingSession(run).execute()
+    (status,) = seen
+    assert (status.state, status.epoch, status.step, status.elapsed_s) == ("paused", 1, 3, 7.0)
 
 
 def test_shipped_models_are_compared_on_the_validation_images_of_the_run(tiny_data, add_checkpoint):

@@ -100,6 +100,7 @@ def test_a_start_takes_the_settings_of_the_form(monkeypatch):
 
     monkeypatch.setattr(runs, "start", start)
     app = healthy(visit(PAGE))
+    assert "press **Start**" in words(app)
     app.number_input(key="train-latent_dim").set_value(7)
     app.number_input(key="train-seed").set_value(3)
     app.text_input(key="train-name").set_value("my-run")
@@ -152,6 +153,59 @@ def test_what_does_not_fit_is_a_sentence_and_no_start(field, value, sentence):
     app.run()
     assert not app.exception and sentence in app.error[0].value
     assert app.button(key="train-start").disabled
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("latent_dim", 5000, "Latent dimension (=5000) must be between 2 and 1024 values."),
+        ("epochs", 0, "Epochs (=0) must be between 1 and 10000 epochs."),
+        ("base_channels", 13, "Channels (=13) must be a multiple of 8"),
+        ("shortest_code", 9, "Shortest code (=9) must not be above Latent dimension (=8)."),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_named_by_its_label_and_nothing_starts(
+    field, value, sentence
+):
+    app = healthy(visit(PAGE))
+    box = app.number_input(key=f"train-{field}")
+    # Streamlit keeps a value out of the range of a box in the browser: the page would not know it
+    assert not box.proto.has_min and not box.proto.has_max
+    box.set_value(value)
+    app.run()
+    (error,) = app.error
+    assert sentence in error.value and app.button(key="train-start").disabled
+
+
+def test_every_number_is_shown_with_all_its_digits(put_run):
+    app = healthy(visit(PAGE))
+    boxes = [box.proto for box in app.number_input if isinstance(box.value, float)]
+    assert {box.format for box in boxes} == {"%g"} and len(boxes) >= 8
+    steps = {box.label: box.step for box in boxes}
+    assert steps["Time budget (s)"] == 60 and steps["Learning rate"] == 0.0005
+    put_run("a", "diverged", learning_rate=1e-6)
+    app = visit(PAGE, **{"train-view": "Watch"})
+    assert app.number_input(key="train-resume-rate-a").proto.format == "%g"
+
+
+def test_no_help_text_names_a_setting_otherwise_than_its_control():
+    boxes = [*(app := healthy(visit(PAGE))).selectbox, *app.number_input, *app.toggle]
+    assert not [box.help for box in boxes if "`" in box.help]
+
+
+def test_a_preset_is_chosen_only_while_the_settings_are_its_own():
+    app = healthy(visit(PAGE))
+    assert app.pills(key="train-preset").value == "Live demo"
+    app.number_input(key="train-latent_dim").set_value(16)
+    healthy(app.run())
+    assert app.pills(key="train-preset").value is None
+    assert "Your own settings" in captions(app) and "A small model" not in captions(app)
+    app.pills(key="train-preset").set_value("Live demo")
+    healthy(app.run())
+    assert app.number_input(key="train-latent_dim").value == 8
+    assert "A small model" in captions(app)
+    app.number_input(key="train-limit").set_value(4000)
+    assert "A small model" in captions(healthy(app.run())), "the same value"
 
 
 def test_size_compression_and_time_are_told_before_the_start(monkeypatch):
@@ -307,6 +361,16 @@ def test_a_killed_run_says_so_and_can_be_resumed(put_run, monkeypatch):
     assert not app.exception and asked == [{"resume": "a", "epochs": 0, "learning_rate": None}]
 
 
+def test_the_time_of_a_killed_run_is_the_same_on_watch_and_runs(put_run):
+    run = put_run("a", "running", epochs=3)  # the last epoch ended after 6 s
+    status = json.loads((run.path / "status.json").read_text()) | {"elapsed_s": 39.0}
+    (run.path / "status.json").write_text(json.dumps(status))
+    app = visit(PAGE, **{"train-view": "Watch"})
+    assert {metric.label: metric.value for metric in app.metric}["Time"] == "39 s"
+    app = visit(PAGE, **{"train-view": "Runs"})
+    assert list(app.dataframe[0].value["Time"]) == ["39 s"]
+
+
 def test_a_finished_run_is_continued_for_more_epochs(put_run, monkeypatch):
     put_run("a", "done", epochs=3)
     asked = []
@@ -370,6 +434,20 @@ def test_a_run_is_deleted_only_when_asked_twice(put_run):
     app.button(key="train-delete").click()
     app.run()
     assert not app.exception and not run.path.exists() and runs.get("b")
+
+
+@pytest.mark.parametrize(("view", "key"), [("Watch", "train-run"), ("Runs", "train-chosen")])
+def test_a_deleted_run_that_the_page_wrote_into_the_address_is_no_mistake_of_the_visitor(
+    put_run, view, key
+):
+    put_run("a")
+    put_run("b")
+    app = healthy(visit(PAGE, **{"train-view": view, key: "a"}))
+    app.button(key="train-delete").click()
+    healthy(app.run())
+    assert "in the address" not in words(app)
+    app.segmented_control(key="train-view").set_value("Watch")
+    assert "in the address" not in words(healthy(app.run()))
 
 
 def test_a_run_deleted_while_it_is_looked_at_is_a_sentence(put_run):
@@ -503,10 +581,15 @@ def test_a_model_from_elsewhere_is_taken_in_and_a_bad_file_refused(put_run):
     assert not app.exception and "zip is damaged" in app.error[0].value
     app.file_uploader[0].set_value(("x.zip", packed, "application/zip"))
     healthy(app.run())
-    assert len(runs.listing()) == 2 and "can be chosen on every page" in words(app)
+    assert len(runs.listing()) == 2
+    assert [toast.value for toast in app.toast] == [
+        "tiny was imported and can be chosen on every page."
+    ]
     healthy(app.run())
+    assert not app.toast and "can be chosen" not in words(app), "said once"
     assert len(runs.listing()) == 2, "taken in again by a rerun"
     assert "was imported: its training history" not in words(app)
+    assert "Drag the slider" not in words(app), "there are no images"
     mine, taken = runs.get("mine"), next(run for run in runs.listing() if run.uploaded)
     assert taken.history() == mine.history() and len(taken.history()) == 3
 

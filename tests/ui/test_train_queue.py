@@ -38,6 +38,7 @@ def test_a_start_while_another_run_trains_goes_into_the_queue():
         pressed = {button.key for button in app.button}
         assert "train-enqueue" in pressed and "train-start" not in pressed
         assert app.button(key="train-enqueue").label == "Add to queue"
+        assert any("press **Add to queue**" in element.value for element in app.markdown)
         app.number_input(key="train-latent_dim").set_value(7)
         app.text_input(key="train-name").set_value("mine")
         app.button(key="train-enqueue").click()
@@ -131,6 +132,16 @@ def test_a_removed_sweep_leaves_its_runs():
     healthy(app.run())
     assert sweep.listing() == [] and runs.get("sweep-1-2")
     assert "No sweeps yet" in app.info[0].value
+
+
+def test_another_sweep_is_shown_without_a_message_where_the_chosen_one_was_removed():
+    first = sweep.start(from_flat(SMALL), [2])
+    sweep.start(from_flat(SMALL), [3])
+    first.cancel()
+    app = healthy(visit(PAGE, **{"train-view": "Sweeps", "train-sweep": first.name}))
+    app.button(key="train-sweep-remove").click()
+    healthy(app.run())
+    assert app.selectbox(key="train-sweep").value == "sweep-2" and not app.info
 
 
 def test_the_queue_says_that_it_waits_for_a_paused_run():

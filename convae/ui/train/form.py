@@ -1,5 +1,6 @@
 """The form for a new run: presets, settings, a preview of the images and a forecast."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import Field
@@ -41,6 +42,21 @@ LABELS = {
 }
 
 PLACEHOLDERS = {"limit": "all", "encoder_channels": "the same"}  # shown for 0
+# what a press of + or - adds where it is not 0.01
+STEPS = {"learning_rate": 0.0005, "ema_decay": 0.001, "kl_weight": 0.1, "clip": 0.1,
+         "time_budget_s": 60.0}  # fmt: skip
+EXACT = "%g"  # in Streamlit all digits of a number, as many as it has: 0.99999, 1e-7
+
+
+def label(name: str) -> str:
+    """The label of the control for the setting of this name."""
+    return LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def in_labels(text: str) -> str:
+    """A message or help text in which each `setting` has the label of its control."""
+    names = "|".join(f.name for f in flat_config.settings())
+    return re.sub(f"`({names})`", lambda found: label(found[1]), text)
 
 
 def duplicate(made: TrainConfig) -> None:
@@ -57,13 +73,20 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
     options = presets()
     fields = flat_config.settings()
 
+    def shown(values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all controls for these settings; None: a field with its placeholder."""
+        filled = {f.name: values.get(f.name, f.default) for f in fields}
+        return filled | {name: filled[name] or None for name in PLACEHOLDERS}
+
     def fill(values: dict[str, Any]) -> None:
-        for f in fields:
-            value = values.get(f.name, f.default)
-            if f.name in PLACEHOLDERS and not value:
-                value = None  # an empty field, which shows the placeholder
-            st.session_state[f"{key}-{f.name}"] = value
-            st.session_state.pop(f"{key}-{f.name}-gone", None)
+        for name, value in shown(values).items():
+            st.session_state[f"{key}-{name}"] = value
+            st.session_state.pop(f"{key}-{name}-gone", None)
+
+    def is_changed(values: dict[str, Any]) -> bool:
+        """Whether a control differs from these settings; those of a preset fit all images."""
+        wanted = {f"{key}-{n}": value for n, value in shown(values).items() if n != "spec"}
+        return any(st.session_state.get(name, value) != value for name, value in wanted.items())
 
     def use_preset() -> None:
         chosen = options.get(st.session_state[f"{key}-preset"])
@@ -79,6 +102,9 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
         st.session_state[f"{key}-preset"] = next(iter(options))
         st.session_state[f"{key}-spec"] = own_images.chosen_kept() or ""
         use_preset()
+    chosen = options.get(st.session_state.get(f"{key}-preset"))
+    if chosen and is_changed(chosen.values):
+        st.session_state[f"{key}-preset"] = None
     chosen = st.pills("Preset", list(options), key=f"{key}-preset", on_change=use_preset,
                       persist_state="session")  # fmt: skip
     about, above, place = st.container(), st.container(), st.container()
@@ -121,8 +147,9 @@ def settings_form(key: str = "train") -> tuple[TrainConfig | None, str, str, Any
                 )
             device_name(made.device)
         except ConvaeError as error:
-            st.error(sentence(str(error)), icon=":material/error:")
-            return None, name, str(error), place
+            problem = in_labels(str(error))
+            st.error(sentence(problem), icon=":material/error:")
+            return None, name, problem, place
         few = own_sets.training_note(made.data.spec, made.batch_size, made.epochs)
         notes += [few] if few else []
         for note in notes:
@@ -184,37 +211,32 @@ def _widgets(fields: Sequence[Field], key: str) -> dict[str, Any]:
 
 def _widget(place: DeltaGenerator, f: Field, key: str) -> Any:
     meta = f.metadata
-    label = LABELS.get(f.name, f.name.replace("_", " ").capitalize())
+    title = label(f.name)
     unit = meta["unit"]  # not "Epochs (epochs)"; the values of a code need none
-    known = (unit.removesuffix("s") or unit) in label.lower() if unit else True
+    known = (unit.removesuffix("s") or unit) in title.lower() if unit else True
     if not known and not meta["choices"] and unit != "values":
-        label += f" ({unit})"
-    arguments = {"key": f"{key}-{f.name}", "help": meta["help"], "persist_state": "session"}
+        title += f" ({unit})"
+    arguments = {"key": f"{key}-{f.name}", "help": in_labels(meta["help"]),
+                 "persist_state": "session"}  # fmt: skip
     if f.name == "spec":
         arguments |= {"on_change": _fit_code, "args": (key,)}
-        return _select(place, label, image_specs(), arguments, pickers.spec_name)
+        return _select(place, title, image_specs(), arguments, pickers.spec_name)
     if f.name == "init_from":
         names = ["", *pickers.checkpoint_options()]
-        return _select(place, label, names, arguments, lambda name: name or "from scratch")
+        return _select(place, title, names, arguments, lambda name: name or "from scratch")
+    # numbers have no range here: Streamlit would keep what is out of it in the browser, and Start
+    # would use the value before; `convae.settings.check` names the range
     if isinstance(f.default, int) and not isinstance(f.default, bool):
         arguments["step"] = 8 if meta["unit"] == "channels" else 1
-        if f.name not in PLACEHOLDERS:
-            return place.number_input(label, meta["low"], meta["high"], **arguments)
-        arguments["placeholder"] = PLACEHOLDERS[f.name]
-        return place.number_input(label, meta["low"], meta["high"], **arguments) or 0
+        if f.name in PLACEHOLDERS:
+            arguments["placeholder"] = PLACEHOLDERS[f.name]
+        return place.number_input(title, **arguments) or 0
     if meta["choices"]:
-        return place.selectbox(label, meta["choices"], **arguments)
+        return place.selectbox(title, meta["choices"], **arguments)
     if isinstance(f.default, bool):
-        return place.toggle(label, **arguments)
-    small = f.name == "learning_rate"
-    return place.number_input(
-        label,
-        meta["low"],
-        meta["high"],
-        step=0.0005 if small else 0.01,
-        format="%.5f" if small else "%.3f",
-        **arguments,
-    )
+        return place.toggle(title, **arguments)
+    step = STEPS.get(f.name, 0.01)
+    return place.number_input(title, step=step, format=EXACT, **arguments)
 
 
 def _fit_code(key: str) -> None:

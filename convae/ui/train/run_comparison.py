@@ -52,18 +52,14 @@ def _differences(chosen: list[Run]) -> None:
             same["learning_rate_changes"] = changes[chosen[0].id]
     st.subheader("Settings that differ", anchor=False)
     if differing:
-        rows = [{"Setting": _label(name)} | {r: str(v) for r, v in values.items()}
+        rows = [{"Setting": form.label(name)} | {r: str(v) for r, v in values.items()}
                 for name, values in differing.items()]  # fmt: skip
         st.dataframe(rows, hide_index=True)
     else:
         st.caption("All settings are the same.")
     with st.expander(f"Settings that are the same: {len(same)}"):
-        rows = [{"Setting": _label(name), "Value": str(value)} for name, value in same.items()]
+        rows = [{"Setting": form.label(name), "Value": str(value)} for name, value in same.items()]
         st.dataframe(rows, hide_index=True)
-
-
-def _label(name: str) -> str:
-    return form.LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def _same_images(chosen: list[Run]) -> None:

@@ -7,6 +7,7 @@ from convae.config import TrainConfig
 from convae.errors import ConvaeError
 from convae.runs import Run, RunStatus
 from convae.ui import access
+from convae.ui.train import form
 
 
 def show_controls(run: Run, status: RunStatus) -> None:
@@ -36,7 +37,7 @@ def show_controls(run: Run, status: RunStatus) -> None:
             )
             rate = st.number_input(
                 "New learning rate", 1e-7, 100.0, peak,
-                step=1e-4, format="%.6f", key=f"train-rate-{run.id}",
+                step=1e-4, format=form.EXACT, key=f"train-rate-{run.id}",
                 help="Usual range: 0.0003 to 0.003 (SGD: 0.1 to 1).",
             )  # fmt: skip
             st.button(

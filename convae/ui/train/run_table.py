@@ -97,7 +97,7 @@ def _row(run: Run) -> dict[str, Any]:
     except ConvaeError:
         return {"Run": run.id, "State": "Damaged"}
     psnr = [row["val_psnr"] for row in records.comparable(history)]
-    card = _metrics(run)
+    card, elapsed_s = _metrics(run), watch.elapsed_s(status, history)
     noise = records.val_noise(history) if history else card.get("val_noise")
     spark = np.asarray(psnr)[np.linspace(0, len(psnr) - 1, min(SPARK, len(psnr))).astype(int)]
     return {
@@ -109,7 +109,7 @@ def _row(run: Run) -> dict[str, Any]:
         "Best PSNR": max(psnr) if psnr else card.get("val_psnr"),
         **({"Noise": noise} if noise else {}),
         "Epochs": history[-1]["epoch"] if history else status.epoch,
-        "Time": forecast.duration(history[-1]["elapsed_s"]) if history else "",
+        "Time": forecast.duration(elapsed_s) if elapsed_s else "",
         "Curve": spark.tolist(),
     }
 
@@ -195,7 +195,7 @@ def _resume_diverged(run: Run) -> None:
         st.caption(f"It diverged with a learning rate of {limit:.3g}; resume with a smaller one.")
         rate = st.number_input(
             "New learning rate", 1e-7, 100.0, resuming.smaller_rate(limit), step=1e-4,
-            format="%.6f", key=f"train-resume-rate-{run.id}",
+            format=form.EXACT, key=f"train-resume-rate-{run.id}",
             help="Applies from the last saved epoch on and decays with the rest of the schedule.",
         )  # fmt: skip
         if st.button("Resume", key="train-resume", type="primary"):
@@ -217,7 +217,7 @@ def resume_run(run: Run, epochs: int = 0, learning_rate: float | None = None) ->
     try:
         runs.start(None, resume=run.id, epochs=epochs, learning_rate=learning_rate)
     except ConvaeError as error:
-        st.error(sentence(str(error)), icon=":material/error:")
+        st.error(sentence(form.in_labels(str(error))), icon=":material/error:")
         return
     show_run(run)
 
@@ -227,7 +227,7 @@ def start_run(config: TrainConfig) -> None:
     try:
         run = runs.start(config)
     except ConvaeError as error:
-        st.error(sentence(str(error)), icon=":material/error:")
+        st.error(sentence(form.in_labels(str(error))), icon=":material/error:")
         return
     show_run(run)
 
@@ -256,8 +256,6 @@ def upload() -> None:
             type=["zip", "safetensors"], key="train-upload",
         )  # fmt: skip
         if file is None or st.session_state.get("train-uploaded") == file.file_id:
-            if file is not None and (message := st.session_state.get("train-upload-message")):
-                st.success(sentence(message), icon=":material/check:")
             return
         try:
             run = bundle.accept(file.getvalue())
@@ -265,8 +263,7 @@ def upload() -> None:
             st.error(sentence(str(error)), icon=":material/error:")
             return
         st.session_state["train-uploaded"] = file.file_id
-        st.session_state["train-upload-message"] = (
-            f"{run.id} was imported and can be chosen on every page."
-        )
         st.session_state["train-chosen-next"] = [run.id]
+        message = f"{plain(run.id)} was imported and can be chosen on every page."
+        st.toast(message, icon=":material/check:")
         st.rerun()

@@ -10,13 +10,20 @@ from convae.ui.escape import plain, sentence
 from convae.ui.train import forecast, form, run_table, sweeps
 from convae.wording import counted
 
+QUEUED = "Add to queue"
+
+
+def start_label() -> str:
+    """The label of the button: Start, or Add to queue while a run trains or others wait."""
+    waits = runs.active() is not None or any(not entry.problem for entry in queue.entries())
+    return QUEUED if waits else "Start"
+
 
 def buttons(config: TrainConfig | None, name: str, problem: str) -> None:
-    """Start, or Add to queue while a run trains or others wait; and a sweep."""
-    at_work = runs.active()
-    waits = at_work is not None or any(not entry.problem for entry in queue.entries())
-    label, icon = ("Add to queue", "playlist_add") if waits else ("Start", "play_arrow")
-    key = "train-enqueue" if waits else "train-start"
+    """The button to start a run or to put it into the queue; and a sweep."""
+    at_work, label = runs.active(), start_label()
+    waits = label == QUEUED
+    icon, key = ("playlist_add", "train-enqueue") if waits else ("play_arrow", "train-start")
     if config is None or problem:
         st.button(label, type="primary", disabled=True, key=key, help=sentence(problem))
         if config is not None:  # the settings are good, and the name is in a folded box
@@ -53,7 +60,7 @@ def _sweep(config: TrainConfig, name: str, processes: int) -> None:
     try:
         made = sweep.configs(config, sweep.parse(text))
     except ConvaeError as error:
-        st.error(sentence(str(error)), icon=":material/error:")
+        st.error(sentence(form.in_labels(str(error))), icon=":material/error:")
         return
     times = [forecast.estimated_s(item) for item in made.values()]
     if all(times):

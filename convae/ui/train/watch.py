@@ -1,6 +1,6 @@
 """One run live: state, figures, controls, the curve with its reference levels, the epochs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from convae.training import reference_levels
 from convae.ui import frame, glossary, pickers
 from convae.ui.components.epoch_slider import epoch_slider
 from convae.ui.escape import plain, sentence
-from convae.ui.train import run_controls
+from convae.ui.train import form, run_controls
 from convae.ui.train.forecast import duration
 
 STATES = {
@@ -65,6 +65,12 @@ def best_and_last(run: Run) -> tuple[Row | None, Row | None]:
     if not rows:
         return None, None
     return max(rows, key=lambda row: row["val_psnr"]), rows[-1]
+
+
+def elapsed_s(status: RunStatus, history: Sequence[Row]) -> float:
+    """Seconds of training so far: a status is newer than the last epoch; a model that was imported
+    has a history only."""
+    return max(status.elapsed_s, history[-1]["elapsed_s"] if history else 0.0)
 
 
 def pick_run(key: str = "train-run") -> Run | None:
@@ -116,6 +122,10 @@ def _watch(run: Run) -> None:
         if run.uploaded:
             st.caption("This model was imported: its training history is not available.")
         return
+    has_images = (run.path / "snapshots/pinned.npz").exists()
+    if not has_images and not status.alive:  # such as an imported model
+        _curve(run, history, None)
+        return
     left, right = st.columns([10, 11], gap="medium")
     with right:
         shown = (
@@ -129,20 +139,20 @@ def _watch(run: Run) -> None:
         )
         with st.container(height="content" if history else WAITING_PX, border=False):
             epoch = epoch_slider(run)
-            if not history and epoch is None and not (run.path / "snapshots/pinned.npz").exists():
+            if not history and epoch is None and not has_images:
                 st.caption("Reading the images.")
     with left:
         _curve(run, history, epoch)
 
 
-def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]]) -> None:
+def _headline(run: Run, status: RunStatus, history: Sequence[Row]) -> None:
     word, color, icon = STATES.get(status.state, (status.state.capitalize(), "red", None))
     with st.container(horizontal=True, vertical_alignment="center", key="train-headline"):
         st.badge(plain(word), color=color, icon=icon)
         st.markdown(_facts(run))
     if color == "red":
         st.error(
-            sentence(status.message) or "The run ended without an error message.",
+            sentence(form.in_labels(status.message)) or "The run ended without an error message.",
             icon=":material/error:",
         )
     elif status.message and not status.alive:
@@ -169,7 +179,7 @@ def _headline(run: Run, status: RunStatus, history: Sequence[Mapping[str, Any]])
                 "Best PSNR": f"{best:.2f} dB" if best is not None else "-",
                 "Loss": f"{loss:.5f}" if loss else "-",
                 "Images per second": f"{speed:,.0f}" if speed else "-",
-                "Time": duration(max(status.elapsed_s, last.get("elapsed_s", 0.0))),
+                "Time": duration(elapsed_s(status, history)),
                 "Memory": f"{memory:,.0f} MB" if memory else "-",
             },
             {
