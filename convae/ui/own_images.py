@@ -67,7 +67,13 @@ def _pasted(content: bytes, target: str) -> None:
     st.session_state[f"{target}-next"] = UPLOADS
 
 
-@st.dialog("Add images", width="medium")
+def _forget() -> None:
+    for key in ("own-ids", "own-decoded", "own-from-session"):
+        st.session_state.pop(key, None)
+
+
+# the run of the page after a dismissal has no dialog: Streamlit forgets what was given in it
+@st.dialog("Add images", width="medium", on_dismiss=_forget)
 def _dialog(target: str, training: bool) -> None:
     dialog_body(target, training)
 
@@ -203,11 +209,6 @@ def _close(target: str, spec: str) -> None:
     st.session_state[f"{target}-next"] = spec
     _forget()
     st.rerun()
-
-
-def _forget() -> None:
-    for key in ("own-ids", "own-decoded", "own-from-session"):
-        st.session_state.pop(key, None)
 
 
 def _preview(parts: Arranged) -> None:

@@ -24,6 +24,7 @@ from convae.wording import counted
 
 TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"]
 SHOWN_PROBLEMS = 10
+PROBLEMS = "uploads-problems"  # of the images of the session, until they are dismissed
 FEW_HELD_OUT = 5  # test images: with fewer, what needs no training images is measured on all
 
 
@@ -94,7 +95,7 @@ def accept(decoded: Decoded, add: bool = False) -> None:
     parts = own_sets.arranged(images, names) if names else None
     st.session_state["uploads-decoded"] = Decoded(images, names, [])
     st.session_state["uploads-arranged"] = parts
-    st.session_state["uploads-problems"] = [*problems, *(parts.notes if parts else ())]
+    st.session_state[PROBLEMS] = [*problems, *(parts.notes if parts else ())]
     st.session_state["uploads-set"] = set_of(parts) if parts else None
 
 
@@ -118,7 +119,13 @@ def pick_uploads(use: Callable[[], str] = lambda: "") -> ImageSet:
             kept = uploaded()
         if kept is not None:
             st.caption(sentence(f"{described(arranged())} {use()}".strip()))
-    show_problems(st.session_state.get("uploads-problems", []))
+    with st.container(key="uploads-problems-shown"):
+        if problems := st.session_state.get(PROBLEMS):
+            show_problems(problems)
+            st.button(
+                "Dismiss warnings", key="uploads-dismiss", icon=":material/close:",
+                on_click=st.session_state.pop, args=(PROBLEMS, None),
+            )  # fmt: skip
     if kept is None:
         st.caption(
             "Each image is cropped to a square and resized to 32x32 pixels, the model input size."

@@ -104,6 +104,18 @@ def test_problems_name_the_file_and_stand_in_the_open():
     assert not app.expander
 
 
+def test_problems_of_the_images_in_use_can_be_dismissed(tiny_checkpoint):
+    app = visit("pages/reconstruct.py", data="Your images")
+    app.file_uploader(key="uploads-files").set_value(
+        [("bad.png", b"rubbish", "image/png"), ("fine.png", png(), "image/png")]
+    )
+    assert '"bad.png" is not an image' in healthy(app.run()).warning[0].value
+    assert app.run().warning
+    app.button(key="uploads-dismiss").click().run()
+    assert not healthy(app).warning
+    assert "uploads-dismiss" not in [button.key for button in app.button]
+
+
 def test_class_names_of_a_zip_are_text_and_no_markup():
     hostile = "<img src=x onerror=alert(1)>**b**"
     app = healthy(given(opened(), zip_of(f"{hostile}/1.png", "under_line/2.png", "c/3.png")))
