@@ -63,8 +63,12 @@ def listen_for_paste(target: str) -> None:
 
 
 def _pasted(content: bytes, target: str) -> None:
-    uploads.accept(image_uploads.decode_uploads([("pasted.png", content)]), add=True)
+    decoded = image_uploads.decode_uploads([("pasted.png", content)])
+    uploads.accept(decoded, add=True)
     st.session_state[f"{target}-next"] = UPLOADS
+    if decoded.names:
+        text = f"Pasted. Your images: {uploads.described(uploads.arranged())}"
+        st.toast(sentence(text), icon=":material/content_paste:")
 
 
 def _forget() -> None:
@@ -213,7 +217,9 @@ def _close(target: str, spec: str) -> None:
 
 def _preview(parts: Arranged) -> None:
     some = ImageSet.sample(uploads.set_of(parts), PREVIEW)
-    pictures.image_rows({"examples": some.images}, [some.class_names[n][:16] for n in some.labels])
+    labeled = len(some.class_names) > 1
+    names = [some.class_names[n][:16] for n in some.labels] if labeled else None
+    pictures.image_rows({"examples": some.images}, names)
 
 
 def _kept_sets() -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 
 from convae.data import ImageSet, disk_cache, own_sets
 from convae.data import uploads as image_uploads
+from convae.data.folder_layout import UNLABELED
 from convae.data.own_sets import Arranged
 from convae.data.uploads import Decoded
 from convae.errors import DataError
@@ -159,9 +160,11 @@ def described(parts: Arranged) -> str:
     """Counts and classes of a set in one sentence."""
     text = counted(len(parts.images), "image")
     if len(parts.class_names) > 1:
-        first = ", ".join(parts.class_names[:5])
-        more = ", ..." if len(parts.class_names) > 5 else ""
-        text += f" of {len(parts.class_names)} classes ({first}{more})"
+        names = [name for name in parts.class_names if name != UNLABELED]
+        more = ", ..." if len(names) > 5 else ""
+        text += f" of {len(names)} class{'es' * (len(names) > 1)} ({', '.join(names[:5])}{more})"
+        if len(names) < len(parts.class_names):
+            text += f", {(parts.labels == len(names)).sum():,} of them unlabeled"
     if parts.training_count:
         text += f": {parts.training_count:,} to train on, {parts.is_test.sum():,} to test on"
     return text + "."
