@@ -64,6 +64,12 @@ def measured() -> ImageSet:
     return test if len(test) >= FEW_HELD_OUT else uploaded()
 
 
+def measured_rows() -> np.ndarray:
+    """Where in `uploaded` the images of `measured` are."""
+    whole = uploaded()
+    return np.arange(len(whole)) if measured() is whole else np.flatnonzero(arranged().is_test)
+
+
 def used_apart() -> str:
     """What a page does with the images that fits something to them."""
     if len(splits()) < 2:
