@@ -8,7 +8,8 @@ from convae.ui.overview import about, architecture, editing, models
 
 ui.page("What survives the bottleneck?")
 checkpoint = ui.pick_checkpoint()
-images = ui.pick_images(checkpoint, 12, key="overview", most=24)
+whole, rows = ui.pick_rows(checkpoint, 12, key="overview", most=24)
+images = whole.take(rows)
 config = checkpoint.config
 entry = ui.checkpoint_options()[checkpoint.name]
 
@@ -20,7 +21,7 @@ st.markdown(
 about.source()
 ui.tour_start()
 editing.restore(images, "overview-one")
-chosen = ui.pick_one(images, key="overview-one")
+chosen = ui.pick_one(images, key="overview-one", numbers=rows)
 image = images.images[chosen]
 code = ui.Remembered(checkpoint).encode(image[None])
 rebuilt = ui.Remembered(checkpoint).decode(code)

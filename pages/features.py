@@ -13,10 +13,11 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-images = ui.pick_set(checkpoint, held_out=True)
+chosen = ui.pick_set(checkpoint, held_out=True)
 
 part = panels.pick_part()
 with ui.error_boundary():
+    images = probing.labeled(chosen)
     count = probing.pick_count(checkpoint, images)
     setting = probing.setting(checkpoint, images, count)
     if part == "Accuracy":

@@ -10,13 +10,13 @@ from convae.ui.latent_map import view as map_view
 ui.page("Latent map")
 st.markdown(
     "Each point is an image, placed by its code. **Hover** over a point to see its image, "
-    "**click** it for its nearest neighbors, click an **empty place** to decode the code there, or "
-    "**draw a selection** around a group."
+    "**click** it for its nearest neighbors."
 )
 
 checkpoint = ui.pick_checkpoint()
 with ui.error_boundary():
     view = map_view.pick_view(checkpoint, ui.pick_set(checkpoint))
+st.markdown(map_chart.GUIDE[view.settings.dimensions])
 
 chart, beside = st.columns([3, 2], gap="medium")
 with beside, st.container(horizontal=True, vertical_alignment="bottom", key="latent-points"):

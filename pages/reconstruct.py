@@ -11,7 +11,8 @@ ui.page("Reconstruct")
 st.markdown("Each image is encoded and decoded again. What is kept, what is lost?")
 
 checkpoint = ui.pick_checkpoint()
-sample = ui.pick_images(checkpoint, 16, key="reconstruct")
+whole, rows = ui.pick_rows(checkpoint, 16, key="reconstruct")
+sample = whole.take(rows)
 
 part = controls.pick_part()
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -25,13 +26,13 @@ with ui.error_boundary():
     held = contest(checkpoint, measured, bits, beside)
 
 if part == "Images":
-    shown, names = controls.pick_shown(sample, held)
-    images.show_rows(held, shown, beside, names)
+    shown, numbers, names = controls.pick_shown(sample, rows, held)
+    images.show_rows(held, shown, numbers, beside, names)
     ui.caption(ui.provenance(checkpoint, shown))
 
 if part == "One image":
     st.markdown("Click an image, then drag across it: original left, reconstruction right.")
-    images.show_one(held, sample)
+    images.show_one(held, sample, rows)
 
 if part == "The whole set":
     st.markdown(
@@ -49,7 +50,7 @@ if part == "Code length":
         "the slider to see how many values an image needs. Click an image to choose it."
     )
     with ui.error_boundary():
-        show_code_length(held, sample)
+        show_code_length(held, sample, rows)
 
 if part == "Bits":
     st.markdown(
@@ -71,6 +72,6 @@ if part == "What is lost":
         "error little, so it is lost. The result is blur."
     )
     st.header("Why squared error misleads", anchor=False)
-    images.show_misleading(held, sample)
+    images.show_misleading(held, sample, rows)
 
 ui.end_of_page()

@@ -1,9 +1,10 @@
 """The layout of a folder of images: which split and class each file belongs to.
 
 Layouts: `train/<class>/*` with an optional `test/` (or `val/`); `<class>/*`; or all images in one
-place. Where there is no test split, a tenth of the files (10,000 at most) is held out as one, of
-each class in proportion to its size: those whose names come first in the order of their hashes, so
-that the choice does not depend on the order in which they are read.
+place. Beside class folders, images without one are "unlabeled". Where there is no test split, a
+tenth of the files (10,000 at most) is held out as one, of each class in proportion to its size:
+those whose names come first in the order of their hashes, so that the choice does not depend on the
+order in which they are read.
 """
 
 import hashlib
@@ -12,40 +13,44 @@ from collections.abc import Collection, Sequence
 
 HOLD_OUT_SHARE, HOLD_OUT_MOST = 0.1, 10_000
 ALL = "all"  # the class of images without class folders
+UNLABELED = "unlabeled"  # beside images in class folders: the class of the others, always the last
 
 
 def arrange(names: list[str]) -> tuple[dict[str, tuple[str, str]], tuple[str, ...]]:
     """The layout, from relative file names: ({name: (split, class)}, class names)."""
     parts = {name: [part for part in name.split("/") if part != "."] for name in names}
     while _has_wrapper(parts.values()):
-        parts = {name: rest[1:] for name, rest in parts.items()}
+        parts = {name: rest[1:] or rest for name, rest in parts.items()}
     tops = {rest[0] for rest in parts.values() if len(rest) > 1}
     if not tops & {"train", "test"}:
-        placed = {name: ("", rest[0] if len(rest) > 1 else ALL) for name, rest in parts.items()}
+        placed = {name: ("", rest[0] if len(rest) > 1 else None) for name, rest in parts.items()}
     else:
         test = "test" if "test" in tops else "val"
         as_split = {"train": "train", test: "test"}
         placed = {
-            name: (as_split[rest[0]], rest[1] if len(rest) > 2 else ALL)
+            name: (as_split[rest[0]], rest[1] if len(rest) > 2 else None)
             for name, rest in parts.items()
             if len(rest) > 1 and rest[0] in as_split
         }
+    labels = {kind for _, kind in placed.values()}
+    missing = UNLABELED if labels - {None} else ALL
+    placed = {name: (split, kind or missing) for name, (split, kind) in placed.items()}
     if "test" not in {split for split, _ in placed.values()}:
         held_out = _hold_out({name: kind for name, (_, kind) in placed.items()})
         placed = {
             name: ("test" if name in held_out else "train", kind)
             for name, (_, kind) in placed.items()
         }
-    return placed, tuple(sorted({kind for _, kind in placed.values()}))
+    found = {kind for _, kind in placed.values()}
+    return placed, tuple(sorted(found, key=lambda kind: (kind == UNLABELED, kind)))
 
 
 def _has_wrapper(all_parts: Collection[Sequence[str]]) -> bool:
-    """Whether everything is in one folder that is neither a split nor a class."""
-    tops = {parts[0] for parts in all_parts}
+    """Whether all folders are in one that is neither a split nor a class."""
+    inside = [parts for parts in all_parts if len(parts) > 1]
+    tops = {parts[0] for parts in inside}
     return (
-        len(tops) == 1
-        and not tops & {"train", "test"}
-        and all(len(parts) > 2 for parts in all_parts)
+        len(tops) == 1 and not tops & {"train", "test"} and all(len(parts) > 2 for parts in inside)
     )
 
 

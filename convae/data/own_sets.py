@@ -49,7 +49,8 @@ def arranged(images: np.ndarray, names: Sequence[str]) -> Arranged:
     """Images uint8 (N, 32, 32, 3) and their relative names, as `folder_layout` arranges them.
 
     `train/<class>/*` and `test/<class>/*`, `<class>/*`, or images side by side, which are of the
-    one class "all". Without a test split a tenth is held out, by the hashes of the names.
+    one class "all", or "unlabeled" beside class folders. Without a test split a tenth is held out,
+    by the hashes of the names.
     """
     placed, class_names = arrange(list(names))
     kept = [n for n, name in enumerate(names) if name in placed]

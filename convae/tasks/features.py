@@ -8,6 +8,7 @@ encoder alone, without refinement steps.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 from convae.codec import Codec
 from convae.config import ModelConfig
 from convae.data import VALUES, ImageSet
+from convae.data.folder_layout import UNLABELED
 from convae.errors import DataError
 from convae.evaluation.pca import PCA
 from convae.latent.encode_cache import codes_for
@@ -93,8 +95,6 @@ def encoders(
 def random_encoder(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder":
     """A model of this ModelConfig with its initial weights, in eval mode: what the architecture
     gives without training. A residual one starts from random directions, not from PCA."""
-    from dataclasses import replace
-
     import torch
 
     from convae.models.autoencoder import ConvAutoencoder
@@ -103,6 +103,20 @@ def random_encoder(config: ModelConfig, seed: int = 0) -> "ConvAutoencoder":
         torch.manual_seed(seed)
         model = ConvAutoencoder(replace(config, refinement_steps=0))
     return model.eval().requires_grad_(False)
+
+
+def labeled(images: ImageSet) -> ImageSet:
+    """Without the images that have no class folder beside others that have one. DataError if there
+    are no others."""
+    if images.class_names[-1] != UNLABELED:
+        return images
+    names = images.class_names[:-1]
+    rows = np.flatnonzero(images.labels < len(names))
+    if not len(rows):
+        raise DataError(
+            f"None of the {images.split} images has a label: add more images in class folders."
+        )
+    return replace(images.take(rows), class_names=names)
 
 
 def check_labels(labels: np.ndarray, tested: np.ndarray) -> None:

@@ -63,11 +63,21 @@ def listen_for_paste(target: str) -> None:
 
 
 def _pasted(content: bytes, target: str) -> None:
-    uploads.accept(image_uploads.decode_uploads([("pasted.png", content)]), add=True)
+    decoded = image_uploads.decode_uploads([("pasted.png", content)])
+    uploads.accept(decoded, add=True)
     st.session_state[f"{target}-next"] = UPLOADS
+    if decoded.names:
+        text = f"Pasted. Your images: {uploads.described(uploads.arranged())}"
+        st.toast(sentence(text), icon=":material/content_paste:")
 
 
-@st.dialog("Add images", width="medium")
+def _forget() -> None:
+    for key in ("own-ids", "own-decoded", "own-from-session"):
+        st.session_state.pop(key, None)
+
+
+# the run of the page after a dismissal has no dialog: Streamlit forgets what was given in it
+@st.dialog("Add images", width="medium", on_dismiss=_forget)
 def _dialog(target: str, training: bool) -> None:
     dialog_body(target, training)
 
@@ -205,14 +215,11 @@ def _close(target: str, spec: str) -> None:
     st.rerun()
 
 
-def _forget() -> None:
-    for key in ("own-ids", "own-decoded", "own-from-session"):
-        st.session_state.pop(key, None)
-
-
 def _preview(parts: Arranged) -> None:
     some = ImageSet.sample(uploads.set_of(parts), PREVIEW)
-    pictures.image_rows({"examples": some.images}, [some.class_names[n][:16] for n in some.labels])
+    labeled = len(some.class_names) > 1
+    names = [some.class_names[n][:16] for n in some.labels] if labeled else None
+    pictures.image_rows({"examples": some.images}, names)
 
 
 def _kept_sets() -> None:

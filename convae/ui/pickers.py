@@ -1,7 +1,7 @@
 """Choices that all pages share: the model, the images. Each is a widget whose value stays in the
 address of the page, so that a change of page, a reload and a link keep it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import streamlit as st
@@ -196,22 +196,35 @@ def many_images(images: ImageSet, limit: int = 500) -> ImageSet:
     return caches.sample(caches.image_set(images.name, "test"), limit)
 
 
-def pick_one(images: ImageSet, key: str = "one") -> int:
-    """The index of one of these images, chosen by a click on its thumbnail."""
+def many_rows(many: ImageSet) -> np.ndarray:
+    """Where the images of `many_images` are: in the test split, or among all of the session."""
+    if many.name == UPLOADS:
+        return uploads.measured_rows()[uploads.measured().sample_rows(len(many))]
+    return caches.image_set(many.name, "test").sample_rows(len(many))
+
+
+def pick_one(
+    images: ImageSet, key: str = "one", numbers: Sequence[int] | np.ndarray | None = None
+) -> int:
+    """The index of one of these images, chosen by a click on its thumbnail. numbers: what the
+    images are called by; without any, by their places from 1."""
+    numbers = range(1, len(images) + 1) if numbers is None else numbers
     with st.container(key=f"thumbs-{key}"):
         return st.pills(
             "Choose an image",
             range(len(images)),
             default=0,
             required=True,
-            format_func=lambda n: f"![{_named(images, n)}]({pictures.data_url(images.images[n])})",
+            format_func=lambda n: (
+                f"![{_named(images, n, numbers[n])}]({pictures.data_url(images.images[n])})"
+            ),
             label_visibility="collapsed",
             key=key,
         )
 
 
-def _named(images: ImageSet, number: int) -> str:
+def _named(images: ImageSet, place: int, number: int) -> str:
     """The accessible name of an image: its number, and its class where there are several."""
     if len(images.class_names) < 2:
-        return f"image {number + 1}"
-    return f"image {number + 1}, {plain(images.class_names[images.labels[number]])}"
+        return f"image {number}"
+    return f"image {number}, {plain(images.class_names[images.labels[place]])}"

@@ -43,13 +43,15 @@ def image_rows(
     columns: int = 8,
     scale: int = 3,
     below: Mapping[str, Sequence[str]] | None = None,
+    numbers: Sequence[int] | np.ndarray | None = None,
 ) -> None:
     """Rows of images one above the other, aligned: the i-th of each row belong together.
 
     rows: label -> uint8 (N, 32, 32, 3), all of one length. captions: N numbers (shown with one
     decimal and the unit) or strings. columns: images side by side on a wide screen; half as many
     on a phone. scale: the largest enlargement, 3 means 96 pixels wide. below: label -> N strings
-    below the images of that row.
+    below the images of that row. numbers: what the N images are called by; without any, by their
+    places from 1.
     """
     labels, stacks = list(rows), [np.asarray(images) for images in rows.values()]
     count = len(stacks[0]) if stacks else 0
@@ -65,25 +67,28 @@ def image_rows(
     url = data_url(sheet)
     name = "cv-" + hashlib.sha256(url.encode()).hexdigest()[:12]
     words = _captions(captions, unit, count)
+    numbers = range(1, count + 1) if numbers is None else numbers
     under = {label: _captions(texts, "", count) for label, texts in (below or {}).items()}
     lines = []
     for start in range(0, count, columns):
         stop = min(start + columns, count)
         groups = []
         for first in range(start, stop, group):
-            numbers = range(first, min(first + group, stop))
+            places = range(first, min(first + group, stop))
             cells = []
             for row, label in enumerate(labels):
                 cells.append(f'<div class="cv-label">{html.escape(label)}</div>')
                 cells += [
-                    _tile(name, n % columns, start // columns * len(labels) + row, label, n)
-                    for n in numbers
+                    _tile(
+                        name, n % columns, start // columns * len(labels) + row, label, numbers[n]
+                    )
+                    for n in places
                 ]
-                cells += ["<i></i>"] * (group - len(numbers))
+                cells += ["<i></i>"] * (group - len(places))
                 if label in under:
-                    cells += _caption_cells([under[label][n] for n in numbers], group)
+                    cells += _caption_cells([under[label][n] for n in places], group)
             if words:
-                cells += _caption_cells([words[n] for n in numbers], len(numbers))
+                cells += _caption_cells([words[n] for n in places], len(places))
             groups.append(f'<div class="cv-group">{"".join(cells)}</div>')
         lines.append(f'<div class="cv-line">{"".join(groups)}</div>')
     high = len(lines) * len(labels)
@@ -120,7 +125,7 @@ def sheet_png(rows: Sequence[np.ndarray], columns: int = 8, scale: int = 4) -> b
 
 
 def _tile(name: str, x: int, y: int, label: str, number: int) -> str:
-    name_shown = html.escape(f"{label}, image {number + 1}", quote=True)
+    name_shown = html.escape(f"{label}, image {number}", quote=True)
     return (
         f'<i class="cv-tile {name}" style="--x:{x};--y:{y}" role="img" aria-label="{name_shown}" '
         f'title="{name_shown}"></i>'

@@ -14,6 +14,7 @@ import streamlit as st
 
 from convae.data import ImageSet, disk_cache, own_sets
 from convae.data import uploads as image_uploads
+from convae.data.folder_layout import UNLABELED
 from convae.data.own_sets import Arranged
 from convae.data.uploads import Decoded
 from convae.errors import DataError
@@ -24,6 +25,7 @@ from convae.wording import counted
 
 TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "zip"]
 SHOWN_PROBLEMS = 10
+PROBLEMS = "uploads-problems"  # of the images of the session, until they are dismissed
 FEW_HELD_OUT = 5  # test images: with fewer, what needs no training images is measured on all
 
 
@@ -62,6 +64,12 @@ def measured() -> ImageSet:
     return test if len(test) >= FEW_HELD_OUT else uploaded()
 
 
+def measured_rows() -> np.ndarray:
+    """Where in `uploaded` the images of `measured` are."""
+    whole = uploaded()
+    return np.arange(len(whole)) if measured() is whole else np.flatnonzero(arranged().is_test)
+
+
 def used_apart() -> str:
     """What a page does with the images that fits something to them."""
     if len(splits()) < 2:
@@ -94,7 +102,7 @@ def accept(decoded: Decoded, add: bool = False) -> None:
     parts = own_sets.arranged(images, names) if names else None
     st.session_state["uploads-decoded"] = Decoded(images, names, [])
     st.session_state["uploads-arranged"] = parts
-    st.session_state["uploads-problems"] = [*problems, *(parts.notes if parts else ())]
+    st.session_state[PROBLEMS] = [*problems, *(parts.notes if parts else ())]
     st.session_state["uploads-set"] = set_of(parts) if parts else None
 
 
@@ -118,7 +126,13 @@ def pick_uploads(use: Callable[[], str] = lambda: "") -> ImageSet:
             kept = uploaded()
         if kept is not None:
             st.caption(sentence(f"{described(arranged())} {use()}".strip()))
-    show_problems(st.session_state.get("uploads-problems", []))
+    with st.container(key="uploads-problems-shown"):
+        if problems := st.session_state.get(PROBLEMS):
+            show_problems(problems)
+            st.button(
+                "Dismiss warnings", key="uploads-dismiss", icon=":material/close:",
+                on_click=st.session_state.pop, args=(PROBLEMS, None),
+            )  # fmt: skip
     if kept is None:
         st.caption(
             "Each image is cropped to a square and resized to 32x32 pixels, the model input size."
@@ -152,9 +166,11 @@ def described(parts: Arranged) -> str:
     """Counts and classes of a set in one sentence."""
     text = counted(len(parts.images), "image")
     if len(parts.class_names) > 1:
-        first = ", ".join(parts.class_names[:5])
-        more = ", ..." if len(parts.class_names) > 5 else ""
-        text += f" of {len(parts.class_names)} classes ({first}{more})"
+        names = [name for name in parts.class_names if name != UNLABELED]
+        more = ", ..." if len(names) > 5 else ""
+        text += f" of {len(names)} class{'es' * (len(names) > 1)} ({', '.join(names[:5])}{more})"
+        if len(names) < len(parts.class_names):
+            text += f", {(parts.labels == len(names)).sum():,} of them unlabeled"
     if parts.training_count:
         text += f": {parts.training_count:,} to train on, {parts.is_test.sum():,} to test on"
     return text + "."

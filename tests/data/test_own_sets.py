@@ -44,6 +44,14 @@ def test_images_side_by_side_are_of_one_class():
     assert result.class_names == ("all",) and result.is_test.sum() == 1
 
 
+def test_images_without_a_folder_beside_class_folders_are_unlabeled():
+    folders = [f"flowers/{kind}/{n}.png" for kind in ("rose", "zinnia") for n in range(10)]
+    for names in (folders, [name.removeprefix("flowers/") for name in folders]):
+        result = own_sets.arranged(images(22), [*names, "pasted.png", "2 pasted.png"])
+        assert result.class_names == ("rose", "zinnia", "unlabeled")
+        assert result.labels.tolist() == [0] * 10 + [1] * 10 + [2] * 2
+
+
 def test_too_many_class_folders_are_no_classes():
     count = own_sets.MAX_CLASSES + 1
     result = own_sets.arranged(images(count), [f"{n}/1.png" for n in range(count)])

@@ -153,6 +153,23 @@ def test_a_change_of_dimensions_draws_no_mark_at_a_place_that_is_no_number(laten
     assert not [text for text in messages if "NaN" in text or "undefined" in text]
 
 
+def test_changes_of_a_map_in_three_dimensions_raise_no_error_and_keep_the_ring(latent_map):
+    page, errors = latent_map("latent-method=PCA&latent-dimensions=3"), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    colors = page.locator(".st-key-latent-color").get_by_role("combobox")
+    for color in ("PSNR", "Cluster", "Class"):
+        colors.click()
+        page.get_by_role("option", name=color, exact=True).click()
+        settle(page)
+        page.wait_for_selector(".cv-marks circle.chosen", state="attached")
+    chooser = page.locator(".st-key-latent-dimensions")
+    for dimensions in ("2", "3", "2", "3"):
+        chooser.get_by_role("radio", name=dimensions, exact=True).click()
+        settle(page)
+        page.wait_for_selector(".cv-marks circle.chosen", state="attached")
+    assert errors == []
+
+
 def test_two_clicks_make_a_walk_that_interpolate_takes_on(crowd):
     page = crowd("latent-point=3&latent-from=8")
     page.wait_for_selector(".cv-marks polyline.walk", state="attached")

@@ -1,5 +1,7 @@
 """The Overview in a browser: pictures large and inside the margins, thumbnails, dotted terms."""
 
+import re
+
 import pytest
 
 from tests.support.browser_pages import assert_healthy
@@ -35,7 +37,8 @@ def test_thumbnails_are_as_pixelated_as_the_pictures_and_named_by_their_class(ed
     )
     assert rendering == "pixelated"
     names = thumbnails.evaluate_all("images => images.map((image) => image.alt)")
-    assert names[0].startswith("image 1, ") and len({name.split(", ")[1] for name in names}) > 3
+    assert all(re.fullmatch(r"image \d+, \w+", name) for name in names)
+    assert len(set(names)) == 12 and len({name.split(", ")[1] for name in names}) > 3
 
 
 @pytest.mark.parametrize("width", (1280, 390))

@@ -105,6 +105,43 @@ def test_own_images_are_seen_trained_on_and_reconstructed(page, home):
     page.get_by_text("Shown: test images of toys. Model: trained on toys").wait_for()
 
 
+def test_files_of_a_dialog_that_was_closed_are_gone_and_warnings_can_be_dismissed(page):
+    page.goto("/reconstruct")
+    settle(page)
+    dialog = page.get_by_role("dialog")
+
+    def open_with(name, content):
+        page.get_by_role("button", name="Add images").click()
+        dialog.locator("input[type=file]").wait_for(state="attached")
+        settle(page)
+        text = dialog.inner_text()
+        file = {"name": name, "mimeType": "image/png", "buffer": content}
+        dialog.locator("input[type=file]").set_input_files(file)
+        return text
+
+    open_with("broken.png", b"no image")
+    dialog.get_by_text("None of these files can be used").wait_for()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    settle(page)
+    assert "broken.png" not in open_with("toys.zip", toys())
+    dialog.get_by_text("48 images of 2 classes (block, ring)").wait_for()
+    dialog.get_by_text('"ring/broken.png" in the zip "toys.zip" is not an image').wait_for()
+    assert '"broken.png"' not in dialog.inner_text()
+    dialog.get_by_role("button", name="Use these images").click()
+    dialog.wait_for(state="hidden")
+    settle(page)
+    warnings = page.get_by_test_id("stAlert").filter(has_text="is not an image")
+    warnings.wait_for()
+    assert warnings.count() == 1
+    page.get_by_role("button", name="Dismiss warnings").click()
+    warnings.wait_for(state="detached")
+    page.get_by_role("link", name="Latent map", exact=True).first.click()
+    page.get_by_role("heading", name="Latent map").wait_for()
+    settle(page)
+    assert warnings.count() == 0 and chosen(page, "data") == "Your images"
+
+
 def _state(run) -> str:
     return json.loads((run / "status.json").read_text()).get("state", "")
 

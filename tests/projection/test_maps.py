@@ -188,6 +188,17 @@ def test_truth_of_next_to_nothing_is_not_an_error(count):
     assert len(fidelity.kept_neighbors(few, few[:, :2])) == count
 
 
+@pytest.mark.parametrize(
+    ("count", "measured"), [(5, []), (7, [5]), (16, [5]), (17, [5, 15]), (52, [5, 15, 50])]
+)
+def test_no_figure_is_given_where_all_other_codes_are_the_nearest(count, measured):
+    few = np.random.default_rng(0).standard_normal((count, 4)).astype(np.float32)
+    found = fidelity.measure(few, few[:, :2], np.arange(count) % 2)
+    assert [k for k, share in found.kept.items() if not np.isnan(share)] == measured
+    for accuracy in (found.accuracy_codes, found.accuracy_map):
+        assert np.isnan(accuracy) == (15 not in measured)
+
+
 def test_nothing_imports_umap_or_torch_until_it_is_asked():
     code = (
         "import sys; from convae.projection import fidelity, maps, umap_job;"

@@ -34,6 +34,11 @@ def shown(app: AppTest) -> str:
     return " ".join(element.proto.body for element in app.get("html"))
 
 
+def numbers(app: AppTest, label: str) -> list[int]:
+    """What the images of a row with this label are called by, in their order."""
+    return [int(number) for number in re.findall(rf'title="{label}, image (\d+)"', shown(app))]
+
+
 def captions(app: AppTest) -> str:
     """All captions as text; of one with dotted terms (`convae.ui.glossary`) what is always seen."""
     drawn = re.findall(r'<p class="cv-caption-text">(.*?)</p>', shown(app), re.S)

@@ -241,7 +241,9 @@ def test_a_handful_of_uploads_has_a_map_too(count, tiny_checkpoint):
     app = visit(PAGE, data="Your images")
     files = [(f"{n}.png", png(40 * n), "image/png") for n in range(count)]
     app.file_uploader[0].set_value(files)
-    assert "Image 0: " in headings(healthy(app.run()))[0]
+    assert headings(healthy(app.run()))[0] == "Image 0"
+    table = next(element.value for element in app.markdown if "Trustworthiness" in element.value)
+    assert "100.0%|100.0%" not in table, "k nearest of at most k others"
     app.session_state["latent-method"] = "UMAP"
     assert any("never written" in info.value for info in healthy(app.run()).info)
 
@@ -414,6 +416,16 @@ def test_a_panel_is_closed_by_its_button_and_the_chart_lets_go_of_the_selection(
     app = healthy(visit(PAGE, data="Digits", **{"latent-spot": spot}))
     app.button(key="latent-clear").click()
     assert "An empty place on the map" not in headings(healthy(app.run()))
+
+
+@pytest.mark.parametrize("dimensions", ["2", "3"])
+def test_the_page_offers_selections_and_empty_places_only_where_the_chart_has_them(
+    dimensions, tiny_checkpoint
+):
+    app = healthy(visit(PAGE, data="Digits", **{"latent-dimensions": dimensions}))
+    text = " ".join(element.value for element in app.markdown)
+    assert ("**empty place**" in text and "**draw a selection**" in text) == (dimensions == "2")
+    assert ("rotate" in text) == (dimensions == "3")
 
 
 def test_a_selection_is_not_shown_beside_a_chart_that_cannot_show_it(tiny_checkpoint, digits):

@@ -104,6 +104,18 @@ def test_problems_name_the_file_and_stand_in_the_open():
     assert not app.expander
 
 
+def test_problems_of_the_images_in_use_can_be_dismissed(tiny_checkpoint):
+    app = visit("pages/reconstruct.py", data="Your images")
+    app.file_uploader(key="uploads-files").set_value(
+        [("bad.png", b"rubbish", "image/png"), ("fine.png", png(), "image/png")]
+    )
+    assert '"bad.png" is not an image' in healthy(app.run()).warning[0].value
+    assert app.run().warning
+    app.button(key="uploads-dismiss").click().run()
+    assert not healthy(app).warning
+    assert "uploads-dismiss" not in [button.key for button in app.button]
+
+
 def test_class_names_of_a_zip_are_text_and_no_markup():
     hostile = "<img src=x onerror=alert(1)>**b**"
     app = healthy(given(opened(), zip_of(f"{hostile}/1.png", "under_line/2.png", "c/3.png")))
@@ -192,6 +204,40 @@ def test_a_pasted_image_joins_those_of_the_session(monkeypatch):
     own_images._pasted(b"rubbish", "data")
     assert len(state["uploads-set"]) == 2
     assert "is not an image" in state["uploads-problems"][0]
+
+
+def test_a_pasted_image_without_a_label_is_no_class_of_its_own(tiny_checkpoint, monkeypatch):
+    said = []
+    monkeypatch.setattr(own_images.st, "toast", lambda text, **options: said.append(text))
+    app = visit("pages/features.py", data="Your images")
+    app.file_uploader(key="uploads-files").set_value([("mine.zip", ninety(), "application/zip")])
+    assert "81 labeled training images and 9 test images" in captions(healthy(app.run()))
+    with monkeypatch.context() as patched:
+        for module in (uploads, own_images):
+            patched.setattr(module.st, "session_state", app.session_state)
+        own_images._pasted(png(10), "data")
+    assert said == [
+        "Pasted. Your images: 91 images of 3 classes (blue, green, red), 1 of them unlabeled: "
+        "82 to train on, 9 to test on."
+    ]
+    assert "81 labeled training images and 9 test images" in captions(healthy(app.run()))
+
+
+def test_one_class_beside_unlabeled_images_cannot_be_classified(tiny_checkpoint):
+    names = [f"rose/{n}.png" for n in range(9)] + [f"{n}.png" for n in range(9)]
+    for part, refused in (("Accuracy", True), ("Neighbors", False)):
+        app = visit("pages/features.py", data="Your images", **{"features-part": part})
+        given_files = [("roses.zip", zip_of(*names), "application/zip")]
+        app.file_uploader(key="uploads-files").set_value(given_files)
+        assert not app.run().exception
+        assert [error.value.startswith("Your images have no labels, or only one") for error in
+                app.error] == [True] * refused  # fmt: skip
+
+
+def test_the_preview_names_classes_only_where_there_are_some():
+    assert "cv-caption" in shown(given(opened())).replace("cv-caption-text", "")
+    app = given(opened(), png(), "one.png")
+    assert "examples" in shown(app) and '<div class="cv-caption">' not in shown(app)
 
 
 def test_what_the_browser_pastes_is_decoded_strictly(monkeypatch):

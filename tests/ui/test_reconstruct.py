@@ -1,5 +1,7 @@
 """The Reconstruct page through app.py: what it shows is what the package says."""
 
+import csv
+import io
 import json
 import subprocess
 from types import SimpleNamespace
@@ -12,11 +14,12 @@ from convae import data
 from convae.data import ImageSet
 from convae.evaluation import compressors
 from convae.models import checkpoints
+from convae.ui import frame
 from convae.ui.reconstruct import comparison
 from convae.ui.reconstruct.comparison import codec_note
 from convae.ui.reconstruct.controls import KINDS, kinds_for
 from convae.ui.reconstruct.tables import cost_of_bits, how_made, same_on_the_command_line
-from tests.support.visiting import captions, healthy, png, shown, visit
+from tests.support.visiting import captions, healthy, numbers, png, shown, visit
 
 PARTS = ("Images", "One image", "The whole set", "Code length", "Bits", "What is lost")
 BASELINES = ["PCA", "JPEG", "WebP"]
@@ -101,15 +104,58 @@ def test_images_of_every_kind_are_shown(kind, digits_model):
         assert "Shown: noise, patterns and shifts of one image" in captions(app)
         assert "checks of 1 pixel" in shown(app) and "rebuilt, image 7" in shown(app)
     elif kind != "Camera":
-        assert "rebuilt, image 4" in shown(app) and "rebuilt, image 5" not in shown(app)
+        assert len(numbers(app, "rebuilt")) == 4
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """What the download buttons of a page give, by file name, each made when it is called."""
+    taken = {}
+    monkeypatch.setattr(frame, "download", lambda _, made, name, *rest: taken.update({name: made}))
+    return taken
+
+
+def table(text: str) -> dict[int, dict]:
+    return {int(row["image"]): row for row in csv.DictReader(io.StringIO(text))}
+
+
+@pytest.mark.parametrize("kind", ["Sample", "Worst"])
+def test_an_image_has_the_same_number_on_the_page_and_in_every_file(kind, digits_model, downloads):
+    app = open_at(data="Digits", **{"reconstruct-which": kind, "reconstruct-count": "4"})
+    few = table(downloads["reconstruct.csv"]())
+    assert numbers(healthy(app), "original") == list(few)
+    healthy(open_at("The whole set", data="Digits"))
+    many = table(downloads["images.csv"]())
+    test = data.load("digits", "test")
+    assert list(many) == list(range(len(test)))
+    for number, row in few.items():
+        assert row["class"] == many[number]["class"] == test.class_names[test.labels[number]]
+        for score in ("tiny_psnr_db", "tiny_ssim"):
+            assert float(row[score]) == pytest.approx(float(many[number][score]), abs=1e-3)
+    healthy(open_at("Code length", data="Digits", **{"reconstruct-count": "4"}))
+    first = numbers(open_at(data="Digits", **{"reconstruct-count": "4"}), "original")[0]
+    assert f"tiny_image_{first}_psnr_db" in downloads["code-length.csv"]().splitlines()[0]
+
+
+def test_own_images_have_their_numbers_in_the_set_also_where_only_test_images_are_measured(
+    digits_model, downloads
+):
+    app = open_at("The whole set", data="Your images")
+    files = [(f"{n}.png", png(4 * n), "image/png") for n in range(60)]
+    app.file_uploader[0].set_value(files)
+    healthy(app.run())
+    rows = table(downloads["images.csv"]())
+    held_out = app.session_state["uploads-arranged"].is_test
+    assert 0 < len(rows) < 60 and list(rows) == np.flatnonzero(held_out).tolist()
 
 
 def test_baselines_get_rows_of_their_own(digits_model):
     app = open_at(**{"reconstruct-count": "3"})
-    assert "PCA, image 1" not in shown(app)
+    assert not numbers(app, "PCA")
     app.multiselect(key="reconstruct-beside").set_value(["PCA", "WebP"])
-    drawn = shown(healthy(app.run()))
-    assert "PCA, image 3" in drawn and "error, WebP, image 3" in drawn and "JPEG" not in drawn
+    healthy(app.run())
+    assert len(numbers(app, "PCA")) == len(numbers(app, "error, WebP")) == 3
+    assert "JPEG" not in shown(app)
 
 
 def test_nonsense_in_the_address_is_ignored(digits_model):
@@ -118,7 +164,7 @@ def test_nonsense_in_the_address_is_ignored(digits_model):
         "reconstruct-which": "%00", "reconstruct-many": "-1"},
     )  # fmt: skip
     healthy(app)
-    assert "rebuilt, image 1" in shown(app)
+    assert numbers(app, "rebuilt")
 
 
 def test_bits_change_what_is_rebuilt(digits_model):
@@ -233,7 +279,7 @@ def test_best_and_worst_are_offered_only_where_they_are_different_images(digits_
     app = healthy(
         visit("pages/reconstruct.py", data="CIFAR-10 sample", **{"reconstruct-which": "Best"})
     )
-    assert "rebuilt, image 16" in shown(app)
+    assert len(numbers(app, "rebuilt")) == 16
     assert app.session_state["reconstruct-which"] == "Sample"
 
 

@@ -7,10 +7,9 @@ const make = (kind, attributes) => {
 const times = (m, [x, y, z, w]) =>  // a 4x4 matrix, column by column, and a point
   [0, 1, 2, 3].map((i) => m[i] * x + m[i + 4] * y + m[i + 8] * z + m[i + 12] * w);
 // from a place in a 3-D scene to pixels of the chart, as its camera sees it now
-const solidView = (solid) => {
+const solidView = (solid, outer) => {
   const { model, view, projection } = solid.glplot.cameraParams, scale = solid.dataScale;
   const inner = solid.container.getBoundingClientRect();
-  const outer = chart().getBoundingClientRect();
   const left = inner.left - outer.left, top = inner.top - outer.top;
   return [
     (place) => {
@@ -26,13 +25,14 @@ export default function ({ data, setTriggerValue, parentElement }) {
   if (before) before.end();
   let seen = '', frame = 0;
   let svg = null, held = null, down = null, onPoint = 0, waiting = 0;
+  // the axes and the 3-D scene; plotly empties a chart before it draws another in its place
+  const layout = () => (held && held._fullLayout) || {};
   const report = (event) => setTriggerValue('event', event);
   const draw = () => {
-    if (!svg || !held) return;
-    const { xaxis, yaxis, scene } = held._fullLayout;
+    const { xaxis, yaxis, scene } = layout();
     const solid = scene && scene._scene, glplot = solid && solid.glplot;
     if (solid ? !glplot || !glplot.cameraParams : !xaxis) return;
-    const [pixel, area] = solid ? solidView(solid) : [
+    const [pixel, area] = solid ? solidView(solid, held.getBoundingClientRect()) : [
       ([a, b]) => [xaxis._offset + xaxis.d2p(a), yaxis._offset + yaxis.d2p(b)],
       { x: xaxis._offset, y: yaxis._offset, width: xaxis._length, height: yaxis._length }];
     const clip = make('clipPath', { id: 'cv-clip' });
@@ -84,7 +84,8 @@ export default function ({ data, setTriggerValue, parentElement }) {
   const lift = (event) => {
     if (!down || !held || Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4) return;
     down = null;
-    const { xaxis, yaxis } = held._fullLayout, box = held.getBoundingClientRect();
+    const { xaxis, yaxis } = layout(), box = held.getBoundingClientRect();
+    if (!xaxis) return;
     const px = event.clientX - box.left - xaxis._offset;
     const py = event.clientY - box.top - yaxis._offset;
     if (px < 0 || py < 0 || px > xaxis._length || py > yaxis._length) return;
@@ -115,13 +116,14 @@ export default function ({ data, setTriggerValue, parentElement }) {
     (gd) => {
       if (svg) svg.remove();
       held = svg = null;
+      seen = '';
       for (const [name, handler] of Object.entries(handlers))
         if (gd.removeListener) gd.removeListener(name, handler);
     });
   // a rotating scene sends no events, so compare its camera in every frame
   const watch = () => {
     frame = requestAnimationFrame(watch);
-    const scene = held && held._fullLayout.scene, glplot = scene && scene._scene?.glplot;
+    const glplot = layout().scene?._scene?.glplot;
     if (!glplot || !glplot.cameraParams) return;
     const { view, projection } = glplot.cameraParams;
     const now = [...view, ...projection].map((v) => v.toFixed(4)).join();

@@ -24,7 +24,8 @@ Results = dict[str, dict[str, Classified]]
 @dataclass(frozen=True, eq=False)
 class Setting:
     """A model and the images that its codes are evaluated on. train: labeled images, for
-    fitting the probes and for the search for neighbors."""
+    fitting the probes and for the search for neighbors. Both leave out the images without a label
+    of a set with labels."""
 
     checkpoint: Checkpoint
     train: ImageSet
@@ -55,6 +56,16 @@ class Setting:
         )
 
 
+def labeled(images: ImageSet) -> ImageSet:
+    """`features.labeled`, kept for all sessions."""
+    return _labeled(images.fingerprint, images)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _labeled(fingerprint: str, _images: ImageSet) -> ImageSet:
+    return features.labeled(_images)
+
+
 def source_of(checkpoint: Checkpoint, images: ImageSet) -> str:
     """The set whose training images are used: that of the images; for images of the session without
     classes the data set of the model, where it is available."""
@@ -72,13 +83,13 @@ def setting(checkpoint: Checkpoint, images: ImageSet, count: int) -> Setting:
     source = source_of(checkpoint, images)
     if source != images.name:
         images = uploads.uploaded()
-    train = caches.sample(caches.image_set(source, "train"), count)
+    train = caches.sample(labeled(caches.image_set(source, "train")), count)
     return Setting(caches.refined(checkpoint, 0), train, caches.sample(images, features.TESTED))
 
 
 def pick_count(checkpoint: Checkpoint, images: ImageSet) -> int:
     """How many training images to use; no slider where there are no more than its least value."""
-    most = len(caches.image_set(source_of(checkpoint, images), "train"))
+    most = len(labeled(caches.image_set(source_of(checkpoint, images), "train")))
     if most <= COUNTS[0]:
         st.caption(f"Training images: {most:,}, all there are.")
         return features.TRAINING
@@ -100,11 +111,11 @@ def pick_count(checkpoint: Checkpoint, images: ImageSet) -> int:
 
 def check(setting: Setting) -> None:
     """DataError where the chosen images have fewer than two classes."""
-    if setting.test.name == pickers.UPLOADS and len(setting.test.class_names) < 2:
+    if setting.test.name == pickers.UPLOADS and len(labeled(setting.test).class_names) < 2:
         raise DataError(
-            "Your images have no labels, so classifiers cannot be tested on them: give a zip with "
-            "a folder for each class, or choose another set in the sidebar. Dimensions and "
-            "Neighbors work with your images."
+            "Your images have no labels, or only one, so classifiers cannot be tested on them: "
+            "give a zip with a folder for each class, or choose another set in the sidebar. "
+            "Dimensions and Neighbors work with your images."
         )
     features.check_labels(setting.train.labels, setting.test.labels)
 

@@ -43,7 +43,8 @@ def show_gallery(
         for number, new in enumerate(context.gallery):
             kind, n = new
             image = known.uploads[n - 1] if kind == "u" else known.test.images[n]
-            label = f"![image {number + 1}]({pictures.data_url(image)})"
+            name = f"{'your ' * (kind == 'u')}image {n}"
+            label = f"![{name}]({pictures.data_url(image)})"
             button(label, new, f"gallery-{number}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(

@@ -20,6 +20,10 @@ from convae.ui.latent_map import address
 from convae.ui.latent_map.address import SELECTION, SPOT
 from convae.ui.latent_map.view import View
 
+GUIDE = {
+    2: "Click an **empty place** to decode the code there, or **draw a selection** around a group.",
+    3: "**Drag** the map to rotate it, scroll to zoom.",
+}
 DRAWN = "latent-drawn"  # what the chart in the browser shows as selected
 
 

@@ -51,7 +51,7 @@ def point(view: View, chosen: int) -> None:
     image = view.images.images[chosen][None]
     rebuilt = caches.Remembered(view.checkpoint).decode(view.codes[chosen][None])
     chart.offer_selection(view)
-    st.subheader(f"Image {chosen}: {plain(names(view, [chosen])[0])}", anchor=False)
+    st.subheader(_title(view, chosen), anchor=False)
     pair = st.container(horizontal=True)  # columns would be stacked on a phone
     with pair.container(width=164):
         pictures.large_image(image[0], "original", side=160)
@@ -67,6 +67,11 @@ def point(view: View, chosen: int) -> None:
         st.caption(
             "Lines connect them on the map. A long line is a distance that the projection distorts."
         )
+
+
+def _title(view: View, chosen: int) -> str:
+    labeled = len(view.images.class_names) > 1
+    return f"Image {chosen}" + (f": {plain(names(view, [chosen])[0])}" if labeled else "")
 
 
 def spot(view: View, at: np.ndarray) -> None:

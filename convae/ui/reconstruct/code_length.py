@@ -44,10 +44,11 @@ class Frames(NamedTuple):
         return [metrics.capped_psnr(float(error)) for error in errors]
 
 
-def show_code_length(held: Contest, sample: ImageSet) -> None:
-    """One image and a row of others under a slider over the code length; the curve; downloads."""
+def show_code_length(held: Contest, sample: ImageSet, numbers: np.ndarray) -> None:
+    """One image and a row of others under a slider over the code length; the curve; downloads.
+    numbers: of the images in their set."""
     shown = sample.take(np.arange(min(len(sample), MOST)))
-    place = pickers.pick_one(shown, "reconstruct-length")
+    place = pickers.pick_one(shown, "reconstruct-length", numbers)
     lengths = lengths_of(held.checkpoint.config.latent_dim)
     some = caches.sample(held.measured, CURVE)
     frames, curves = _both(held, shown, lengths), _both(held, some, lengths)
@@ -61,7 +62,7 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
             "PCA is left out, since there are no images to fit it on: neither the training images "
             "of this model nor a training split of these images. Choose another set under Images."
         )
-    image = f"image {place + 1}"
+    image = f"image {numbers[place]}"
     st.plotly_chart(
         psnr_over_length(
             lengths,
@@ -74,7 +75,8 @@ def show_code_length(held: Contest, sample: ImageSet) -> None:
     )
     glossary.caption(_caption(held, some, image))
     strips = {name: item.images[:, place] for name, item in frames.items()}
-    length_downloads.show(original, strips, _numbers(held.bits, place, lengths, frames, curves))
+    table = _numbers(held.bits, place, numbers[place], lengths, frames, curves)
+    length_downloads.show(original, strips, table)
 
 
 def _both(held: Contest, images: ImageSet, lengths: Sequence[int]) -> dict[str, Frames]:
@@ -253,15 +255,17 @@ def _suggestion(checkpoint: Checkpoint) -> str:
 def _numbers(
     bits: int,
     place: int,
+    number: int,
     lengths: Sequence[int],
     frames: Mapping[str, Frames],
     curves: Mapping[str, Frames],
 ) -> list[dict[str, float]]:
-    """A row for each length: its bytes, and PSNR (dB) of the measured images and of the image."""
+    """A row for each length: its bytes, and PSNR (dB) of the measured images and of the image at
+    this place, which has this number in its set."""
     columns = {}
     for name, item in frames.items():
         columns[f"{name}_psnr_db"] = curves[name].psnr()
-        columns[f"{name}_image_{place + 1}_psnr_db"] = item.psnr(place)
+        columns[f"{name}_image_{number}_psnr_db"] = item.psnr(place)
     return [
         {"values": length, "bytes": compressors.code_bytes(length, bits)}
         | {name: values[n] for name, values in columns.items()}

@@ -206,14 +206,14 @@ def label(held: Contest, name: str) -> str:
     return "rebuilt" if name == held.checkpoint.name else name
 
 
-def each_image(shown: ImageSet, chosen: dict[str, Method]) -> list[dict]:
-    """One row per image: its class, its PSNR and SSIM by each method."""
+def each_image(shown: ImageSet, numbers: Iterable[int], chosen: dict[str, Method]) -> list[dict]:
+    """One row per image: its number, its class, its PSNR and SSIM by each method."""
     scores = {name: scores_of(method, shown) for name, method in chosen.items()}
     return [
-        {"image": n + 1, "class": shown.class_names[shown.labels[n]]}
+        {"image": int(number), "class": shown.class_names[shown.labels[n]]}
         | {f"{name}_psnr_db": float(values["PSNR"][n]) for name, values in scores.items()}
         | {f"{name}_ssim": float(values["SSIM"][n]) for name, values in scores.items()}
-        for n in range(len(shown))
+        for n, number in enumerate(numbers)
     ]
 
 

@@ -11,7 +11,7 @@ from convae.data import uploads as image_uploads
 from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import ENCODER_ONLY, FLOAT
 from convae.models.checkpoints import Checkpoint
-from convae.ui import access, caches, frame, glossary, model_cards, uploads
+from convae.ui import access, caches, frame, glossary, model_cards, pickers, uploads
 from convae.ui.address import BOUND, Setting
 from convae.ui.reconstruct.comparison import BASELINES, Contest, scores_of
 
@@ -116,8 +116,11 @@ def kinds_for(measured: int, shown: int) -> list[str]:
     return [kind for kind in WHICH.options if kind not in ranked]
 
 
-def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, list[str] | None]:
-    """The images to show, and their names if they have any."""
+def pick_shown(
+    sample: data.ImageSet, rows: np.ndarray, held: Contest
+) -> tuple[data.ImageSet, np.ndarray, list[str] | None]:
+    """The images to show, their rows in the set (from 1 where they are of none), and their names
+    if they have any. rows: those of the sample."""
     options = kinds_for(len(held.measured), len(sample))
     if st.session_state.get(WHICH.key, WHICH.default) not in options:
         st.session_state[WHICH.key] = WHICH.default
@@ -132,13 +135,14 @@ def pick_shown(sample: data.ImageSet, held: Contest) -> tuple[data.ImageSet, lis
     if kind == "Out of distribution":
         patterns = builtin.outside(sample.images[0])
         drawn = replace(uploads.as_set(np.stack(list(patterns.values()))), name=model_cards.OUTSIDE)
-        return drawn, list(patterns)
+        return drawn, np.arange(1, len(drawn) + 1), list(patterns)
     if kind == "Camera":
-        return _camera(), None
+        return _camera(), np.ones(1, int), None
     if kind == "Sample":
-        return sample, None
+        return sample, rows, None
     scores = scores_of(held.model, held.measured)["PSNR"]
-    return held.measured.take(compare.ranked(scores, kind.lower(), len(sample))), None
+    best = compare.ranked(scores, kind.lower(), len(sample))
+    return held.measured.take(best), pickers.many_rows(held.measured)[best], None
 
 
 def _camera() -> data.ImageSet:

@@ -27,9 +27,14 @@ HALF = Setting("reconstruct-half", ("encoder", "decoder"))
 
 
 def show_rows(
-    held: Contest, shown: data.ImageSet, beside: Iterable[str], names: Collection[str] | None = None
+    held: Contest,
+    shown: data.ImageSet,
+    numbers: np.ndarray,
+    beside: Iterable[str],
+    names: Collection[str] | None = None,
 ) -> None:
-    """Rows of originals, reconstructions and errors by each method; downloads."""
+    """Rows of originals, reconstructions and errors by each method; downloads. numbers: of the
+    images in their set."""
     chosen = held.chosen(beside)
     rows, captions = {"original": shown.images}, [[] for _ in range(len(shown))]
     for name, method in chosen.items():
@@ -42,7 +47,7 @@ def show_rows(
             words.append(number if len(chosen) == 1 else f"{label(held, name)[:9]} {number}")
     for words, name in zip(captions, names or [], strict=False):
         words.insert(0, name)
-    pictures.image_rows(rows, ["\n".join(words) for words in captions])
+    pictures.image_rows(rows, ["\n".join(words) for words in captions], numbers=numbers)
     glossary.caption(
         "Captions: the PSNR of each image, higher is better. All error maps share one scale: dark "
         "is no error, white a mean color difference of half the range."
@@ -57,7 +62,7 @@ def show_rows(
         )
         frame.download(
             "Numbers (CSV)",
-            lambda: to_csv(each_image(shown, chosen)),
+            lambda: to_csv(each_image(shown, numbers, chosen)),
             "reconstruct.csv",
             "text/csv",
         )
@@ -76,10 +81,11 @@ def baselines_note(held: Contest, names: Iterable[str]) -> str:
     return " ".join(["", *parts])
 
 
-def show_one(held: Contest, shown: data.ImageSet) -> None:
-    """One image, enlarged: a before/after slider, its scores, its code, its feature maps."""
+def show_one(held: Contest, shown: data.ImageSet, numbers: np.ndarray) -> None:
+    """One image, enlarged: a before/after slider, its scores, its code, its feature maps. numbers:
+    of the images in their set."""
     shown = shown.take(np.arange(min(len(shown), 24)))
-    place = pickers.pick_one(shown, "reconstruct-one")
+    place = pickers.pick_one(shown, "reconstruct-one", numbers)
     image = shown.images[place]
     left, right = st.columns([2, 3], gap="large")
     with right:
@@ -134,10 +140,11 @@ def _layers(checkpoint: Checkpoint, image: np.ndarray, half: str) -> None:
     )
 
 
-def show_misleading(held: Contest, shown: data.ImageSet) -> None:
-    """One image with changes that squared error and human viewers rank differently."""
+def show_misleading(held: Contest, shown: data.ImageSet, numbers: np.ndarray) -> None:
+    """One image with changes that squared error and human viewers rank differently. numbers: of
+    the images in their set."""
     shown = shown.take(np.arange(min(len(shown), 12)))
-    place = pickers.pick_one(shown, "reconstruct-mislead")
+    place = pickers.pick_one(shown, "reconstruct-mislead", numbers)
     image = shown.images[place]
     changed = misleading.misleading(image, rebuilt_by(held.model, shown)[place])
     pair = np.repeat(image[None], len(changed) + 1, axis=0), np.stack([image, *changed.values()])

@@ -10,7 +10,7 @@ from convae import plots
 from convae.csv_export import to_csv
 from convae.evaluation import compare, compressors
 from convae.evaluation.compressors import ENCODER_ONLY, FLOAT
-from convae.ui import frame, glossary, model_cards
+from convae.ui import frame, glossary, model_cards, pickers
 from convae.ui.address import BOUND, UPLOADS, Setting
 from convae.ui.escape import plain, sentence
 from convae.ui.reconstruct.comparison import (
@@ -65,6 +65,7 @@ def show_table(held: Contest) -> None:
     )
     st.markdown(sentence(compare.verdict(rows)))
     glossary.caption(how_made(held))
+    numbers = pickers.many_rows(held.measured)  # not in the download: it has no session
     with st.container(horizontal=True):
         frame.download(
             "Table (CSV)",
@@ -74,7 +75,7 @@ def show_table(held: Contest) -> None:
         )
         frame.download(
             "Every image (CSV)",
-            lambda: to_csv(each_image(held.measured, chosen)),
+            lambda: to_csv(each_image(held.measured, numbers, chosen)),
             "images.csv",
             "text/csv",
         )
