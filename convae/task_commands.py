@@ -172,8 +172,8 @@ def probe(asked: argparse.Namespace) -> int:
     checkpoint = _encoder(asked.checkpoint)
     spec = image_set(asked, checkpoint)
     with Bars(asked.json) as bars:
-        train = data.load(spec, "train", bars).sample(limit)
-        test = data.load(spec, "test", bars).sample(features.TESTED)
+        train = features.labeled(data.load(spec, "train", bars)).sample(limit)
+        test = features.labeled(data.load(spec, "test", bars)).sample(features.TESTED)
         results = probe_results.probe_all(checkpoint, lambda: pca_for(train), train, test, bars)
     if asked.json:
         print(json.dumps({

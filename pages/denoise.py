@@ -12,7 +12,8 @@ st.markdown(
 )
 
 checkpoint = ui.pick_checkpoint()
-shown = ui.pick_images(checkpoint, 8, key="denoise", most=32)
+whole, rows = ui.pick_rows(checkpoint, 8, key="denoise", most=32)
+shown = whole.take(rows)
 
 corruption = setting.pick_corruption()
 chosen = setting.pick_methods(checkpoint)
@@ -20,7 +21,7 @@ chosen = setting.pick_methods(checkpoint)
 with ui.error_boundary():
     prepared = setting.prepare(checkpoint, shown.name, chosen, corruption)
 
-panels.show_rows(prepared, shown)
+panels.show_rows(prepared, shown, rows)
 
 st.header("Which method is best?", anchor=False)
 measured = ui.many_images(shown, setting.pick_measured())

@@ -135,3 +135,13 @@ def waves():
 @pytest.fixture(scope="session")
 def pca_of_waves(waves):
     return fit_pca(waves, components=40)
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """What the download buttons of a page give, by file name, each made when it is called."""
+    from convae.ui import frame
+
+    taken = {}
+    monkeypatch.setattr(frame, "download", lambda _, made, name, *rest: taken.update({name: made}))
+    return taken

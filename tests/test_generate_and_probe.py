@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from convae import __main__ as cli
+from convae import data
 from convae.models import checkpoints
 from convae.tasks import features, generation
 
@@ -143,6 +144,16 @@ def test_probe_with_fewer_training_images_and_as_text(capsys, tiny_data):
     text = capsys.readouterr().out
     assert all(name in text for name in features.SPACES.values())
     assert "160 training images and 24 test images" in text and "Linear probe: " in text
+
+
+def test_probe_leaves_out_images_without_a_class_folder(capsys, tmp_path):
+    for n in range(40):
+        folder = tmp_path / "set" / ("", "dark", "light", "light")[n % 4]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (60 * (n % 4),) * 3).save(folder / f"{n}.png")
+    found = answer(capsys, "probe", "tiny", "--data", f"folder:{tmp_path / 'set'}")
+    train = data.load(f"folder:{tmp_path / 'set'}", "train")
+    assert found["n_train"] == (train.labels < 2).sum() < len(train)
 
 
 def test_probe_of_one_class_is_a_sentence(capsys, tmp_path):

@@ -4,7 +4,7 @@
     frame          page, menu, error_boundary, download, progress: what surrounds every page
     address        choices shared by all pages, in the session and in the URL
     query          checks the URL before any widget reads it; names of older versions
-    pickers        pick_checkpoint, pick_images, pick_one: widgets that all pages share
+    pickers        pick_checkpoint, pick_rows, pick_one: widgets that all pages share
     model_cards    test figures and training data of each available model; the table of models
     image_sources  which image sets can be chosen for a model
     uploads        images that a visitor uploads, in the memory of the session
@@ -42,7 +42,6 @@ from convae.ui.model_cards import checkpoint_options, measured_on, models_table,
 from convae.ui.pickers import (
     many_images,
     pick_checkpoint,
-    pick_images,
     pick_one,
     pick_rows,
     pick_set,
@@ -70,7 +69,6 @@ __all__ = [
     "offer_cifar10",
     "page",
     "pick_checkpoint",
-    "pick_images",
     "pick_one",
     "pick_rows",
     "pick_set",

@@ -134,21 +134,11 @@ def pick_set(checkpoint: Checkpoint, few: bool = False, held_out: bool = False) 
             return caches.image_set(source, "test")
 
 
-def pick_images(
-    checkpoint: Checkpoint, count: int, key: str, *, most: int = 64, choose_class: bool = True
-) -> ImageSet:
-    """A random sample of the test split of the chosen set, or the uploaded images.
-
-    The sample number is the seed: the same number gives the same images.
-    """
-    whole, rows = pick_rows(checkpoint, count, key, most=most, choose_class=choose_class)
-    return whole.take(rows)
-
-
 def pick_rows(
-    checkpoint: Checkpoint, count: int, key: str, *, most: int = 64, choose_class: bool = True
+    checkpoint: Checkpoint, count: int, key: str, *, most: int = 64
 ) -> tuple[ImageSet, np.ndarray]:
-    """Like `pick_images`, but returns the whole set and the rows of the sample in it."""
+    """The test split of the chosen set, or the uploaded images, and the rows of a random sample of
+    it. The sample number is the seed: the same number gives the same images."""
     whole = pick_set(checkpoint, few=True)
     if whole.name == UPLOADS and len(whole) <= most:
         return whole, np.arange(len(whole))
@@ -156,7 +146,7 @@ def pick_rows(
         label = None
         with frame.steady():
             present = [whole.class_names[label] for label in np.unique(whole.labels)]
-            if choose_class and len(present) > 1:
+            if len(present) > 1:
                 label = st.selectbox(
                     "Class",
                     present,

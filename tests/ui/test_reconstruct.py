@@ -14,7 +14,6 @@ from convae import data
 from convae.data import ImageSet
 from convae.evaluation import compressors
 from convae.models import checkpoints
-from convae.ui import frame
 from convae.ui.reconstruct import comparison
 from convae.ui.reconstruct.comparison import codec_note
 from convae.ui.reconstruct.controls import KINDS, kinds_for
@@ -105,14 +104,6 @@ def test_images_of_every_kind_are_shown(kind, digits_model):
         assert "checks of 1 pixel" in shown(app) and "rebuilt, image 7" in shown(app)
     elif kind != "Camera":
         assert len(numbers(app, "rebuilt")) == 4
-
-
-@pytest.fixture
-def downloads(monkeypatch):
-    """What the download buttons of a page give, by file name, each made when it is called."""
-    taken = {}
-    monkeypatch.setattr(frame, "download", lambda _, made, name, *rest: taken.update({name: made}))
-    return taken
 
 
 def table(text: str) -> dict[int, dict]:

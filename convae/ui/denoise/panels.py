@@ -3,6 +3,7 @@
 import math
 import shlex
 
+import numpy as np
 import streamlit as st
 
 from convae import plots
@@ -19,8 +20,9 @@ from convae.ui.escape import sentence
 COLUMNS = 8
 
 
-def show_rows(setting: Setting, shown: ImageSet) -> None:
-    """The originals, the corrupted images and a row for each method, with PSNR and SSIM."""
+def show_rows(setting: Setting, shown: ImageSet, numbers: np.ndarray) -> None:
+    """The originals, the corrupted images and a row for each method, with PSNR and SSIM. numbers:
+    of the images in their set."""
     with_errors = st.toggle(
         "Error maps",
         key="denoise-errors",
@@ -43,7 +45,7 @@ def show_rows(setting: Setting, shown: ImageSet) -> None:
             below[f"Error, {label}"] = captions
         else:
             below[label] = captions
-    pictures.image_rows(rows, columns=COLUMNS, below=below)
+    pictures.image_rows(rows, columns=COLUMNS, below=below, numbers=numbers)
     with st.container(horizontal=True):
         frame.download(
             "Images (PNG)",
@@ -52,15 +54,18 @@ def show_rows(setting: Setting, shown: ImageSet) -> None:
             "image/png",
         )
         frame.download(
-            "Numbers (CSV)", lambda: to_csv(per_image(setting, shown)), "denoise.csv", "text/csv"
+            "Numbers (CSV)",
+            lambda: to_csv(per_image(setting, shown, numbers)),
+            "denoise.csv",
+            "text/csv",
         )
 
 
-def per_image(setting: Setting, shown: ImageSet) -> list[dict]:
-    """A row for each image: its class, and the PSNR and SSIM of each method."""
+def per_image(setting: Setting, shown: ImageSet, numbers: np.ndarray) -> list[dict]:
+    """A row for each image: its number, its class, and the PSNR and SSIM of each method."""
     lines = [
-        {"image": number + 1, "class": shown.class_names[label]}
-        for number, label in enumerate(shown.labels)
+        {"image": int(number), "class": shown.class_names[label]}
+        for number, label in zip(numbers, shown.labels, strict=True)
     ]
     for name, images in restored(setting, shown).items():
         psnr, ssim = metrics.psnr(shown.images, images), metrics.ssim(shown.images, images)
