@@ -90,7 +90,7 @@ def test_another_strength_and_seed_change_the_images(model):
 
 def test_methods_and_error_maps_are_chosen(model):
     app = healthy(open_at())
-    assert "Error, Model" not in shown(app) and "Median, image 1" not in shown(app)
+    assert "Error, Model" not in shown(app) and "Median, image " not in shown(app)
     app.multiselect(key="denoise-methods").set_value(["median"])
     app.toggle(key="denoise-errors").set_value(True)
     drawn = shown(healthy(app.run()))
