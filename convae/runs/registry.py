@@ -29,7 +29,7 @@ def get(name: str) -> Run:
     """The run of this id; RunError if there is none. A path is not an id."""
     if not ID.fullmatch(name):
         raise RunError(
-            f"`{name[:80]}` is not the name of a run: a-z, 0-9, - and _, at most 64 characters."
+            f"`{name[:80]}` is not the name of a run: use a-z, 0-9, - and _, at most 64 characters."
         )
     path = root() / name
     if path.is_symlink() or not (path / "config.json").is_file():

@@ -42,7 +42,7 @@ def test_an_unknown_set_names_the_known_ones(spec):
 @pytest.mark.parametrize("path", ["/no/such/place", "~nobody/x", "a\0b", "x" * 5000])
 @pytest.mark.parametrize("kind", ["folder", "npz"])
 def test_a_path_to_nothing_is_said_before_any_work(kind, path):
-    with pytest.raises(DataError, match="names nothing that exists; check the path"):
+    with pytest.raises(DataError, match="does not exist: check the path"):
         data.check_spec(f"{kind}:{path}")
 
 

@@ -95,5 +95,5 @@ def test_new_epochs_drop_an_earlier_rate_and_a_bad_rate_changes_nothing(tiny_dat
     assert rates() == {1: 0.02, 2: 0.02}
     for bad in ("0", "-1", "nan", "1e9"):
         assert resume("--epochs", "3", "--learning-rate", bad) == 1
-        assert "`learning_rate`" in capsys.readouterr().err
+        assert "`--learning-rate`" in capsys.readouterr().err
     assert runs.get("a").config().epochs == 2

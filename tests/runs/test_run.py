@@ -48,7 +48,7 @@ def test_runs_without_a_name_are_numbered():
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "A", "", "-a", "a" * 65, "a b", "é", ".slot"])
 def test_ids_that_could_be_paths_are_refused(name):
-    with pytest.raises(RunError, match="not a run id"):
+    with pytest.raises(RunError, match="not the name of a run"):
         runs.get(name)
 
 

@@ -149,7 +149,7 @@ def test_a_folder_of_this_machine_is_offered_in_this_session(tmp_path, tiny_chec
     app = opened()
     app.text_input(key="own-folder").set_value(str(tmp_path / "nothing"))
     app.button(key="own-use-folder").click()
-    assert "names nothing that exists" in app.run().error[0].value
+    assert "does not exist: check the path" in app.run().error[0].value
     app.text_input(key="own-folder").set_value(str(tmp_path / "flowers"))
     app.button(key="own-use-folder").click()
     healthy(app.run())

@@ -33,7 +33,7 @@ SENTENCES = {
     "diverged": "Diverged at step 7: the loss is no longer a number.",
     "out of memory": "Out of memory: take a smaller batch.",
     "disk full": "The disk is full. The last saved epoch is whole.",
-    "failed": "`folder:/gone` names nothing that exists.",
+    "failed": "`/gone` does not exist: check the path.",
 }
 
 
