@@ -41,7 +41,7 @@ def test_every_control_changes_the_address_and_a_reload_shows_the_same(open_page
     settle(page)
     tiles = page.locator(".cv-tile")
     labels = {tiles.nth(n).get_attribute("aria-label") for n in range(tiles.count())}
-    assert "Error, Median, image 2" in labels
+    assert any(label.startswith("Error, Median, image ") for label in labels)
     assert not any("PCA + Wiener" in label for label in labels)
     assert page.get_by_text("--strength 30 --limit 100").count() == 1
     assert page.get_by_label("Seed", exact=True).input_value() == "7"
