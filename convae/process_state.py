@@ -64,6 +64,12 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+def keep_one_blas_thread() -> None:
+    """One thread of numpy's BLAS from here on. A second one of OpenBLAS spins after each product:
+    50 ms of CPU for 4 ms of work. What is large runs in `one_thread` anyway."""
+    _blas()
+
+
 @cache
 def _malloc_trim() -> Callable[[int], int] | None:
     """This function of glibc; None where there is none (macOS, musl)."""

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from convae import files, runs
 from convae.data import cifar10_job
 from convae.errors import ConvaeError, os_sentence
-from convae.process_state import give_memory_back
+from convae.process_state import give_memory_back, keep_one_blas_thread
 from convae.runs import queue
 from convae.ui import address, glossary, query, tour
 from convae.ui.components import component
@@ -96,14 +96,15 @@ def end_of_page() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _once_per_server() -> bool:
-    """Start the download of CIFAR-10 if it is configured, go on with the queue of runs, and let
-    threads take turns more often.
+    """Start the download of CIFAR-10 if it is configured, go on with the queue of runs, keep BLAS
+    to one thread, and let threads take turns more often.
 
     Streamlit 1.67 wakes its event loop for each of the 100 elements of a page; each time the thread
     of the script gives up the interpreter and waits up to a switch interval to get it back.
     """
     cifar10_job.start_if_configured()
     queue.ensure()  # runs that wait since before a restart of this machine
+    keep_one_blas_thread()
     sys.setswitchinterval(SWITCH_S)
     return True
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from convae import ui
 from convae.models import checkpoints
@@ -128,3 +129,11 @@ def test_a_visit_makes_threads_take_turns_more_often():
         assert sys.getswitchinterval() == pytest.approx(frame.SWITCH_S)
     finally:
         sys.setswitchinterval(before)
+
+
+def test_a_visit_leaves_one_blas_thread():
+    with threadpool_limits(2, user_api="blas"):
+        st.cache_resource.clear()
+        healthy(visit("pages/train.py"))
+        pools = threadpool_info()
+    assert {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"} == {1}
