@@ -3,7 +3,6 @@ export, and task_commands: denoise | anomaly | generate | probe"""
 
 import argparse
 import os
-import re
 import socket
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ from convae import (
 )
 from convae.config import TrainConfig
 from convae.errors import ConfigError, ConvaeError, os_sentence
-from convae.flat_config import flag, from_flat, settings
+from convae.flat_config import flag, from_flat, settings, with_names
 from convae.progress import Bars
 from convae.projection import maps
 from convae.runs import resuming
@@ -273,10 +272,8 @@ def app(asked: argparse.Namespace) -> int:
 
 def in_options(message: str) -> str:
     """A message with the options of the command line in place of the names of settings."""
-    names = {f.name for f in (*settings(), *maps.UMAP_FIELDS)}
-    return re.sub(
-        r"`(\w+)`", lambda found: f"`{flag(found[1])}`" if found[1] in names else found[0], message
-    )
+    fields = (*settings(), *maps.UMAP_FIELDS)
+    return with_names(message, fields, lambda name: f"`{flag(name)}`")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,8 @@
 """A TrainConfig as one flat dict, as forms, parsers and tables use it."""
 
+import re
 import shlex
+from collections.abc import Callable, Iterable
 from dataclasses import Field, asdict, fields, is_dataclass
 from typing import Any
 
@@ -43,6 +45,12 @@ def to_flat(config: TrainConfig) -> dict[str, Any]:
 def flag(name: str) -> str:
     """The option of the command line that sets the setting of this name."""
     return FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
+def with_names(message: str, fields: Iterable[Field], shown: Callable[[str], str]) -> str:
+    """A message in which the name of each of these fields, in backticks, is `shown(name)`."""
+    names = "|".join(f.name for f in fields)
+    return re.sub(f"`({names})`", lambda found: shown(found[1]), message)
 
 
 def command(config: TrainConfig, name: str) -> str:

@@ -39,6 +39,16 @@ def start(*arguments):
     )  # fmt: skip
 
 
+def training(tiny_data):
+    """A process that trains the run `a` and has saved an epoch."""
+    process = start("train", "--data", tiny_data, "--epochs", "9999", "--name", "a", *SMALL)
+    deadline = time.monotonic() + 120
+    while not (runs.root() / "a" / "state.pt").exists():
+        assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    return process
+
+
 def test_train_evaluate_list_export_and_load_the_whole_way(tiny_data, capsys, tmp_path):
     assert cli.main(["train", "--data", tiny_data, "--epochs", "2", "--name", "a", *SMALL]) == 0
     assert "a: done" in capsys.readouterr().out
@@ -183,11 +193,7 @@ def test_killed_anywhere_and_resumed_equals_never_killed(tiny_data):
 
 
 def test_sigterm_stops_a_run_and_delivers_the_model(tiny_data):
-    process = start("train", "--data", tiny_data, "--epochs", "9999", "--name", "a", *SMALL)
-    deadline = time.monotonic() + 120
-    while not (runs.root() / "a" / "state.pt").exists():
-        assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
+    process = training(tiny_data)
     began = time.monotonic()
     process.terminate()
     out, _ = process.communicate(timeout=30)
@@ -196,11 +202,7 @@ def test_sigterm_stops_a_run_and_delivers_the_model(tiny_data):
 
 
 def test_ctrl_c_stops_a_run_and_tells_the_shell(tiny_data):
-    process = start("train", "--data", tiny_data, "--epochs", "9999", "--name", "a", *SMALL)
-    deadline = time.monotonic() + 120
-    while not (runs.root() / "a" / "state.pt").exists():
-        assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
+    process = training(tiny_data)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == cli.INTERRUPTED and "a: stopped" in out

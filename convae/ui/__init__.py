@@ -39,13 +39,7 @@ from convae.ui.frame import (
 )
 from convae.ui.glossary import caption
 from convae.ui.model_cards import checkpoint_options, measured_on, models_table, provenance, psnr_of
-from convae.ui.pickers import (
-    many_images,
-    pick_checkpoint,
-    pick_one,
-    pick_rows,
-    pick_set,
-)
+from convae.ui.pickers import many_images, pick_checkpoint, pick_one, pick_rows, pick_set
 from convae.ui.pictures import error_picture, image_rows, large_image
 from convae.ui.tour import start as tour_start
 

@@ -1,6 +1,5 @@
 """The form for a new run: presets, settings, a preview of the images and a forecast."""
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import Field
@@ -55,8 +54,7 @@ def label(name: str) -> str:
 
 def in_labels(text: str) -> str:
     """A message or help text in which each `setting` has the label of its control."""
-    names = "|".join(f.name for f in flat_config.settings())
-    return re.sub(f"`({names})`", lambda found: label(found[1]), text)
+    return flat_config.with_names(text, flat_config.settings(), label)
 
 
 def duplicate(made: TrainConfig) -> None:
