@@ -29,7 +29,7 @@ process_state   settings of the whole process that several threads need at once
 model_commands  the commands about models and data
 task_commands   the commands of the tasks; task_parsers: their arguments
 queue_commands  the commands sweep and queue; queue_parsers: their arguments
-setting_flags   the settings of a run as options of the command line
+setting_flags   the settings of a run as options; option_types: checked values of other options
 torchrun        rank and number of the processes that train together
 
 Importing this package imports nothing heavy; import the module you need.

@@ -3,7 +3,6 @@ export, and task_commands: denoise | anomaly | generate | probe"""
 
 import argparse
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -22,47 +21,13 @@ from convae import (
 from convae.config import TrainConfig
 from convae.errors import ConfigError, ConvaeError, os_sentence
 from convae.flat_config import flag, from_flat, settings, with_names
+from convae.option_types import address, lengths, niceness, port
 from convae.progress import Bars
 from convae.projection import maps
 from convae.runs import resuming
 from convae.setting_flags import OLD_FLAGS, add_settings
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl+C has ended: 128 + SIGINT
-
-
-def lengths(text: str) -> list[int]:
-    """What --keep takes: "32,64" -> [32, 64]."""
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of whole numbers such as 32,64,128"
-        ) from None
-
-
-def port(text: str) -> int:
-    """The number of a port, as an option gives it."""
-    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: choose 1 to 65535")
-    return int(text)
-
-
-def address(text: str) -> str:
-    """An address of this machine that a server can listen on, as an option gives it."""
-    try:
-        family, kind, _, _, place = socket.getaddrinfo(text, 0, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as listener:
-            listener.bind(place)
-    except OSError:  # gaierror included
-        raise argparse.ArgumentTypeError(f"{text!r} is not an address of this machine") from None
-    return text
-
-
-def niceness(text: str) -> int:
-    """What --nice takes."""
-    if not text.isdecimal() or int(text) > 19:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a niceness: choose 0 to 19")
-    return int(text)
 
 
 def make_parser() -> argparse.ArgumentParser:

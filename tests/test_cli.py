@@ -15,7 +15,7 @@ from convae import __main__ as cli
 from convae import data, flat_config, runs
 from convae.data import cifar10, download, own_sets
 from convae.errors import ConvaeError
-from convae.evaluation import compare
+from convae.evaluation import compare, shipped_pca
 from convae.flat_config import from_flat
 from convae.models import checkpoints
 from convae.models.card import Card
@@ -339,7 +339,8 @@ def test_a_message_uses_the_words_of_the_command(words, sentence, capsys, tiny_c
 def test_evaluate_checks_its_arguments_before_it_loads_images(
     words, tiny_checkpoint, monkeypatch, capsys
 ):
-    monkeypatch.setattr(data, "load", None)  # fails if it is called
+    for module in (data, shipped_pca):
+        monkeypatch.setattr(module, "load", None)  # fails if it is called
     assert cli.main(["evaluate", "tiny", "--data", "shapes", *words]) == 1
     assert capsys.readouterr().err.startswith("convae: ")
 

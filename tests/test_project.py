@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # imports nothing from convae but each other.
 LAYERS = """
 errors files processes progress images plots csv_export process_state torchrun records parsed_files
-jobs cached_files wording
+jobs cached_files wording option_types
 settings config flat_config codec limits data
 evaluation
 latent runs
